@@ -1,0 +1,94 @@
+// swift-tools-version: 6.2
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+import PackageDescription
+
+let swiftSettings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+// A context is a copy of its program, so the program must run where nothing is installed: one static file. Only the
+// executables carry these flags; other packages can depend on the libraries.
+let staticExecutable: [LinkerSetting] = [
+    .unsafeFlags(["-static-executable"], .when(platforms: [.linux])),
+    .unsafeFlags(["-Xlinker", "-s", "-Xlinker", "--gc-sections"], .when(platforms: [.linux], configuration: .release)),
+]
+
+// ArgumentParser needs FoundationEssentials, whose static archives refer to each other in a circle.
+let staticFoundation: [LinkerSetting] = [
+    .unsafeFlags(
+        [
+            "-Xlinker", "--start-group", "-lFoundationEssentials", "-l_FoundationCShims", "-l_FoundationCollections",
+            "-lswiftSynchronization", "-lswift_StringProcessing", "-Xlinker", "--end-group",
+        ],
+        .when(platforms: [.linux])
+    )
+]
+
+let package = Package(
+    name: "swift-mitogen",
+    products: [
+        .library(name: "Mitogen", targets: ["Mitogen"]),
+        .executable(name: "mitogen", targets: ["mitogen"]),
+        .executable(name: "mitogen-agent", targets: ["mitogen-agent"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    ],
+    targets: [
+        .target(name: "CMitogenPlatform"),
+        .target(name: "MitogenPickle", swiftSettings: swiftSettings),
+        .target(name: "MitogenProtocol", dependencies: ["MitogenPickle"], swiftSettings: swiftSettings),
+        .target(
+            name: "Mitogen",
+            dependencies: [
+                "CMitogenPlatform", "MitogenPickle", "MitogenProtocol",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "HeapModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .executableTarget(
+            name: "mitogen-agent",
+            dependencies: ["Mitogen"],
+            swiftSettings: swiftSettings,
+            linkerSettings: staticExecutable
+        ),
+        .target(
+            name: "MitogenCLI",
+            dependencies: [
+                "Mitogen", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        .executableTarget(
+            name: "mitogen",
+            dependencies: ["MitogenCLI", "mitogen-agent"],
+            swiftSettings: swiftSettings,
+            linkerSettings: staticExecutable + staticFoundation
+        ),
+        .target(
+            name: "MitogenFixtures",
+            dependencies: ["Mitogen", .product(name: "Logging", package: "swift-log")],
+            path: "Tests/MitogenFixtures",
+            swiftSettings: swiftSettings
+        ),
+        .executableTarget(
+            name: "mitogen-fixture",
+            dependencies: ["Mitogen", "MitogenFixtures"],
+            path: "Tests/mitogen-fixture",
+            swiftSettings: swiftSettings,
+            linkerSettings: staticExecutable
+        ),
+    ]
+)

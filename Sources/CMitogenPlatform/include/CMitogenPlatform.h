@@ -1,0 +1,134 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+// What Swift cannot see through `import Glibc`, or may not do between clone and exec. Nothing here decides anything:
+// every function is one system call or one fixed sequence of them. Errors come back as negative errno values.
+
+#ifndef CMITOGEN_PLATFORM_H
+#define CMITOGEN_PLATFORM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+// ---------------------------------------------------------------------------------------------------------- readiness
+
+enum { CMITOGEN_READABLE = 1, CMITOGEN_WRITABLE = 2, CMITOGEN_HANGUP = 4 };
+
+struct cmitogen_event {
+    uint64_t token;
+    uint32_t readiness;
+};
+
+int cmitogen_epoll_create(void);
+/// Sets what is watched for `fd`; `interest` 0 still reports a hang-up. `add` tells a first registration from a change.
+int cmitogen_epoll_set(int epoll, int fd, uint64_t token, uint32_t interest, bool add);
+int cmitogen_epoll_remove(int epoll, int fd);
+/// Waits at most `nanoseconds` (negative: for ever). Returns how many events were stored.
+int cmitogen_epoll_wait(int epoll, struct cmitogen_event *events, int capacity, int64_t nanoseconds);
+
+int cmitogen_eventfd_create(void);
+void cmitogen_eventfd_signal(int fd);
+void cmitogen_eventfd_clear(int fd);
+
+// --------------------------------------------------------------------------------------------------------- descriptors
+
+/// A connected pair of stream sockets, both close-on-exec; the first is non-blocking.
+int cmitogen_socketpair(int pair[2]);
+/// A pipe, both ends close-on-exec; the read end is non-blocking if asked for.
+int cmitogen_pipe(int pair[2], bool nonblocking_read);
+/// Writes head then body with one system call and without SIGPIPE. Returns the bytes taken.
+ssize_t cmitogen_write2(int fd, const void *head, size_t head_length, const void *body, size_t body_length);
+ssize_t cmitogen_read(int fd, void *buffer, size_t length);
+int cmitogen_set_nonblocking(int fd, bool on);
+/// Duplicates `fd` to the lowest free number that is at least `minimum`, close-on-exec.
+int cmitogen_duplicate(int fd, int minimum);
+int cmitogen_open_null(void);
+/// Closes every descriptor from `first` up.
+void cmitogen_close_from(int first);
+/// How many descriptors this process has open.
+int cmitogen_count_descriptors(void);
+
+// ----------------------------------------------------------------------------------------------------------- processes
+
+struct cmitogen_spawn {
+    const char *path;         // a path with a slash, or a name that is looked for in search_path
+    const char *search_path;  // the value of PATH
+    char *const *arguments;   // ends with NULL
+    char *const *environment; // ends with NULL
+    const char *directory;    // NULL: unchanged
+    int descriptors[3];       // what becomes 0, 1 and 2; negative: /dev/null
+    uint64_t open_files_soft, open_files_hard; // RLIMIT_NOFILE to set if hard is not 0
+};
+
+enum { CMITOGEN_SPAWN_CLONE = 1, CMITOGEN_SPAWN_SESSION, CMITOGEN_SPAWN_DESCRIPTORS, CMITOGEN_SPAWN_DIRECTORY, CMITOGEN_SPAWN_EXEC };
+
+/// Starts a program in a session of its own, with default signal dispositions and an empty mask, and nothing open
+/// but 0, 1 and 2. Returns the process id, or a negative errno and in `stage` the step that failed.
+pid_t cmitogen_spawn(const struct cmitogen_spawn *what, int *stage);
+
+/// A descriptor that becomes readable when the process ends; -ENOSYS before Linux 5.3.
+int cmitogen_pidfd_open(pid_t pid);
+/// 1 and the raw wait status if the process ended (it is reaped), 0 if it still runs, negative errno otherwise.
+int cmitogen_reap(pid_t pid, int *status);
+/// Splits a raw wait status: the exit status, or -1 and the signal.
+int cmitogen_status_code(int status, int *signal);
+
+/// Raises the soft RLIMIT_NOFILE to the hard one and tells both old values; 0 or negative errno.
+int cmitogen_raise_open_files(uint64_t *soft, uint64_t *hard);
+int cmitogen_set_open_files(uint64_t soft, uint64_t hard);
+/// Changes what ps and top show for this process. `argv` is the vector that main was given.
+void cmitogen_set_title(int argc, char **argv, const char *title);
+void cmitogen_ignore_sigpipe(void);
+/// Writes to standard error, whoever else does.
+void cmitogen_complain(const char *text);
+/// Makes stdio's standard output write whole lines.
+void cmitogen_line_buffer_output(void);
+/// The environment's entries, ending with NULL.
+char **cmitogen_environment(void);
+/// Blocks the signals in this thread and every thread made later; `cmitogen_signal_wait` takes them one at a time.
+int cmitogen_signal_descriptor(const int *signals, int count);
+int cmitogen_signal_read(int fd);
+int64_t cmitogen_private_memory(pid_t pid);
+
+// ------------------------------------------------------------------------------------------------------------- threads
+
+/// Starts a detached thread with all signals blocked; 0 or a negative errno.
+int cmitogen_thread_start(const char *name, size_t stack_size, void (*body)(void *), void *argument);
+uint64_t cmitogen_thread_id(void);
+int cmitogen_processor_count(void);
+
+struct cmitogen_parker; // a place where one thread sleeps
+struct cmitogen_parker *cmitogen_parker_create(void);
+void cmitogen_parker_destroy(struct cmitogen_parker *parker);
+/// Sleeps until unparked, or for so many nanoseconds (negative: for ever). False if the time ran out.
+bool cmitogen_parker_park(struct cmitogen_parker *parker, int64_t nanoseconds);
+void cmitogen_parker_unpark(struct cmitogen_parker *parker);
+
+// --------------------------------------------------------------------------------------------------------- main queue
+
+/// libdispatch's main queue, which is where Swift's main actor runs: a descriptor that is readable while it has work.
+int cmitogen_main_queue_descriptor(void);
+void cmitogen_main_queue_drain(void);
+
+// --------------------------------------------------------------------------------------------------------------- image
+
+/// The GNU build id of the running program; returns its length, 0 if it has none.
+size_t cmitogen_own_build_id(uint8_t *buffer, size_t capacity);
+
+// ------------------------------------------------------------------------------------------------------- fatal signals
+
+/// On SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE and SIGSEGV: copies what the capture pipe still holds, and the last
+/// bytes already taken from it, to `original_stderr`, and lets the signal have its default effect.
+void cmitogen_crash_handler_install(int original_stderr, int capture_descriptor);
+/// Gives the calling thread a stack for that handler, so that a stack overflow is reported too. NULL: none was needed.
+void *cmitogen_crash_stack_install(void);
+void cmitogen_crash_stack_remove(void *memory);
+/// read(2) of the capture pipe that leaves a copy where the crash handler finds it.
+ssize_t cmitogen_capture_read(int fd, void *buffer, size_t length);
+
+#endif

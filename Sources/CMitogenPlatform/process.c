@@ -1,0 +1,220 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+#define _GNU_SOURCE
+#include "CMitogenPlatform.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct child {
+    const struct cmitogen_spawn *what;
+    int null;
+    int stage;
+    int error;
+};
+
+// Everything below runs in the new process while it still shares the parent's memory: no allocation, no locks.
+
+static void reset_signals(void) {
+    struct sigaction standard = { .sa_handler = SIG_DFL };
+    for (int number = 1; number < 65; number++) sigaction(number, &standard, NULL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static int place_descriptors(const int wanted[3], int null) {
+    int high[3];
+    for (int i = 0; i < 3; i++) { // out of the way first, so that no dup2 overwrites one that is still needed
+        high[i] = fcntl(wanted[i] < 0 ? null : wanted[i], F_DUPFD, 3);
+        if (high[i] < 0) return -1;
+    }
+    for (int i = 0; i < 3; i++) {
+        if (dup2(high[i], i) < 0) return -1;
+    }
+    cmitogen_close_from(3);
+    return 0;
+}
+
+static int search_and_exec(const struct cmitogen_spawn *what) {
+    if (strchr(what->path, '/')) {
+        execve(what->path, what->arguments, what->environment);
+        return errno;
+    }
+    char candidate[4096];
+    int result = ENOENT;
+    size_t name_length = strlen(what->path);
+    for (const char *start = what->search_path; start;) {
+        const char *end = strchr(start, ':');
+        size_t length = end ? (size_t)(end - start) : strlen(start);
+        if (length + name_length + 3 < sizeof candidate) {
+            memcpy(candidate, length ? start : ".", length ? length : 1);
+            size_t at = length ? length : 1;
+            candidate[at++] = '/';
+            memcpy(candidate + at, what->path, name_length + 1);
+            execve(candidate, what->arguments, what->environment);
+            if (errno != ENOENT && errno != ENOTDIR && result != EACCES) result = errno;
+        }
+        start = end ? end + 1 : NULL;
+    }
+    return result;
+}
+
+static int child_main(void *argument) {
+    struct child *child = argument;
+    const struct cmitogen_spawn *what = child->what;
+    child->stage = CMITOGEN_SPAWN_SESSION;
+    if (setsid() < 0) goto failed;
+    reset_signals();
+    child->stage = CMITOGEN_SPAWN_DESCRIPTORS;
+    if (what->open_files_hard && cmitogen_set_open_files(what->open_files_soft, what->open_files_hard) < 0) goto failed;
+    if (place_descriptors(what->descriptors, child->null) < 0) goto failed;
+    child->stage = CMITOGEN_SPAWN_DIRECTORY;
+    if (what->directory && chdir(what->directory) < 0) goto failed;
+    child->stage = CMITOGEN_SPAWN_EXEC;
+    errno = search_and_exec(what);
+failed:
+    child->error = errno;
+    _exit(127);
+}
+
+pid_t cmitogen_spawn(const struct cmitogen_spawn *what, int *stage) {
+    const size_t stack_size = 64 * 1024;
+    *stage = CMITOGEN_SPAWN_CLONE;
+    struct child child = { .what = what, .null = -1 };
+    void *stack = mmap(NULL, stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    if (stack == MAP_FAILED) return -errno;
+    child.null = cmitogen_open_null();
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); // no handler of ours may run in the child
+    // Shared memory and a suspended parent: as cheap as vfork whatever the size of this process, and the child can
+    // report its errno by writing it down.
+    pid_t pid = clone(child_main, (char *)stack + stack_size, CLONE_VM | CLONE_VFORK | SIGCHLD, &child);
+    int error = errno;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    munmap(stack, stack_size);
+    if (child.null >= 0) close(child.null);
+    if (pid < 0) return -error;
+    if (child.error == 0) return pid;
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
+    *stage = child.stage;
+    return -child.error;
+}
+
+int cmitogen_pidfd_open(pid_t pid) {
+#ifdef SYS_pidfd_open
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0); // close-on-exec by definition
+    return fd < 0 ? -errno : fd;
+#else
+    return -ENOSYS;
+#endif
+}
+
+int cmitogen_reap(pid_t pid, int *status) {
+    for (;;) {
+        pid_t result = waitpid(pid, status, WNOHANG);
+        if (result == pid) return 1;
+        if (result == 0) return 0;
+        if (errno != EINTR) return -errno;
+    }
+}
+
+int cmitogen_status_code(int status, int *signal) {
+    *signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+int cmitogen_raise_open_files(uint64_t *soft, uint64_t *hard) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return -errno;
+    *soft = limit.rlim_cur;
+    *hard = limit.rlim_max;
+    limit.rlim_cur = limit.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? -errno : 0;
+}
+
+int cmitogen_set_open_files(uint64_t soft, uint64_t hard) {
+    struct rlimit limit = { .rlim_cur = soft, .rlim_max = hard };
+    return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? -errno : 0;
+}
+
+void cmitogen_set_title(int argc, char **argv, const char *title) {
+    prctl(PR_SET_NAME, title, 0, 0, 0); // the kernel keeps the first 15 bytes
+    if (argc < 1 || !argv[0]) return;
+    char *start = argv[0], *end = start + strlen(start) + 1;
+    for (int i = 1; i < argc && argv[i] == end; i++) end += strlen(argv[i]) + 1;
+    size_t room = (size_t)(end - start), length = strlen(title);
+    if (length >= room) length = room - 1;
+    memmove(start, title, length); // the title may lie in this very area
+    memset(start + length, 0, room - length);
+}
+
+void cmitogen_ignore_sigpipe(void) {
+    signal(SIGPIPE, SIG_IGN);
+}
+
+void cmitogen_complain(const char *text) {
+    size_t length = strlen(text);
+    while (length > 0) {
+        ssize_t count = write(2, text, length);
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) return;
+        text += count;
+        length -= (size_t)count;
+    }
+}
+
+void cmitogen_line_buffer_output(void) {
+    setvbuf(stdout, NULL, _IOLBF, 0);
+}
+
+char **cmitogen_environment(void) {
+    return environ;
+}
+
+int cmitogen_signal_descriptor(const int *signals, int count) {
+    sigset_t set;
+    sigemptyset(&set);
+    for (int i = 0; i < count; i++) sigaddset(&set, signals[i]);
+    int error = pthread_sigmask(SIG_BLOCK, &set, NULL);
+    if (error) return -error;
+    int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return fd < 0 ? -errno : fd;
+}
+
+int cmitogen_signal_read(int fd) {
+    struct signalfd_siginfo information;
+    ssize_t count = cmitogen_read(fd, &information, sizeof information);
+    return count == sizeof information ? (int)information.ssi_signo : 0;
+}
+
+int64_t cmitogen_private_memory(pid_t pid) {
+    char path[64], line[256];
+    snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);
+    FILE *file = fopen(path, "re");
+    if (!file) return -errno;
+    int64_t total = 0;
+    long value;
+    while (fgets(line, sizeof line, file)) {
+        if (sscanf(line, "Private_Clean: %ld", &value) == 1 || sscanf(line, "Private_Dirty: %ld", &value) == 1) total += value;
+    }
+    fclose(file);
+    return total;
+}

@@ -1,0 +1,90 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import CMitogenPlatform
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
+/// The program that a new context is to run, and how to tell that it does (architecture decision D4).
+struct ImageSource: Sendable {
+    /// The identity that the child must answer with; nil where only the version is compared.
+    let identity: String?
+    private let path: String
+    private let prefix: [String]
+
+    /// - Throws: ``MitogenError`` with `.imageUnusable` for a program that would not become a child.
+    init(_ image: ContextImage, for options: CommonOptions) throws(MitogenError) {
+        if let executable = options.executable {
+            identity = nil
+            path = executable.first ?? ""
+            prefix = executable
+            return
+        }
+        switch image {
+        case .currentProgram:
+            guard ChildRuntime.canBecomeChild else {
+                throw MitogenError(
+                    .imageUnusable,
+                    "this program cannot run as a context, because it never asks whether it was started as one",
+                    hint: "make its @main type a MitogenProgram, or call Mitogen.runChildIfRequested() first"
+                )
+            }
+            identity = ImageIdentity.own
+            path = ProcessIdentity.executablePath
+            prefix = [ProcessIdentity.programName]
+        case .file(let file):
+            identity = try ImageIdentity.ofFile(file)
+            path = file
+            prefix = [file]
+        }
+    }
+
+    /// What to start so that it becomes a child: `argv[1]` is `argument`, and there is nothing after it.
+    func command(argument: String) -> (path: String, arguments: [String]) {
+        (path, prefix + [argument])
+    }
+}
+
+/// Tells programs apart: the build id that the linker has computed from the program's content. Hashing the file again
+/// for each start would cost more than the start.
+enum ImageIdentity {
+    static let own: String? = {
+        var buffer = [UInt8](repeating: 0, count: 64)
+        let length = cmitogen_own_build_id(&buffer, buffer.count)
+        return length > 0 ? text(buffer[..<length]) : nil
+    }()
+
+    /// The build id of an executable file.
+    ///
+    /// - Throws: ``MitogenError`` with `.imageUnusable` if it cannot be read, is not a program or has none.
+    static func ofFile(_ path: String) throws(MitogenError) -> String {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .system("cannot read the image \(path)", errno: errno, .imageUnusable) }
+        defer { _ = systemClose(descriptor) }
+        // The headers and notes are at the front of the file.
+        let head = [UInt8](unsafeUninitializedCapacity: 64 << 10) { buffer, count in
+            count = max(0, read(descriptor, buffer.baseAddress, buffer.count))
+        }
+        guard let image = ELFImage(head) else {
+            throw MitogenError(.imageUnusable, "\(path) is not an executable file for this kind of machine")
+        }
+        guard let buildID = image.buildID else {
+            throw MitogenError(.imageUnusable, "\(path) has no build id", hint: "link it with -Xlinker --build-id")
+        }
+        return text(buildID[...])
+    }
+
+    private static func text(_ bytes: ArraySlice<UInt8>) -> String {
+        bytes.map { byte in
+            let text = String(byte, radix: 16)
+            return text.count == 1 ? "0" + text : text
+        }.joined()
+    }
+}

@@ -1,0 +1,323 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import CMitogenPlatform
+internal import Synchronization
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
+/// One thread that does all input and output: it waits for descriptors and timers and runs what they are for.
+///
+/// A Broker is an executor: actors and tasks can run on its thread. Nothing that runs there may block. It serves one or
+/// several routers, and ends when it is shut down (Mitogen semantics, sections 6.7 and 8.9).
+public final class Broker: SerialExecutor, TaskExecutor {
+    /// Something for the thread to do, in the order in which it was handed in.
+    private enum Work: Sendable {
+        case job(UnownedJob)
+        case call(@Sendable () -> Void)
+        case watch(Side, adding: Readiness, removing: Readiness)
+        case close(Side)
+        case timer(Timer)
+    }
+
+    private struct State {
+        var work: [Work] = []
+        /// Whether the thread waits, or is about to wait, for descriptors.
+        var isAsleep = false
+        var shutdownRequested = false
+        var hasEnded = false
+        var beforeShutdown: [@Sendable () -> Void] = []
+        var onShutdown: [@Sendable () -> Void] = []
+        var onExit: [@Sendable () -> Void] = []
+        var joiners: [@Sendable () -> Void] = []
+    }
+
+    private let state = Mutex(State())
+    private let wakeDescriptor: Int32
+    private let thread = Atomic<UInt64>(0)
+    private let keepAliveFlag = Atomic<Bool>(false)
+
+    /// How long a shutdown waits for what still goes on: 5 s in a master, 3 s in a child.
+    public let shutdownTimeout: Duration
+
+    /// Starts a Broker with its thread.
+    ///
+    /// - Parameters:
+    ///   - shutdownTimeout: How long a shutdown waits for what still goes on; 5 s by default.
+    /// - Throws: ``MitogenError`` if a descriptor or the thread cannot be made.
+    public init(shutdownTimeout: Duration = .seconds(5)) throws(MitogenError) {
+        self.shutdownTimeout = shutdownTimeout
+        let descriptor = cmitogen_eventfd_create()
+        guard descriptor >= 0 else { throw .system("cannot create an event descriptor", errno: -descriptor) }
+        wakeDescriptor = descriptor
+        let result = startThread(named: "mitogen.broker", stackSize: 1 << 20) { [self] in threadMain() }
+        guard result == 0 else { throw .system("cannot start the broker's thread", errno: -result) }
+    }
+
+    deinit {
+        _ = systemClose(wakeDescriptor)
+    }
+
+    // MARK: Handing in work
+
+    /// Whether the caller runs on the Broker's thread.
+    public var isCurrent: Bool {
+        thread.load(ordering: .relaxed) == cmitogen_thread_id()
+    }
+
+    public func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        // A job that comes after the end still runs, here: dropping it would leave its task waiting for ever.
+        if !add(.job(job)) {
+            job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+        }
+    }
+
+    /// Runs `body` on the Broker's thread: at once if the caller is on it, else in the order handed in.
+    ///
+    /// - Returns: False if the Broker has ended; `body` is then not run.
+    @discardableResult
+    public func schedule(_ body: @escaping @Sendable () -> Void) -> Bool {
+        if isCurrent {
+            body()
+            return true
+        }
+        return add(.call(body))
+    }
+
+    /// Runs `body` on the Broker's thread after what was handed in before, also if the caller is on it.
+    @discardableResult
+    package func scheduleLater(_ body: @escaping @Sendable () -> Void) -> Bool {
+        add(.call(body))
+    }
+
+    /// Runs `body` on the Broker's thread and returns its result.
+    ///
+    /// - Throws: What `body` throws; ``MitogenError`` with `.misuse` if the Broker has ended.
+    /// - Important: Cancelling the calling task does not stop `body`, which must not block anyway.
+    public func submit<Result: Sendable>(
+        _ body: @escaping @Sendable () throws -> Result
+    ) async throws -> Result {
+        try await withCheckedThrowingContinuation { continuation in
+            let accepted = schedule { continuation.resume(with: .init(catching: body)) }
+            if !accepted {
+                continuation.resume(throwing: MitogenError(.misuse, "the Broker has already been shut down"))
+            }
+        }
+    }
+
+    /// Runs `body` on the Broker's thread after `delay`.
+    ///
+    /// A timer that has not run yet keeps a Broker that shuts down alive, up to the limit.
+    @discardableResult
+    public func schedule(after delay: Duration, _ body: @escaping @Sendable () -> Void) -> Timer {
+        let timer = Timer(deadline: monotonicNanoseconds() &+ max(0, delay.nanoseconds), action: body)
+        _ = add(.timer(timer))
+        return timer
+    }
+
+    private func add(_ work: Work) -> Bool {
+        let (accepted, mustWake) = state.withLock { state in
+            guard !state.hasEnded else { return (false, false) }
+            state.work.append(work)
+            defer { state.isAsleep = false }
+            return (true, state.isAsleep)
+        }
+        if mustWake { cmitogen_eventfd_signal(wakeDescriptor) }
+        return accepted
+    }
+
+    // MARK: Descriptors
+
+    /// Calls the side's handler whenever its descriptor is readable.
+    public func startReceive(_ side: Side) {
+        _ = add(.watch(side, adding: .readable, removing: []))
+    }
+
+    /// Stops watching for readability; a hang-up is still reported.
+    public func stopReceive(_ side: Side) {
+        _ = add(.watch(side, adding: [], removing: .readable))
+    }
+
+    /// Calls the side's handler whenever its descriptor is writable.
+    public func startTransmit(_ side: Side) {
+        _ = add(.watch(side, adding: .writable, removing: []))
+    }
+
+    /// Stops watching for writability.
+    public func stopTransmit(_ side: Side) {
+        _ = add(.watch(side, adding: [], removing: .writable))
+    }
+
+    /// Lets go of the side and closes its descriptor.
+    public func close(_ side: Side) {
+        if !add(.close(side)) { _ = systemClose(side.descriptor) }
+    }
+
+    // MARK: Ending
+
+    /// Asks the Broker to end, in the order of Mitogen semantics, section 8.9. Returns at once; harmless when repeated.
+    public func shutdown() {
+        let mustWake = state.withLock { state in
+            state.shutdownRequested = true
+            defer { state.isAsleep = false }
+            return state.isAsleep
+        }
+        if mustWake { cmitogen_eventfd_signal(wakeDescriptor) }
+    }
+
+    /// Waits until the Broker's thread has ended. Not to be called on that thread.
+    ///
+    /// - Important: Cancelling the calling task does not shorten the wait, which `shutdownTimeout` bounds once
+    ///   ``shutdown()`` was called.
+    public func join() async {
+        await withCheckedContinuation { continuation in
+            whenEnded { continuation.resume() }
+        }
+    }
+
+    /// Blocks the calling thread until the Broker's thread has ended.
+    package func joinBlocking() {
+        guard let parker = Parker() else { return }
+        whenEnded { parker.unpark() }
+        parker.park()
+    }
+
+    private func whenEnded(_ body: @escaping @Sendable () -> Void) {
+        let hasEnded = state.withLock { state in
+            if !state.hasEnded { state.joiners.append(body) }
+            return state.hasEnded
+        }
+        if hasEnded { body() }
+    }
+
+    /// Whether something goes on that a shutdown waits for, as of the Broker's last turn: watched descriptors that
+    /// keep it alive, and timers.
+    public var keepsAlive: Bool { keepAliveFlag.load(ordering: .relaxed) }
+
+    /// Calls `body` on the Broker's thread when the loop ends, before anything is stopped.
+    package func beforeShutdown(_ body: @escaping @Sendable () -> Void) {
+        register(body, at: \.beforeShutdown)
+    }
+
+    /// Calls `body` on the Broker's thread to stop what it is responsible for.
+    package func onShutdown(_ body: @escaping @Sendable () -> Void) {
+        register(body, at: \.onShutdown)
+    }
+
+    /// Calls `body` as the last thing that the Broker's thread does.
+    package func onExit(_ body: @escaping @Sendable () -> Void) {
+        register(body, at: \.onExit)
+    }
+
+    private func register(
+        _ body: @escaping @Sendable () -> Void,
+        at list: any WritableKeyPath<State, [@Sendable () -> Void]> & Sendable
+    ) {
+        let hasEnded = state.withLock { state in
+            if !state.hasEnded { state[keyPath: list].append(body) }
+            return state.hasEnded
+        }
+        if hasEnded { body() }
+    }
+
+    // MARK: The thread
+
+    private func threadMain() {
+        thread.store(cmitogen_thread_id(), ordering: .relaxed)
+        do throws(MitogenError) {
+            var loop = try EventLoop(poller: EpollPoller(), wakeDescriptor: wakeDescriptor)
+            runUntilShutdown(&loop)
+            runShutdown(&loop)
+        } catch {
+            state.withLock { $0.shutdownRequested = true }
+        }
+        finish()
+    }
+
+    private func runUntilShutdown(_ loop: inout EventLoop<EpollPoller>) {
+        while !state.withLock({ $0.shutdownRequested }) {
+            turn(&loop, limit: nil, endsOnRequest: true)
+        }
+    }
+
+    /// Does what was handed in, then waits for descriptors and timers, but at most `limit` nanoseconds.
+    private func turn(_ loop: inout EventLoop<EpollPoller>, limit: Int64?, endsOnRequest: Bool) {
+        doWork(&loop)
+        let mayBlock = state.withLock { state in
+            state.isAsleep = state.work.isEmpty && !(endsOnRequest && state.shutdownRequested)
+            return state.isAsleep
+        }
+        loop.turn(limit: mayBlock ? limit : 0)
+        state.withLock { $0.isAsleep = false }
+    }
+
+    private func doWork(_ loop: inout EventLoop<EpollPoller>) {
+        let work = state.withLock { state in
+            let work = state.work
+            state.work = []
+            return work
+        }
+        for item in work {
+            switch item {
+            case .job(let job):
+                job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+            case .call(let body): body()
+            case .watch(let side, let adding, let removing): loop.watch(side, adding: adding, removing: removing)
+            case .close(let side): loop.close(side)
+            case .timer(let timer): loop.schedule(timer)
+            }
+        }
+    }
+
+    private func runShutdown(_ loop: inout EventLoop<EpollPoller>) {
+        let (before, on) = state.withLock { ($0.beforeShutdown, $0.onShutdown) }
+        for body in before { body() }
+        for body in on { body() }
+        let deadline = monotonicNanoseconds() + shutdownTimeout.nanoseconds
+        while true {
+            doWork(&loop)
+            let isDone = !loop.keepsAlive && state.withLock { $0.work.isEmpty }
+            keepAliveFlag.store(!isDone, ordering: .relaxed)
+            let now = monotonicNanoseconds()
+            if isDone || now >= deadline { return }
+            turn(&loop, limit: deadline - now, endsOnRequest: false)
+        }
+    }
+
+    private func finish() {
+        let exits = state.withLock { state in
+            defer { state.onExit = [] }
+            return state.onExit
+        }
+        for body in exits { body() }
+        let (joiners, rest) = state.withLock { state in
+            state.hasEnded = true
+            let result = (state.joiners, state.work)
+            state.joiners = []
+            state.work = []
+            state.beforeShutdown = []
+            state.onShutdown = []
+            return result
+        }
+        // What was handed in too late is not lost: jobs run, descriptors are closed.
+        for item in rest {
+            switch item {
+            case .job(let job):
+                job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+            case .call(let body): body()
+            case .close(let side): _ = systemClose(side.descriptor)
+            case .watch, .timer: break
+            }
+        }
+        for body in joiners { body() }
+        thread.store(0, ordering: .relaxed)
+    }
+}

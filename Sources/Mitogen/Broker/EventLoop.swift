@@ -1,0 +1,117 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import CMitogenPlatform
+internal import HeapModule
+
+/// What only the Broker's thread touches: the poller, what is watched, and the timers.
+struct EventLoop<SomePoller: Poller & ~Copyable>: ~Copyable {
+    private struct Watch {
+        let side: Side
+        var interest: Readiness
+    }
+
+    private var poller: SomePoller
+    private let wakeDescriptor: Int32
+    private var watches: [UInt64: Watch] = [:]
+    private var tokens: [ObjectIdentifier: UInt64] = [:]
+    private var nextToken: UInt64 = 1
+    private var timers = Heap<Timer>()
+    private var ready: [(UInt64, Readiness)] = []
+    /// What sides read into: upstream's CHUNK_SIZE.
+    private let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 128 << 10, alignment: 64)
+
+    init(poller: consuming SomePoller, wakeDescriptor: Int32) throws(MitogenError) {
+        self.poller = poller
+        self.wakeDescriptor = wakeDescriptor
+        try self.poller.set(.readable, for: wakeDescriptor, token: 0)
+    }
+
+    deinit {
+        scratch.deallocate()
+    }
+
+    /// Whether something is going on that a shutdown waits for.
+    var keepsAlive: Bool {
+        timers.unordered.contains { $0.isActive }
+            || watches.values.contains {
+                $0.side.keepsAlive && $0.interest.contains(.readable)
+            }
+    }
+
+    mutating func watch(_ side: Side, adding: Readiness, removing: Readiness) {
+        if let token = tokens[ObjectIdentifier(side)] {
+            guard var watch = watches[token] else { return }
+            let interest = watch.interest.subtracting(removing).union(adding)
+            guard interest != watch.interest else { return }
+            watch.interest = interest
+            watches[token] = watch
+            apply(interest, to: side, token: token)
+        } else if !adding.isEmpty {
+            let token = nextToken
+            nextToken += 1
+            tokens[ObjectIdentifier(side)] = token
+            watches[token] = Watch(side: side, interest: adding)
+            apply(adding, to: side, token: token)
+        }
+    }
+
+    private mutating func apply(_ interest: Readiness, to side: Side, token: UInt64) {
+        do throws(MitogenError) {
+            try poller.set(interest, for: side.descriptor, token: token)
+        } catch {
+            // A descriptor that cannot be watched (a file, a closed number) is as good as gone: its owner finds out
+            // by reading it.
+            ready.append((token, .hangup))
+        }
+    }
+
+    /// Lets go of a side and closes its descriptor.
+    mutating func close(_ side: Side) {
+        if let token = tokens.removeValue(forKey: ObjectIdentifier(side)) { watches[token] = nil }
+        poller.remove(side.descriptor)
+        _ = systemClose(side.descriptor)
+    }
+
+    mutating func schedule(_ timer: Timer) {
+        timers.insert(timer)
+    }
+
+    /// Waits for something to become ready, but at most `limit` nanoseconds (nil: for ever), and does it.
+    mutating func turn(limit: Int64?) {
+        while let next = timers.min, !next.isActive { timers.removeMin() }
+        var timeout = limit
+        if let next = timers.min, limit != 0 {
+            let wait = max(0, next.deadline - monotonicNanoseconds())
+            timeout = min(wait, limit ?? wait)
+        }
+        if !ready.isEmpty { timeout = 0 }
+        var found = ready
+        ready.removeAll(keepingCapacity: true)
+        poller.wait(nanoseconds: timeout) { token, readiness in found.append((token, readiness)) }
+        for (token, readiness) in found {
+            if token == 0 {
+                cmitogen_eventfd_clear(wakeDescriptor)
+            } else {
+                // Looked up again each time: an earlier handler may have closed this one.
+                watches[token]?.side.whenReady(readiness, scratch)
+            }
+        }
+        found.removeAll(keepingCapacity: true)
+        if ready.isEmpty { ready = found }
+        expireTimers()
+    }
+
+    private mutating func expireTimers() {
+        guard let first = timers.min else { return }
+        let now = monotonicNanoseconds()
+        guard first.deadline <= now else { return }
+        while let next = timers.min, next.deadline <= now {
+            timers.removeMin()
+            next.fire()
+        }
+    }
+}

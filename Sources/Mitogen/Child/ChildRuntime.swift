@@ -1,0 +1,153 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import CMitogenPlatform
+internal import Logging
+internal import Synchronization
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
+/// The life of a process that was started as a context (Mitogen semantics, sections 5.4, 5.5 and 5.8).
+enum ChildRuntime {
+    private static let wasAsked = Atomic<Bool>(false)
+
+    /// Whether a copy of this program would become a child: only if it asks, and this one has.
+    static var canBecomeChild: Bool { wasAsked.load(ordering: .relaxed) }
+
+    /// Becomes a child if `argv` is the program and `mitogen:<name>`; returns otherwise.
+    static func runIfRequested() {
+        wasAsked.store(true, ordering: .relaxed)
+        let arguments = CommandLine.arguments
+        guard arguments.count == 2, arguments[1].hasPrefix("mitogen:") else { return }
+        guard isatty(0) == 0 else {
+            fail("this is how a program starts its contexts; it cannot be done by hand", status: 2)
+        }
+        run()
+    }
+
+    private static func run() -> Never {
+        cmitogen_close_from(3)
+        cmitogen_ignore_sigpipe()
+        OpenFilesLimit.raise()
+        do {
+            let configuration = try readConfiguration()
+            let output = try StandardStreams.takeOver()
+            cmitogen_set_title(CommandLine.argc, CommandLine.unsafeArgv, "mitogen:\(configuration.remoteName)")
+            let mainThread = MainThread()
+            let router = try start(configuration, output, mainThread)
+            _exit(withExtendedLifetime(router) { mainThread.serve() })
+        } catch {
+            fail("\(error)", status: 1)
+        }
+    }
+
+    private static func fail(_ text: String, status: Int32) -> Never {
+        cmitogen_complain("\(ProcessIdentity.programName): \(text)\n")
+        exit(status)
+    }
+
+    /// The first frame on standard input.
+    private static func readConfiguration() throws(MitogenError) -> ChildConfiguration {
+        var decoder = FrameDecoder(maximumLength: 1 << 20)
+        var message: Message?
+        while message == nil {
+            // Byte by byte would be slow, too much would take what belongs to the stream: the parent sends nothing
+            // more before it has been answered, so whatever is there belongs to this frame.
+            var buffer = [UInt8](repeating: 0, count: 4096)
+            let count = cmitogen_read(0, &buffer, buffer.count)
+            guard count > 0 else { throw MitogenError(.eofError, "the parent was gone before it sent a configuration") }
+            do {
+                try buffer[..<count].withUnsafeBytes { bytes in try decoder.feed(bytes) { message = $0 } }
+            } catch {
+                throw MitogenError(.streamError, "the parent's first frame is malformed: \(error)")
+            }
+        }
+        guard let message, message.handle == StandardHandle.configure else {
+            throw MitogenError(.streamError, "the parent's first message is not a configuration")
+        }
+        return try message.decode(as: ChildConfiguration.self)
+    }
+
+    private static func start(
+        _ configuration: ChildConfiguration,
+        _ output: StandardStreams,
+        _ mainThread: MainThread
+    ) throws(MitogenError) -> Router {
+        let broker = try Broker(shutdownTimeout: .seconds(3))
+        let router = try makeRouter(configuration, broker)
+        ForwardingLogHandler.install(router, level: configuration.logLevel)
+        output.capture(on: broker, router)
+        router.dispatcher.install(in: router)
+        router.processes.install(in: router)
+        router.addHandler(StandardHandle.shutdown, .parents) { router, _, _ in router.shutdown() }
+        // Last of all: what the router does at the end comes before.
+        broker.onExit { mainThread.leave(with: 0) }
+        let stream = router.makeStream(
+            descriptors: output.stream,
+            remoteID: configuration.parentIDs[0],
+            name: "parent",
+            handshake: nil
+        )
+        router.connectParent(stream)
+        let greeting = ChildGreeting(
+            image: ImageIdentity.own ?? "",
+            version: Mitogen.version,
+            pid: getpid(),
+            info: .current
+        )
+        var message = try Message.pickled(greeting, handle: StandardHandle.ready)
+        message.dstID = configuration.parentIDs[0]
+        router.route(message)
+        return router
+    }
+
+    private static func makeRouter(
+        _ configuration: ChildConfiguration,
+        _ broker: Broker
+    ) throws(MitogenError) -> Router {
+        guard !configuration.parentIDs.isEmpty else {
+            throw MitogenError(.streamError, "the parent's configuration names no parent")
+        }
+        var table = RoutingTable(
+            contextID: configuration.contextID,
+            parentIDs: configuration.parentIDs,
+            isUnidirectional: configuration.unidirectional
+        )
+        for ancestor in configuration.ancestors { table.peers[ancestor.id] = ancestor.info }
+        var own = RouterConfiguration()
+        own.isUnidirectional = configuration.unidirectional
+        own.maxMessageSize = configuration.maxMessageSize
+        own.forwardedLogLevel = configuration.logLevel
+        let router = Router(broker: broker, ownsBroker: true, configuration: own, table: table)
+        if configuration.debug { router.enableDebug() }
+        router.isProfilingEnabled = configuration.profiling
+        return router
+    }
+
+    // MARK: The end
+
+    /// The link to the parent is gone: commands are ended, children lose their links, the process ends (at once, or
+    /// 500 ms later if a command does not want to).
+    static func parentWasLost(_ router: Router) {
+        router.dispatcher.cancelAll()
+        router.closeChildren()
+        router.processes.terminateAll(after: .milliseconds(500), on: router.broker) { _exit(0) }
+    }
+
+    /// See ``ExternalContext/detach()``.
+    static func detach(_ router: Router) async throws(MitogenError) {
+        guard let parent = router.parentID else {
+            throw MitogenError(.misuse, "this context has no parent to let go of")
+        }
+        setsid()
+        _ = try await router.context(parent).sendAwait(Message(handle: StandardHandle.detaching))
+        await router.detachFromParent()
+    }
+}

@@ -1,0 +1,80 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+/// How a context is to be reached: one of the methods, with its options. It can be sent to the context that makes the
+/// connection.
+enum ConnectionRequest: Sendable, Codable {
+    case local(LocalOptions)
+
+    var common: CommonOptions {
+        switch self {
+        case .local(let options): options.common
+        }
+    }
+
+    /// The name of a context that was given none (section 7.1).
+    func defaultName(pid: Int32) -> String {
+        switch self {
+        case .local: "local.\(pid)"
+        }
+    }
+}
+
+/// Makes a connection in another context, for its caller (upstream's `mitogen.parent._proxy_connect`).
+struct ProxyConnect: RemoteFunction {
+    var request: ConnectionRequest
+
+    /// What became of it. An error is a value here, so that it arrives whole.
+    struct Output: Codable, Sendable {
+        var id: ContextID?
+        var name: String?
+        var capabilities: UInt32 = 0
+        var revision = 0
+        var failure: ConnectionFailure?
+    }
+
+    func run(in context: ExternalContext) async throws -> Output {
+        do throws(MitogenError) {
+            let made = try await context.router.connect(request)
+            let info = context.router.peerInfo(made.id)
+            return Output(
+                id: made.id,
+                name: made.name,
+                capabilities: info?.capabilities ?? 0,
+                revision: info?.revision ?? 0
+            )
+        } catch {
+            return Output(failure: ConnectionFailure(error))
+        }
+    }
+}
+
+/// A ``MitogenError`` on its way through a `via` context: it keeps its code, its hop and what the peer said.
+struct ConnectionFailure: Codable, Sendable {
+    var code: String
+    var message: String
+    var context: String?
+    var diagnostics: [String]
+    var hint: String?
+
+    init(_ error: MitogenError) {
+        code = error.code.description
+        message = error.message
+        context = error.context
+        diagnostics = error.diagnostics.suffix(100).map { String($0.prefix(2000)) }
+        hint = error.hint
+    }
+
+    func error(via name: String) -> MitogenError {
+        MitogenError(
+            MitogenError.Code(code),
+            message,
+            context: context.map { "\(name) → \($0)" } ?? name,
+            diagnostics: diagnostics,
+            hint: hint
+        )
+    }
+}

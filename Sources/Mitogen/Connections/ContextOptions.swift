@@ -1,0 +1,91 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+/// What all connection methods have in common (Mitogen semantics, section 7.1).
+public protocol ContextOptions: Sendable, Codable {
+    var common: CommonOptions { get set }
+}
+
+/// The options that every connection method takes.
+public struct CommonOptions: Sendable, Codable, Hashable {
+    /// The context's name; by default made from the method and what it connects to.
+    public var name: String?
+    /// What the new process calls itself in `ps`, after `mitogen:`. By default `user@host:pid` of the starter. It may
+    /// not contain slashes or backslashes.
+    public var remoteName: String?
+    /// What is started instead of the program's own image: the path of a program that is already there, or a wrapper
+    /// with its arguments and the program. It must be the same version of the same program.
+    public var executable: [String]?
+    /// Whether the context logs at debug level; as the router by default.
+    public var debug: Bool?
+    /// Whether the context passes messages only between ancestors and descendants. A context of a unidirectional
+    /// router always does; as the router by default.
+    public var isUnidirectional: Bool?
+    /// Whether the context measures itself; as the router by default.
+    public var isProfilingEnabled: Bool?
+    /// How long the whole attempt may take, in seconds; 30 by default.
+    public var connectTimeout: Double = 30
+
+    public init() {}
+}
+
+extension ContextOptions {
+    public var name: String? {
+        get { common.name }
+        set { common.name = newValue }
+    }
+
+    public var remoteName: String? {
+        get { common.remoteName }
+        set { common.remoteName = newValue }
+    }
+
+    public var executable: [String]? {
+        get { common.executable }
+        set { common.executable = newValue }
+    }
+
+    public var debug: Bool? {
+        get { common.debug }
+        set { common.debug = newValue }
+    }
+
+    public var isUnidirectional: Bool? {
+        get { common.isUnidirectional }
+        set { common.isUnidirectional = newValue }
+    }
+
+    public var isProfilingEnabled: Bool? {
+        get { common.isProfilingEnabled }
+        set { common.isProfilingEnabled = newValue }
+    }
+
+    public var connectTimeout: Double {
+        get { common.connectTimeout }
+        set { common.connectTimeout = newValue }
+    }
+}
+
+extension CommonOptions {
+    /// Checks what would only fail later, and worse.
+    func validate() throws(MitogenError) {
+        if let remoteName, remoteName.contains(where: { $0 == "/" || $0 == "\\" }) {
+            throw MitogenError(.misuse, "remoteName cannot contain slashes: \(remoteName.debugDescription)")
+        }
+        if let remoteName, remoteName.utf8.contains(where: { $0 < 32 || $0 == 127 }) {
+            throw MitogenError(.misuse, "remoteName cannot contain control characters: \(remoteName.debugDescription)")
+        }
+        if let executable, executable.first?.isEmpty ?? true {
+            throw MitogenError(.misuse, "executable names no program")
+        }
+        guard connectTimeout > 0, connectTimeout <= 86_400 else {
+            throw MitogenError(
+                .misuse,
+                "connectTimeout must be more than 0 and at most 86,400 s, not \(connectTimeout)"
+            )
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import CMitogenPlatform
+internal import Logging
+internal import Synchronization
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
+/// One attempt to start a context, from the start of its process to its first answer (Mitogen semantics, section 5.6).
+///
+/// The first thing that settles the attempt counts: the child's greeting, the end of its stream, the deadline, the
+/// caller's cancellation or the router's shutdown. After any but the first, the process is ended.
+final class Handshake: Sendable {
+    private struct Parts {
+        var stream: Stream?
+        var process: ChildProcess?
+        var timer: Timer?
+    }
+
+    private let router: Router
+    private let id: ContextID
+    private let request: ConnectionRequest
+    private let image: ImageSource
+    private let parts = Mutex(Parts())
+    private let result = OneShot<Context>()
+
+    init(router: Router, id: ContextID, request: ConnectionRequest, image: ImageSource) {
+        self.router = router
+        self.id = id
+        self.request = request
+        self.image = image
+    }
+
+    private var common: CommonOptions { request.common }
+
+    /// Makes the attempt.
+    func connect() async throws(MitogenError) -> Context {
+        let timeout = Duration.seconds(common.connectTimeout)
+        let timer = router.broker.schedule(after: timeout) { [weak self] in
+            self?.fail(MitogenError(.timeoutError, "Connection timed out after \(timeout)."))
+        }
+        parts.withLock { $0.timer = timer }
+        do throws(MitogenError) {
+            try start()
+        } catch {
+            fail(error)
+        }
+        return try await result.value { [self] in fail(.cancelledCaller) }
+    }
+
+    // MARK: Starting
+
+    private func start() throws(MitogenError) {
+        let remoteName = common.remoteName ?? ProcessIdentity.default
+        let argument = "mitogen:\(remoteName)"
+        var sockets: [Int32] = [0, 0]
+        var diagnostics: [Int32] = [0, 0]
+        let made = cmitogen_socketpair(&sockets)
+        guard made >= 0 else { throw .system("cannot make a socket pair", errno: -made) }
+        let piped = cmitogen_pipe(&diagnostics, true)
+        guard piped >= 0 else {
+            for socket in sockets { _ = systemClose(socket) }
+            throw .system("cannot make a pipe", errno: -piped)
+        }
+        defer {
+            _ = systemClose(sockets[1])
+            _ = systemClose(diagnostics[1])
+        }
+        let command = image.command(argument: argument)
+        let spawned: SpawnedProcess
+        do throws(MitogenError) {
+            spawned = try SpawnedProcess(
+                SpawnRequest(
+                    arguments: command.arguments,
+                    path: command.path,
+                    environment: ProcessIdentity.environment,
+                    directory: nil,
+                    descriptors: [sockets[1], sockets[1], diagnostics[1]]
+                ),
+                broker: router.broker
+            )
+        } catch {
+            _ = systemClose(sockets[0])
+            _ = systemClose(diagnostics[0])
+            throw MitogenError(.spawnError, "Child start failed: \(error.message)", hint: error.hint)
+        }
+        attach(spawned, socket: sockets[0], diagnostics: diagnostics[0], remoteName: remoteName)
+    }
+
+    private func attach(_ spawned: SpawnedProcess, socket: Int32, diagnostics: Int32, remoteName: String) {
+        let name = common.name ?? request.defaultName(pid: spawned.pid)
+        let logger = router.logger
+        let process = ChildProcess(process: spawned, standardError: diagnostics, broker: router.broker) { line in
+            logger.debug("\(name): \(line)")
+        }
+        let stream = router.makeStream(
+            descriptors: StreamDescriptors(socket: socket),
+            remoteID: id,
+            name: name,
+            handshake: self
+        )
+        parts.withLock { parts in
+            parts.stream = stream
+            parts.process = process
+        }
+        let configuration = router.configuration(
+            for: id,
+            common,
+            remoteName: remoteName,
+            image: image.identity ?? ""
+        )
+        if var message = try? Message.pickled(configuration, handle: StandardHandle.configure) {
+            message.dstID = id
+            message.srcID = router.contextID
+            message.authID = message.srcID
+            stream.send(message)
+        }
+        stream.start(keepsAlive: true)
+        // It may have been settled while it was being started: then nobody else cleans up.
+        if result.outcome != nil { cleanUp() }
+    }
+
+    // MARK: Events
+
+    /// The child speaks.
+    func receive(_ message: Message, from stream: Stream) {
+        guard result.outcome == nil else { return }
+        guard message.handle == StandardHandle.ready, message.srcID == id,
+            let greeting = try? message.decode(as: ChildGreeting.self)
+        else {
+            return fail(MitogenError(.streamError, "the child began with something else than its greeting"))
+        }
+        if let mismatch = mismatch(greeting) { return fail(mismatch) }
+        let process = parts.withLock { parts in
+            parts.timer?.cancel()
+            return parts.process
+        }
+        let context = router.connectChild(stream, name: stream.name, info: greeting.info, process: process)
+        if !result.resolve(.success(context)) { stream.close(reason: "the attempt to connect was given up") }
+    }
+
+    /// Why the child is not what was started (architecture decision D4).
+    private func mismatch(_ greeting: ChildGreeting) -> MitogenError? {
+        if let expected = image.identity, greeting.image != expected {
+            return MitogenError(
+                .imageMismatch,
+                "the child runs the image \(greeting.image), not \(expected) that was started",
+                hint: "the program's file was probably replaced while it ran: start it again"
+            )
+        }
+        guard greeting.version == Mitogen.version else {
+            return MitogenError(
+                .imageMismatch,
+                "the child is Mitogen \(greeting.version), this program is \(Mitogen.version)",
+                hint: "install the same version as `executable`"
+            )
+        }
+        return nil
+    }
+
+    /// The stream ended before the greeting: both what was said and how the process ended belong into the error.
+    func streamDidEnd(reason: String) {
+        let process = parts.withLock { $0.process }
+        guard let process else { return fail(MitogenError(.eofError, "EOF on stream")) }
+        process.reportEnd(within: .seconds(1)) { [weak self] detail in
+            let lines = process.lastLines
+            self?.fail(
+                MitogenError(
+                    .eofError,
+                    "EOF on stream: the child ended before it was ready\(detail.map { "; \($0)" } ?? "")",
+                    diagnostics: lines
+                )
+            )
+        }
+    }
+
+    /// Settles the attempt.
+    func fail(_ error: MitogenError) {
+        let name = parts.withLock { $0.stream?.name } ?? common.name ?? "local"
+        guard result.resolve(.failure(error.inContext(name))) else { return }
+        cleanUp()
+    }
+
+    private func cleanUp() {
+        let (stream, process, timer) = parts.withLock { ($0.stream, $0.process, $0.timer) }
+        timer?.cancel()
+        stream?.close(reason: "the attempt to connect has failed")
+        process?.terminate()
+    }
+}

@@ -1,0 +1,38 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+/// The options of ``Router/local(via:_:)``.
+public struct LocalOptions: ContextOptions, Hashable {
+    public var common = CommonOptions()
+
+    public init() {}
+}
+
+extension Router {
+    /// Starts a context on this machine: another process of this program (Mitogen semantics, section 7.2).
+    ///
+    /// ```swift
+    /// let worker = try await router.local { $0.name = "worker" }
+    /// ```
+    ///
+    /// - Parameters:
+    ///   - via: The context to start it from; this one by default.
+    ///   - configure: Sets options.
+    /// - Returns: The context, ready to be called.
+    /// - Throws: ``MitogenError``: `.imageUnusable` or `.misuse` before anything is started; `.spawnError`,
+    ///   `.eofError`, `.imageMismatch`, `.timeoutError` or `.connectionCancelled`, after which no process is left;
+    ///   `.cancelled` if the calling task is, with the same guarantee.
+    public func local(
+        via: Context? = nil,
+        _ configure: (inout LocalOptions) -> Void = { _ in }
+    ) async throws(MitogenError) -> Context {
+        var options = LocalOptions()
+        configure(&options)
+        try options.common.validate()
+        if let via { return try await connect(.local(options), via: via) }
+        return try await connect(.local(options))
+    }
+}

@@ -1,0 +1,74 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import CMitogenPlatform
+internal import Synchronization
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
+extension Router {
+    /// Makes a connection through another context (Mitogen semantics, section 6.4).
+    func connect(_ request: ConnectionRequest, via: Context) async throws(MitogenError) -> Context {
+        let answer = try await via.call(ProxyConnect(request: request))
+        if let failure = answer.failure { throw failure.error(via: via.displayName) }
+        guard let id = answer.id else {
+            throw MitogenError(.streamError, "\(via.displayName) made a connection but named no context")
+        }
+        let name = "\(via.displayName).\(answer.name ?? "\(id)")"
+        return core.withLock { core in
+            core.state.table.peers[id] = PeerInfo(revision: answer.revision, capabilities: answer.capabilities)
+            let context = Context(router: self, id: id, name: name, via: via)
+            core.contexts[id] = context
+            return context
+        }
+    }
+
+    /// Makes a connection from here.
+    func connect(_ request: ConnectionRequest) async throws(MitogenError) -> Context {
+        try request.common.validate()
+        let image = try ImageSource(configuration.image, for: request.common)
+        return try await connectionLimit.withPermit { () async throws(MitogenError) in
+            let id = try await allocateID()
+            let handshake = Handshake(router: self, id: id, request: request, image: image)
+            return try await handshake.connect()
+        }
+    }
+
+    /// What a new child is told.
+    func configuration(
+        for id: ContextID,
+        _ options: CommonOptions,
+        remoteName: String,
+        image: String
+    ) -> ChildConfiguration {
+        core.withLock { core in
+            let table = core.state.table
+            let ancestors = [table.contextID] + table.parentIDs
+            return ChildConfiguration(
+                parentIDs: ancestors,
+                contextID: id,
+                debug: options.debug ?? core.isDebugEnabled,
+                profiling: options.isProfilingEnabled ?? core.isProfilingEnabled,
+                // Once on, it stays on: only the master may start a context without it.
+                unidirectional: table.isUnidirectional && table.contextID != 0
+                    ? true : options.isUnidirectional ?? table.isUnidirectional,
+                maxMessageSize: configuration.maxMessageSize,
+                logLevel: options.debug ?? core.isDebugEnabled ? 10 : configuration.forwardedLogLevel,
+                version: Mitogen.version,
+                remoteName: remoteName,
+                image: image,
+                ancestors: ancestors.compactMap { ancestor in
+                    let info = ancestor == table.contextID ? PeerInfo.current : table.peers[ancestor]
+                    return info.map { RouteInfo(id: ancestor, info: $0) }
+                }
+            )
+        }
+    }
+}

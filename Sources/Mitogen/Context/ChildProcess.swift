@@ -1,0 +1,132 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import Synchronization
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
+/// The process behind a direct child context, or the tool (ssh, sudo, …) that leads to it, and what it says on its
+/// standard error.
+final class ChildProcess: Sendable {
+    private struct State {
+        var isDetached = false
+        var hasReported = false
+    }
+
+    let process: SpawnedProcess
+    private let broker: Broker
+    private let state = Mutex(State())
+    private let diagnostics: LineReader
+
+    /// How many of the last lines are kept for error messages.
+    private static let keptLines = 100
+
+    /// Takes over a process and the descriptor that its standard error arrives on.
+    init(process: SpawnedProcess, standardError: Int32, broker: Broker, whenLine: @escaping @Sendable (String) -> Void)
+    {
+        self.process = process
+        self.broker = broker
+        let kept = Kept()
+        diagnostics = LineReader(descriptor: standardError, broker: broker) { line in
+            kept.append(line)
+            whenLine(line)
+        }
+        self.kept = kept
+    }
+
+    private let kept: Kept
+
+    private final class Kept: Sendable {
+        private let lines = Mutex<[String]>([])
+
+        func append(_ line: String) {
+            lines.withLock { lines in
+                if lines.count == ChildProcess.keptLines { lines.removeFirst() }
+                lines.append(line)
+            }
+        }
+
+        var all: [String] { lines.withLock { $0 } }
+    }
+
+    /// The last lines it wrote to its standard error.
+    var lastLines: [String] { kept.all }
+
+    /// Nothing is done to the process any more. False if that was so already.
+    func detach() -> Bool {
+        state.withLock { state in
+            defer { state.isDetached = true }
+            return !state.isDetached
+        }
+    }
+
+    /// The child's stream has ended: waits a moment for the process's own end, sees to it that it comes, and tells
+    /// what is known of it.
+    func reportEnd(within limit: Duration, _ body: @escaping @Sendable (String?) -> Void) {
+        let report: @Sendable (String?) -> Void = { [self] text in
+            let isFirst = state.withLock { state in
+                defer { state.hasReported = true }
+                return !state.hasReported
+            }
+            if isFirst { body(text) }
+        }
+        if state.withLock({ $0.isDetached }) {
+            diagnostics.close()
+            process.abandon()
+            return report("it has detached itself")
+        }
+        let limitTimer = broker.schedule(after: limit) { report(nil) }
+        process.whenEnded { [self] status in
+            limitTimer.cancel()
+            // What it said last may still be in the pipe.
+            broker.schedule { [self] in
+                diagnostics.drain()
+                report(describe(status))
+                diagnostics.close()
+            }
+        }
+        escalate()
+    }
+
+    /// A child that lost its parent ends by itself within a second. One that does not is ended.
+    private func escalate() {
+        let isRunning: @Sendable () -> Bool = { [process] in process.status == nil }
+        let steps: [(Duration, Int32)] = [(.milliseconds(1200), SIGTERM), (.milliseconds(2200), SIGKILL)]
+        for (delay, number) in steps {
+            let timer = broker.schedule(after: delay) { [process] in
+                if isRunning() { process.signal(number, group: false) }
+            }
+            process.whenEnded { _ in timer.cancel() }
+        }
+    }
+
+    private func describe(_ status: ExitStatus) -> String {
+        guard status != .exited(0) else { return "it has ended" }
+        let said = lastLines.suffix(10)
+        let text = "process \(process.pid) ended with \(status)"
+        return said.isEmpty ? text : "\(text): \(said.joined(separator: "\n"))"
+    }
+
+    /// Ends a process whose connection has failed: TERM now, KILL after a second.
+    func terminate() {
+        process.signal(SIGTERM, group: true)
+        let timer = broker.schedule(after: .seconds(1)) { [process] in process.signal(SIGKILL, group: true) }
+        process.whenEnded { [self] _ in
+            timer.cancel()
+            diagnostics.close()
+        }
+    }
+
+    /// The router ends: so does its child.
+    func killAndReap() {
+        diagnostics.close()
+        state.withLock { $0.isDetached } ? process.abandon() : process.killAndReap()
+    }
+}

@@ -1,0 +1,113 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+/// A function that runs in another context, and whose result is still to come.
+public final class PendingCall<Output: Sendable>: Sendable {
+    private let call: RunningCall
+    private let decode: @Sendable (CallReply) throws(MitogenError) -> Output
+
+    init(call: RunningCall, decode: @escaping @Sendable (CallReply) throws(MitogenError) -> Output) {
+        self.call = call
+        self.decode = decode
+    }
+
+    /// The context that the function runs in.
+    public var context: Context { call.context }
+
+    /// Waits for the result. It can be asked for any number of times.
+    ///
+    /// - Parameters:
+    ///   - timeout: How long to wait at most; for ever by default. The function goes on after that.
+    /// - Throws: ``MitogenError`` as ``Context/call(_:timeout:)``. Cancelling the waiting task ends this wait only;
+    ///   the function goes on, until ``cancel()``.
+    public func get(timeout: Duration? = nil) async throws(MitogenError) -> Output {
+        try decode(await call.waitForReply(timeout: timeout, cancelsCall: false))
+    }
+
+    /// Gives the call up: every wait for it ends with `.cancelled`, and the function is cancelled.
+    public func cancel() {
+        call.cancel(because: MitogenError(.cancelled, "the call was cancelled"))
+    }
+}
+
+/// A call on its way.
+struct RunningCall: Sendable {
+    let pending: PendingReply
+    let handle: Handle
+    let context: Context
+    let router: Router
+    let functionName: String
+    let size: Int
+
+    func reply(timeout: Duration?) async throws(MitogenError) -> CallReply {
+        try await waitForReply(timeout: timeout, cancelsCall: true)
+    }
+
+    func waitForReply(timeout: Duration?, cancelsCall: Bool) async throws(MitogenError) -> CallReply {
+        let timer = timeout.map { timeout in
+            router.broker.schedule(after: timeout) {
+                let error = MitogenError(.timeoutError, "\(functionName) has not returned within \(timeout)")
+                cancel(because: error.inContext(context.displayName))
+            }
+        }
+        defer { timer?.cancel() }
+        let message = try await pending.value {
+            if cancelsCall { cancel(because: .cancelledCaller) }
+        }
+        return CallReply(message: message, call: self)
+    }
+
+    func cancel(because error: MitogenError) {
+        guard pending.resolve(.failure(error)) else { return }
+        router.abandon(handle, of: context.id)
+    }
+}
+
+/// The answer to a call.
+struct CallReply: Sendable {
+    let message: Message
+    let call: RunningCall
+
+    func output<Output: Decodable>() throws(MitogenError) -> Output {
+        let value = try value()
+        do {
+            // So that contexts in the result are the router's own.
+            let here = ExternalContext(router: call.router, caller: call.context)
+            return try ExternalContext.$current.withValue(here) { try value.cast(to: Output.self) }
+        } catch {
+            throw failure(.streamError, "the result of \(call.functionName) is not a \(Output.self): \(error)")
+        }
+    }
+
+    func success() throws(MitogenError) {
+        _ = try value()
+    }
+
+    private func value() throws(MitogenError) -> PickleValue {
+        if message.isDead {
+            throw failure(.channelError, "\(call.functionName): \(message.deadReason(localID: call.router.contextID))")
+        }
+        let value = try message.rawValue(localID: .max)
+        guard case .callError(let text) = value else { return value }
+        throw remoteError(RemoteFailure(callErrorText: text))
+    }
+
+    /// An error of this library keeps its code, so that it can be told apart wherever it happened.
+    private func remoteError(_ remote: RemoteFailure) -> MitogenError {
+        let prefix = "Mitogen.MitogenError."
+        guard remote.typeName.hasPrefix(prefix) else { return remote.error.inContext(call.context.displayName) }
+        return MitogenError(
+            MitogenError.Code(String(remote.typeName.dropFirst(prefix.count))),
+            remote.message,
+            context: call.context.displayName,
+            remote: remote
+        )
+    }
+
+    private func failure(_ code: MitogenError.Code, _ text: String) -> MitogenError {
+        MitogenError(code, text, context: call.context.displayName)
+    }
+}

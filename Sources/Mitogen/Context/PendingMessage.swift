@@ -1,0 +1,49 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+/// The answer to a message, which is still to come.
+public final class PendingMessage: Sendable {
+    private let pending: PendingReply
+    private let handle: Handle
+    private let context: Context
+    private let router: Router
+
+    init(pending: PendingReply, handle: Handle, context: Context, router: Router) {
+        self.pending = pending
+        self.handle = handle
+        self.context = context
+        self.router = router
+    }
+
+    /// Waits for the answer. It can be asked for any number of times.
+    ///
+    /// - Parameters:
+    ///   - timeout: How long to wait at most; for ever by default. The answer can still come after that.
+    ///   - throwsDead: Whether a dead message is thrown, as `.channelError`, or returned; thrown by default.
+    /// - Throws: ``MitogenError``: `.channelError`, `.timeoutError`, and `.cancelled` if the calling task is.
+    public func get(timeout: Duration? = nil, throwsDead: Bool = true) async throws(MitogenError) -> Message {
+        let pending = self.pending
+        let what = "no answer from \(context.displayName)"
+        let message = try await withDeadline(timeout, on: router.broker, pending, what) {
+            () async throws(MitogenError) in
+            try await pending.value()
+        }
+        if throwsDead, message.isDead {
+            throw MitogenError(
+                .channelError,
+                message.deadReason(localID: router.contextID),
+                context: context.displayName
+            )
+        }
+        return message
+    }
+
+    /// Gives the answer up: every wait for it ends with `.cancelled`, and the other side is told.
+    public func cancel() {
+        router.abandon(handle, of: context.id)
+        pending.resolve(.failure(MitogenError(.cancelled, "the request was cancelled")))
+    }
+}

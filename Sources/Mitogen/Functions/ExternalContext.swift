@@ -1,0 +1,54 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+/// Where a remote function runs, and who called it (the API document's `econtext`).
+public struct ExternalContext: Sendable {
+    /// The router of this process. Contexts can be started with it.
+    public let router: Router
+    /// The context that made the call.
+    public let caller: Context
+
+    /// What the current task runs in; nil outside remote functions.
+    @TaskLocal public static var current: ExternalContext?
+
+    init(router: Router, caller: Context) {
+        self.router = router
+        self.caller = caller
+    }
+
+    public var isMaster: Bool { router.isMaster }
+    /// This process's number.
+    public var contextID: ContextID { router.contextID }
+    /// The number of the context that started this one; nil in the master, and after ``detach()``.
+    public var parentID: ContextID? { router.parentID }
+    /// The numbers of the ancestors, the nearest first.
+    public var parentIDs: [ContextID] { router.parentIDs }
+    /// The master of the tree.
+    public var master: Context { router.context(0) }
+    /// The context that started this one.
+    public var parent: Context? { parentID.map(router.context) }
+
+    /// Lets go of the parent: this process and what it started live on when the parent ends (Mitogen semantics,
+    /// section 5.8).
+    ///
+    /// The answer to the call that does this does not arrive any more. It works once.
+    ///
+    /// - Throws: ``MitogenError`` if the parent refuses or is gone.
+    public func detach() async throws(MitogenError) {
+        try await ChildRuntime.detach(router)
+    }
+}
+
+extension Mitogen {
+    /// Whether this process is the master of its tree, as seen by the remote function that runs; true outside one.
+    public static var isMaster: Bool { ExternalContext.current?.isMaster ?? true }
+    /// This process's number; 0 outside remote functions.
+    public static var contextID: ContextID { ExternalContext.current?.contextID ?? 0 }
+    /// The number of the context that started this one; nil outside remote functions.
+    public static var parentID: ContextID? { ExternalContext.current?.parentID }
+    /// The numbers of the ancestors, the nearest first; empty outside remote functions.
+    public static var parentIDs: [ContextID] { ExternalContext.current?.parentIDs ?? [] }
+}

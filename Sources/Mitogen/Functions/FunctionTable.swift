@@ -1,0 +1,103 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import Synchronization
+
+/// Finds remote functions by name, and names by function.
+final class FunctionTable: Sendable {
+    static let shared = FunctionTable()
+
+    private struct State {
+        var types: [String: any RemoteFunction.Type] = [:]
+        var names: [ObjectIdentifier: String] = [:]
+        var registered: [String: any RemoteFunction.Type] = [:]
+    }
+
+    private let state = Mutex(State())
+
+    /// The name under which a function is found in every copy of this program.
+    ///
+    /// - Throws: ``MitogenError`` with `.misuse` if it would not be found, with what to do about it.
+    func name<F: RemoteFunction>(of function: F.Type) throws(MitogenError) -> String {
+        let id = ObjectIdentifier(function)
+        if let name = state.withLock({ $0.names[id] }) { return name }
+        guard let name = _mangledTypeName(function), FunctionName.isValid(name), _typeByName(name) == function else {
+            throw MitogenError(
+                .misuse,
+                "\(String(reflecting: function)) cannot be called in another context, because it cannot be found by its name",
+                hint:
+                    "make it internal or public, and move it out of functions and out of extensions of other modules' types"
+            )
+        }
+        state.withLock { $0.names[id] = name }
+        return name
+    }
+
+    /// The function with a name that came over the wire.
+    ///
+    /// - Throws: ``MitogenError`` with `.unknownFunction`.
+    func type(named name: String) throws(MitogenError) -> any RemoteFunction.Type {
+        if let type = state.withLock({ $0.types[name] }) { return type }
+        guard FunctionName.isValid(name) else {
+            throw MitogenError(.unknownFunction, "\(name.debugDescription) is not the name of a function type")
+        }
+        guard let type = _typeByName(name) as? any RemoteFunction.Type else {
+            throw MitogenError(
+                .unknownFunction,
+                "this program has no function type \(name)",
+                hint: "both sides must be the same program, or share the library that the function is in"
+            )
+        }
+        // Bounded, because the names come from outside: generic types make any number of them.
+        state.withLock { state in
+            if state.types.count >= 10_000 { state.types.removeAll() }
+            state.types[name] = type
+        }
+        return type
+    }
+
+    func register(_ type: any RemoteFunction.Type, as name: String) throws(MitogenError) {
+        let isNew = state.withLock { state in
+            guard state.registered[name].map({ $0 == type }) ?? true else { return false }
+            state.registered[name] = type
+            return true
+        }
+        guard isNew else { throw MitogenError(.misuse, "another function is registered as \(name)") }
+    }
+
+    func registered(_ name: String) -> (any RemoteFunction.Type)? {
+        state.withLock { $0.registered[name] }
+    }
+}
+
+extension Router {
+    /// Makes a function callable as `name`, for peers that do not know its type: other programs, or other languages.
+    ///
+    /// Keyword arguments are matched with the properties by name; a single positional argument that is a dictionary
+    /// is taken as all of them.
+    ///
+    /// - Parameters:
+    ///   - name: `module.function`.
+    /// - Throws: ``MitogenError`` with `.misuse` if the name has no dot, or another function has it. Names belong to
+    ///   the program, not to one router.
+    public func register<F: RemoteFunction>(_ name: String, _ function: F.Type) throws(MitogenError)
+    where F.Output: Codable {
+        try registerChecked(name, function)
+    }
+
+    /// Makes a function without result callable as `name`; see ``register(_:_:)``.
+    public func register<F: RemoteFunction>(_ name: String, _ function: F.Type) throws(MitogenError)
+    where F.Output == Void {
+        try registerChecked(name, function)
+    }
+
+    private func registerChecked(_ name: String, _ function: any RemoteFunction.Type) throws(MitogenError) {
+        guard let dot = name.lastIndex(of: "."), dot != name.startIndex, name.index(after: dot) != name.endIndex else {
+            throw MitogenError(.misuse, "\(name.debugDescription) is not of the form module.function")
+        }
+        try FunctionTable.shared.register(function, as: name)
+    }
+}

@@ -1,0 +1,279 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import CMitogenPlatform
+internal import DequeModule
+internal import Synchronization
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
+/// A command that runs here for another context: its output is sent as it comes, as long as the caller keeps up, and
+/// its input arrives from there.
+final class Command: Sendable {
+    private struct State {
+        var outputs: [Int32: Side] = [:]
+        var input: Side?
+        var pendingInput = Deque<[UInt8]>()
+        var inputEnds = false
+        /// Output that the caller has not dealt with yet.
+        var unacknowledged = 0
+        var isPaused = false
+        var hasTimedOut = false
+        var timers: [Timer] = []
+        var lastOutput: Int64 = 0
+    }
+
+    private let router: Router
+    private let caller: ContextID
+    private let handle: Handle
+    private let process: SpawnedProcess
+    private let state = Mutex(State())
+    private let end = OneShot<RunProcess.Output>()
+
+    /// How long a command may take to end after TERM, before it gets KILL.
+    private static let grace = Duration.seconds(2)
+    /// After the command itself has ended, others may still hold its pipes: they are read until nothing has come for
+    /// so long.
+    private static let quiet = Duration.seconds(1)
+
+    init(_ request: RunProcess, for caller: ContextID, in router: Router) throws(MitogenError) {
+        self.router = router
+        self.caller = caller
+        handle = request.handle
+        let pipes = try Pipes(hasInput: request.hasInput)
+        do throws(MitogenError) {
+            process = try SpawnedProcess(
+                SpawnRequest(
+                    arguments: request.arguments,
+                    environment: Self.environment(adding: request.environment),
+                    directory: request.directory,
+                    descriptors: [pipes.input?.child, pipes.output.child, pipes.error.child]
+                ),
+                broker: router.broker
+            )
+        } catch {
+            pipes.closeChildEnds()
+            pipes.closeParentEnds()
+            throw error
+        }
+        pipes.closeChildEnds()
+        router.processes.add(process)
+        router.processes.add(self, for: ProcessKey(caller: caller, handle: handle))
+        start(pipes, timeout: request.timeout)
+    }
+
+    /// This process's environment with `additions` in it.
+    private static func environment(adding additions: [String: String]) -> [String] {
+        let kept = ProcessIdentity.environment.filter { entry in
+            entry.firstIndex(of: "=").map { additions[String(entry[..<$0])] == nil } ?? true
+        }
+        return kept + additions.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+    }
+
+    private func start(_ pipes: Pipes, timeout: Double?) {
+        let broker = router.broker
+        for (descriptor, isError) in [(pipes.output.own, false), (pipes.error.own, true)] {
+            let side = Side(descriptor: descriptor, keepsAlive: true) { [weak self] _, scratch in
+                self?.receive(descriptor, isError: isError, scratch)
+            }
+            state.withLock { $0.outputs[descriptor] = side }
+            broker.startReceive(side)
+        }
+        if let input = pipes.input {
+            let side = Side(descriptor: input.own, keepsAlive: false) { [weak self] _ in self?.writeInput() }
+            state.withLock { $0.input = side }
+        }
+        if let timeout {
+            let timer = broker.schedule(after: .seconds(timeout)) { [weak self] in self?.timeOut() }
+            state.withLock { $0.timers.append(timer) }
+        }
+        process.whenEnded { [self] _ in
+            broker.schedule { [self] in
+                closeInput()
+                finishIfDone()
+                waitForQuiet()
+            }
+        }
+    }
+
+    func waitUntilEnded() async throws(MitogenError) -> RunProcess.Output {
+        try await end.wait().get()
+    }
+
+    // MARK: Output
+
+    private func receive(_ descriptor: Int32, isError: Bool, _ scratch: UnsafeMutableRawBufferPointer) {
+        let count = cmitogen_read(descriptor, scratch.baseAddress, min(scratch.count, 64 << 10))
+        if count == -Int(EAGAIN) { return }
+        guard count > 0 else { return closeOutput(descriptor) }
+        let bytes = Array(UnsafeRawBufferPointer(rebasing: scratch[..<count]))
+        send(isError ? .error(bytes) : .output(bytes))
+        let paused = state.withLock { state -> [Side] in
+            state.lastOutput = monotonicNanoseconds()
+            state.unacknowledged += count
+            guard state.unacknowledged >= ProcessWindow.output, !state.isPaused else { return [] }
+            state.isPaused = true
+            return Array(state.outputs.values)
+        }
+        for side in paused { router.broker.stopReceive(side) }
+    }
+
+    private func send(_ event: ProcessEvent) {
+        router.route(Message(dstID: caller, handle: handle, encoding: .binary, data: event.data))
+    }
+
+    private func closeOutput(_ descriptor: Int32) {
+        if let side = state.withLock({ $0.outputs.removeValue(forKey: descriptor) }) { router.broker.close(side) }
+        finishIfDone()
+    }
+
+    private func finishIfDone() {
+        guard let status = process.status, state.withLock({ $0.outputs.isEmpty }) else { return }
+        finish(status)
+    }
+
+    private func finish(_ status: ExitStatus) {
+        let (timers, hasTimedOut, outputs) = state.withLock { state in
+            defer { state.outputs = [:] }
+            return (state.timers, state.hasTimedOut, state.outputs.values.map { $0 })
+        }
+        for timer in timers { timer.cancel() }
+        for side in outputs { router.broker.close(side) }
+        router.processes.remove(ProcessKey(caller: caller, handle: handle))
+        end.resolve(.success(RunProcess.Output(status: status, hasTimedOut: hasTimedOut)))
+    }
+
+    private func waitForQuiet() {
+        guard end.outcome == nil, let status = process.status else { return }
+        let (isPaused, last) = state.withLock { ($0.isPaused, $0.lastOutput) }
+        if !isPaused, monotonicNanoseconds() - last >= Self.quiet.nanoseconds { return finish(status) }
+        router.broker.schedule(after: .milliseconds(200)) { [weak self] in self?.waitForQuiet() }
+    }
+
+    // MARK: Input and credit
+
+    /// The caller has sent input, or has dealt with output. On the Broker's thread.
+    func receive(_ control: ProcessControl) {
+        if let credit = control.credit { acknowledge(credit) }
+        state.withLock { state in
+            if let bytes = control.input, !bytes.isEmpty { state.pendingInput.append(bytes) }
+            if control.endsInput == true { state.inputEnds = true }
+        }
+        writeInput()
+    }
+
+    private func acknowledge(_ count: Int) {
+        let resumed = state.withLock { state -> [Side] in
+            state.unacknowledged = max(0, state.unacknowledged - max(0, count))
+            guard state.isPaused, state.unacknowledged <= ProcessWindow.output / 2 else { return [] }
+            state.isPaused = false
+            return Array(state.outputs.values)
+        }
+        for side in resumed { router.broker.startReceive(side) }
+    }
+
+    private func writeInput() {
+        while true {
+            let (side, bytes, ends) = state.withLock { state in
+                (state.input, state.pendingInput.popFirst(), state.inputEnds)
+            }
+            guard let side else { return }
+            guard let bytes else {
+                router.broker.stopTransmit(side)
+                if ends { closeInput() }
+                return
+            }
+            let count = bytes.withUnsafeBytes { cmitogen_write2(side.descriptor, $0.baseAddress, $0.count, nil, 0) }
+            if count > 0 { send(.inputCredit(count)) }
+            if count == bytes.count { continue }
+            guard count >= 0 || count == -Int(EAGAIN) else { return closeInput() }  // it does not want any more
+            state.withLock { $0.pendingInput.prepend(Array(bytes.dropFirst(max(0, count)))) }
+            return router.broker.startTransmit(side)
+        }
+    }
+
+    private func closeInput() {
+        let (side, lost) = state.withLock { state in
+            defer { state.pendingInput = [] }
+            return (state.input.take(), state.pendingInput.reduce(0) { $0 + $1.count })
+        }
+        if let side { router.broker.close(side) }
+        // Whoever sends does not wait for room that never comes.
+        if lost > 0 || side != nil { send(.inputCredit(lost + ProcessWindow.input)) }
+    }
+
+    // MARK: Ending
+
+    private func timeOut() {
+        state.withLock { $0.hasTimedOut = true }
+        terminate()
+    }
+
+    /// TERM to the command's process group, KILL to what is left of it 2 s later.
+    func terminate() {
+        guard end.outcome == nil else { return }
+        process.signalGroup(SIGTERM)
+        let timer = router.broker.schedule(after: Self.grace) { [process] in process.signalGroup(SIGKILL) }
+        process.whenEnded { [process] _ in
+            process.signalGroup(SIGKILL)
+            timer.cancel()
+        }
+    }
+}
+
+/// The ends of a command's pipes.
+private struct Pipes {
+    struct Ends {
+        let own: Int32
+        let child: Int32
+    }
+
+    let input: Ends?
+    let output: Ends
+    let error: Ends
+
+    init(hasInput: Bool) throws(MitogenError) {
+        output = try Self.make(childWrites: true)
+        do throws(MitogenError) {
+            error = try Self.make(childWrites: true)
+        } catch {
+            Self.close(output)
+            throw error
+        }
+        do throws(MitogenError) {
+            input = hasInput ? try Self.make(childWrites: false) : nil
+        } catch {
+            Self.close(output)
+            Self.close(self.error)
+            throw error
+        }
+    }
+
+    private static func make(childWrites: Bool) throws(MitogenError) -> Ends {
+        var ends: [Int32] = [0, 0]
+        let result = cmitogen_pipe(&ends, childWrites)
+        guard result >= 0 else { throw .system("cannot make a pipe", errno: -result, .spawnError) }
+        if !childWrites { _ = cmitogen_set_nonblocking(ends[1], true) }
+        return childWrites ? Ends(own: ends[0], child: ends[1]) : Ends(own: ends[1], child: ends[0])
+    }
+
+    private static func close(_ ends: Ends) {
+        _ = systemClose(ends.own)
+        _ = systemClose(ends.child)
+    }
+
+    func closeChildEnds() {
+        for ends in [input, output, error] { if let ends { _ = systemClose(ends.child) } }
+    }
+
+    func closeParentEnds() {
+        for ends in [input, output, error] { if let ends { _ = systemClose(ends.own) } }
+    }
+}

@@ -1,0 +1,37 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+/// How a program ended.
+public enum ExitStatus: Sendable, Hashable, Codable {
+    /// It exited with this status, 0 to 255.
+    case exited(Int32)
+    /// This signal ended it.
+    case signaled(Int32)
+
+    public var isSuccess: Bool { self == .exited(0) }
+
+    /// The status as shells show it: 128 + n for a signal.
+    public var shellCode: Int32 {
+        switch self {
+        case .exited(let code): code
+        case .signaled(let number): 128 + number
+        }
+    }
+}
+
+extension ExitStatus: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .exited(let code): "exit status \(code)"
+        case .signaled(let number): "signal \(number)\(Self.names[number].map { " (\($0))" } ?? "")"
+        }
+    }
+
+    private static let names: [Int32: String] = [
+        1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE",
+        9: "SIGKILL", 11: "SIGSEGV", 13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM",
+    ]
+}

@@ -1,0 +1,51 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+/// What a caller sends to a command that runs for it.
+struct ProcessControl: Codable, Sendable {
+    /// The handle of the caller that the command's output goes to, which names the command.
+    var handle: Handle
+    /// How many bytes of output the caller has dealt with.
+    var credit: Int?
+    /// Bytes for the command's standard input.
+    var input: [UInt8]?
+    /// There is no more input.
+    var endsInput: Bool?
+}
+
+/// What a command sends to its caller while it runs: one byte that says what it is, then the content.
+enum ProcessEvent: Sendable {
+    case output([UInt8])
+    case error([UInt8])
+    /// The command has read so many bytes of its input.
+    case inputCredit(Int)
+
+    init?(decoding data: [UInt8]) {
+        guard let kind = data.first else { return nil }
+        switch kind {
+        case 1: self = .output(Array(data.dropFirst()))
+        case 2: self = .error(Array(data.dropFirst()))
+        case 0:
+            guard let count = Int(String(decoding: data.dropFirst(), as: UTF8.self)) else { return nil }
+            self = .inputCredit(count)
+        default: return nil
+        }
+    }
+
+    var data: [UInt8] {
+        switch self {
+        case .output(let bytes): [1] + bytes
+        case .error(let bytes): [2] + bytes
+        case .inputCredit(let count): [0] + Array("\(count)".utf8)
+        }
+    }
+}
+
+/// How much may be under way without having been dealt with (architecture decision D9).
+enum ProcessWindow {
+    static let output = 1 << 20
+    static let input = 256 << 10
+}

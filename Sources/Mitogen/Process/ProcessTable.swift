@@ -1,0 +1,87 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import Synchronization
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
+/// Names a command: who started it, and the handle there that its output goes to.
+struct ProcessKey: Hashable, Sendable {
+    let caller: ContextID
+    let handle: Handle
+}
+
+/// The commands that run in this context for others, so that none outlives it.
+final class ProcessTable: Sendable {
+    private let processes = Mutex<[pid_t: SpawnedProcess]>([:])
+    private let commands = Mutex<[ProcessKey: Command]>([:])
+
+    /// Passes on what callers send to their commands.
+    func install(in router: Router) {
+        router.addHandler(StandardHandle.processInput, .anyone) { [weak self] _, message, _ in
+            guard let self, let control = try? message.decode(as: ProcessControl.self) else { return }
+            let key = ProcessKey(caller: message.srcID, handle: control.handle)
+            commands.withLock { $0[key] }?.receive(control)
+        }
+    }
+
+    func add(_ command: Command, for key: ProcessKey) {
+        commands.withLock { $0[key] = command }
+    }
+
+    func remove(_ key: ProcessKey) {
+        commands.withLock { _ = $0.removeValue(forKey: key) }
+    }
+
+    var isEmpty: Bool { processes.withLock { $0.isEmpty } }
+
+    /// Adds a command until it ends.
+    func add(_ process: SpawnedProcess) {
+        processes.withLock { $0[process.pid] = process }
+        process.whenEnded { [weak self] _ in
+            self?.processes.withLock { _ = $0.removeValue(forKey: process.pid) }
+        }
+    }
+
+    /// TERM to every command's process group, and KILL to what is left after `grace`.
+    ///
+    /// - Parameter completion: Called on the Broker's thread when all have ended, or were sent KILL.
+    func terminateAll(
+        after grace: Duration,
+        on broker: Broker? = nil,
+        _ completion: @escaping @Sendable () -> Void = {}
+    ) {
+        let running = processes.withLock { Array($0.values) }
+        for process in running { process.signal(SIGTERM, group: true) }
+        guard let broker else {
+            for process in running { process.whenEnded { _ in process.signalGroup(SIGKILL) } }
+            return completion()
+        }
+        waitForEnd(of: running, until: monotonicNanoseconds() + grace.nanoseconds, on: broker, completion)
+    }
+
+    /// The groups are asked for, not only their leaders: a shell that is gone may have left what it started.
+    private func waitForEnd(
+        of running: [SpawnedProcess],
+        until deadline: Int64,
+        on broker: Broker,
+        _ completion: @escaping @Sendable () -> Void
+    ) {
+        let left = running.filter { kill(-$0.pid, 0) == 0 }
+        if left.isEmpty { return completion() }
+        if monotonicNanoseconds() >= deadline {
+            for process in left { process.signalGroup(SIGKILL) }
+            return completion()
+        }
+        broker.schedule(after: .milliseconds(10)) { [weak self] in
+            self?.waitForEnd(of: left, until: deadline, on: broker, completion)
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import CMitogenPlatform
+internal import Synchronization
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
+/// What to start, and with what.
+package struct SpawnRequest: Sendable {
+    package var arguments: [String]
+    /// The program, if it is not the first argument: a path, or a name to look for in `PATH`.
+    package var path: String?
+    package var environment: [String]
+    package var directory: String?
+    /// What becomes descriptors 0, 1 and 2; nil is `/dev/null`.
+    package var descriptors: [Int32?]
+}
+
+/// A program that this process has started: in a session of its own, reaped as soon as it ends.
+///
+/// No SIGCHLD handler and no `waitpid(-1)`, which would take other parts' children: a descriptor tells the end, or,
+/// before Linux 5.3, a timer asks.
+package final class SpawnedProcess: Sendable {
+    package let pid: Int32
+    private let broker: Broker
+    private let isReaped = Mutex(false)
+    private let side = Mutex<Side?>(nil)
+    private let end = OneShot<ExitStatus>()
+
+    /// Starts a program.
+    ///
+    /// - Throws: ``MitogenError`` with `.spawnError`, which tells the step that failed.
+    package init(_ request: SpawnRequest, broker: Broker) throws(MitogenError) {
+        self.broker = broker
+        pid = try Self.spawn(request)
+        watch()
+    }
+
+    /// How it ended, if it has.
+    package var status: ExitStatus? { try? end.outcome?.get() }
+
+    package func whenEnded(_ body: @escaping @Sendable (ExitStatus) -> Void) {
+        end.whenResolved { outcome in
+            if case .success(let status) = outcome { body(status) }
+        }
+    }
+
+    package func waitUntilEnded() async -> ExitStatus {
+        // It only ever succeeds.
+        (try? await end.wait().get()) ?? .exited(-1)
+    }
+
+    /// Sends a signal to the process, or to its whole group; never to a process that was already reaped.
+    package func signal(_ number: Int32, group: Bool) {
+        isReaped.withLock { isReaped in
+            if !isReaped { _ = kill(group ? -pid : pid, number) }
+        }
+    }
+
+    /// Sends a signal to what is left of the group, also when the process itself has ended.
+    package func signalGroup(_ number: Int32) {
+        _ = kill(-pid, number)
+    }
+
+    /// Lets go of the process: its end is not waited for any more, and it becomes its own problem.
+    package func abandon() {
+        isReaped.withLock { $0 = true }
+        if let side = side.withLock({ $0.take() }) { broker.close(side) }
+    }
+
+    /// KILL, and waits for the end: for the moment when nothing else runs any more.
+    package func killAndReap() {
+        signal(SIGKILL, group: false)
+        for _ in 0..<100 {
+            if reap() { return }
+            usleep(1000)
+        }
+    }
+
+    private func watch() {
+        let descriptor = cmitogen_pidfd_open(pid)
+        guard descriptor >= 3 else {
+            if descriptor >= 0 { _ = systemClose(descriptor) }
+            return poll(after: .milliseconds(2))
+        }
+        // It keeps the Broker alive, so that a shutdown does not leave a zombie. The reference cycle ends with the
+        // process.
+        let side = Side(descriptor: descriptor) { [self] _ in _ = reap() }
+        self.side.withLock { $0 = side }
+        broker.startReceive(side)
+    }
+
+    /// Asks again and again, at growing intervals up to 100 ms.
+    private func poll(after delay: Duration) {
+        broker.schedule(after: delay) { [self] in
+            if !reap() { poll(after: min(delay * 2, .milliseconds(100))) }
+        }
+    }
+
+    private func reap() -> Bool {
+        let result = isReaped.withLock { isReaped -> ExitStatus? in
+            guard !isReaped else { return nil }
+            var raw: Int32 = 0
+            let count = cmitogen_reap(pid, &raw)
+            guard count != 0 else { return nil }
+            isReaped = true
+            var signal: Int32 = 0
+            let code = cmitogen_status_code(raw, &signal)
+            // Somebody else's waitpid took it: it has ended, nobody can say how.
+            if count < 0 { return .exited(-1) }
+            return signal > 0 ? .signaled(signal) : .exited(code)
+        }
+        guard let result else { return isReaped.withLock { $0 } }
+        if let side = side.withLock({ $0.take() }) { broker.close(side) }
+        end.resolve(.success(result))
+        return true
+    }
+
+    // MARK: Starting
+
+    private static func spawn(_ request: SpawnRequest) throws(MitogenError) -> pid_t {
+        let path = request.path ?? request.arguments.first ?? ""
+        guard !path.isEmpty else { throw MitogenError(.spawnError, "there is no program to start") }
+        for text in request.arguments + request.environment + [path, request.directory ?? ""]
+        where text.utf8.contains(0) {
+            throw MitogenError(.spawnError, "cannot start \(path.debugDescription): an argument contains a NUL")
+        }
+        var stage: Int32 = 0
+        let searchPath = request.environment.first { $0.hasPrefix("PATH=") }?.dropFirst(5) ?? "/usr/bin:/bin"
+        let limits = OpenFilesLimit.original
+        let pid = withCStrings(request.arguments) { arguments in
+            withCStrings(request.environment) { environment in
+                path.withCString { path in
+                    String(searchPath).withCString { searchPath in
+                        withOptionalCString(request.directory) { directory in
+                            let descriptors = request.descriptors.map { $0 ?? -1 }
+                            var what = cmitogen_spawn(
+                                path: path,
+                                search_path: searchPath,
+                                arguments: arguments,
+                                environment: environment,
+                                directory: directory,
+                                descriptors: (descriptors[0], descriptors[1], descriptors[2]),
+                                open_files_soft: limits?.soft ?? 0,
+                                open_files_hard: limits?.hard ?? 0
+                            )
+                            return cmitogen_spawn(&what, &stage)
+                        }
+                    }
+                }
+            }
+        }
+        guard pid < 0 else { return pid }
+        throw failure(path: path, request: request, stage: stage, code: -pid)
+    }
+
+    private static func failure(path: String, request: SpawnRequest, stage: Int32, code: Int32) -> MitogenError {
+        let reason = String(cString: strerror(code))
+        switch Int(stage) {
+        case CMITOGEN_SPAWN_EXEC:
+            return MitogenError(.spawnError, "cannot start \(path): \(reason)")
+        case CMITOGEN_SPAWN_DIRECTORY:
+            return MitogenError(
+                .spawnError,
+                "cannot start \(path) in the directory \(request.directory ?? ""): \(reason)"
+            )
+        default:
+            return MitogenError(.spawnError, "cannot make a process for \(path): \(reason)")
+        }
+    }
+}
+
+/// Calls `body` with the strings as a C vector that ends with NULL.
+private func withCStrings<Result>(
+    _ strings: [String],
+    _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
+) -> Result {
+    var pointers: [UnsafeMutablePointer<CChar>?] = strings.map { strdup($0) }
+    pointers.append(nil)
+    defer { for pointer in pointers { free(pointer) } }
+    return pointers.withUnsafeBufferPointer { buffer in
+        // The buffer is not empty: it holds at least the NULL.
+        body(buffer.baseAddress.unsafelyUnwrapped)
+    }
+}
+
+private func withOptionalCString<Result>(_ string: String?, _ body: (UnsafePointer<CChar>?) -> Result) -> Result {
+    guard let string else { return body(nil) }
+    return string.withCString(body)
+}

@@ -1,0 +1,50 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import Logging
+internal import Synchronization
+
+extension Router {
+    func addMasterHandlers() {
+        addHandler(StandardHandle.allocateID, .anyone) { router, message, _ in router.allocateBlock(message) }
+        addHandler(StandardHandle.forwardLog, .anyone) { router, message, _ in router.log(message) }
+    }
+
+    private func allocateBlock(_ message: Message) {
+        guard let block = core.withLock({ $0.allocator.allocateBlock() }) else {
+            return reply(to: message, with: .dead("no context ids are left"))
+        }
+        let value = PickleValue.tuple([.int(Int(block.lowerBound)), .int(Int(block.upperBound))])
+        if let answer = try? Message.pickled(value) { reply(to: message, with: answer) }
+    }
+
+    /// A new context id, which is never used again.
+    ///
+    /// A context asks the master for a block of 1,000 when it has none left (Mitogen wire protocol, section 3).
+    ///
+    /// - Throws: ``MitogenError`` when the master cannot be reached, or `.cancelled` when the calling task is.
+    public func allocateID() async throws(MitogenError) -> ContextID {
+        while true {
+            if let id = core.withLock({ $0.allocator.allocate() }) { return id }
+            if isMaster { throw MitogenError(.misuse, "no context ids are left") }
+            let answer = try await context(0).sendAwait(Message(handle: StandardHandle.allocateID))
+            let bounds = try answer.decode(as: [ContextID].self)
+            guard bounds.count == 2, bounds[0] < bounds[1] else {
+                throw MitogenError(.streamError, "the master's answer to ALLOCATE_ID is malformed")
+            }
+            core.withLock { $0.allocator.add(bounds[0]..<bounds[1]) }
+        }
+    }
+
+    /// A line of a context's log (Mitogen semantics, section 8.7).
+    private func log(_ message: Message) {
+        guard let record = ForwardedLog(parsing: message.data) else { return }
+        guard let context = contextByID(message.srcID, creates: false) else {
+            return logger.error("ignored a log record of the unknown context \(message.srcID)")
+        }
+        ForwardedLogs.emit(record, from: context)
+    }
+}

@@ -1,0 +1,174 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import Logging
+internal import Synchronization
+
+/// What a router does when streams come and go (Mitogen wire protocol, section 4.7).
+extension Router {
+    func addRouteHandlers() {
+        addHandler(StandardHandle.addRoute, .immediatePeer) { router, message, stream in
+            router.addRoute(message, from: stream)
+        }
+        addHandler(StandardHandle.deleteRoute, .immediatePeer) { router, message, stream in
+            router.deleteRoute(message, from: stream)
+        }
+        addHandler(StandardHandle.routeInfo, .immediatePeer) { router, message, stream in
+            router.learnPeer(message, from: stream)
+        }
+        addHandler(StandardHandle.routeLost, .immediatePeer) { router, message, stream in
+            router.learnLoss(message, from: stream)
+        }
+        addHandler(StandardHandle.detaching, .anyone) { router, message, stream in
+            router.detachChild(message, from: stream)
+        }
+    }
+
+    /// Registers one of the router's own handles. Dead messages to them mean nothing and are ignored.
+    func addHandler(
+        _ handle: Handle,
+        _ policy: HandlePolicy,
+        _ function: @escaping @Sendable (Router, Message, Stream?) -> Void
+    ) {
+        let handler = MessageHandler.function { [weak self] message, stream in
+            guard let self, !message.isDead else { return }
+            function(self, message, stream)
+        }
+        core.withLock { core in
+            _ = core.state.handles.add(handler, at: handle, policy: policy, overwrites: true)
+        }
+    }
+
+    func nextLinkID() -> LinkID {
+        core.withLock { core in
+            defer { core.nextLink += 1 }
+            return LinkID(rawValue: core.nextLink)
+        }
+    }
+
+    private func addRoute(_ message: Message, from stream: Stream?) {
+        guard let stream, let route = RouteAnnouncement(parsing: message.data) else {
+            return logger.error("ignored a malformed ADD_ROUTE from context \(message.srcID)")
+        }
+        apply { $0.state.table.addRoute(to: route.id, name: route.name, through: stream.id) }
+        eventHub.send(.connected(context(route.id)))
+    }
+
+    private func deleteRoute(_ message: Message, from stream: Stream?) {
+        guard let stream, let route = RouteAnnouncement(parsing: message.data) else {
+            return logger.error("ignored a malformed DEL_ROUTE from context \(message.srcID)")
+        }
+        apply { core in
+            let reason = core.lossReasons.removeValue(forKey: route.id) ?? ""
+            return core.state.table.deleteRoute(
+                to: route.id,
+                source: message.srcID,
+                from: stream.id,
+                reason: reason
+            )
+        }
+    }
+
+    private func learnPeer(_ message: Message, from stream: Stream?) {
+        guard let stream, let info = try? message.decode(as: RouteInfo.self) else { return }
+        let isParent = core.withLock { core in
+            // Only about contexts that are reached through the one that speaks.
+            guard core.state.table.link(for: info.id) == stream.id else { return true }
+            core.state.table.peers[info.id] = info.info
+            return false
+        }
+        if !isParent { announceInfo(info) }
+    }
+
+    private func announceInfo(_ info: RouteInfo) {
+        let parent = core.withLock { core in
+            core.state.table.parentID.flatMap { core.state.table.peers[$0] != nil ? $0 : nil }
+        }
+        if let parent { send(info, to: StandardHandle.routeInfo, in: parent) }
+    }
+
+    private func learnLoss(_ message: Message, from stream: Stream?) {
+        guard let stream, let loss = try? message.decode(as: RouteLoss.self) else { return }
+        core.withLock { core in
+            guard core.state.table.link(for: loss.id) == stream.id, core.lossReasons.count < 10_000 else { return }
+            core.lossReasons[loss.id] = String(loss.reason.prefix(4000))
+        }
+    }
+
+    /// Changes the routes and does what follows from it.
+    func apply(_ change: (inout Core) -> [RouteEffect]) {
+        let effects = core.withLock { change(&$0) }
+        for effect in effects { perform(effect) }
+    }
+
+    private func perform(_ effect: RouteEffect) {
+        switch effect {
+        case .announce(let id, let name, let link):
+            guard let (peer, isSwift) = peer(of: link) else { return }
+            var message = RouteAnnouncement(id: id, name: name).added
+            message.dstID = peer
+            route(message)
+            if isSwift, let info = peerInfo(id) {
+                send(RouteInfo(id: id, info: info), to: StandardHandle.routeInfo, in: peer)
+            }
+        case .withdraw(let id, let reason, let link):
+            guard let (peer, isSwift) = peer(of: link) else { return }
+            if isSwift { send(RouteLoss(id: id, reason: reason), to: StandardHandle.routeLost, in: peer) }
+            var message = RouteAnnouncement(id: id).deleted
+            message.dstID = peer
+            route(message)
+        case .lost(let id, let reason): lose(id, reason: reason)
+        case .named(let id, let name): context(id).rename(name)
+        case .log(let text): logger.error("\(text)")
+        }
+    }
+
+    private func peer(of link: LinkID) -> (ContextID, isSwift: Bool)? {
+        core.withLock { core in
+            core.state.table.remoteID(of: link).map { ($0, core.state.table.peers[$0] != nil) }
+        }
+    }
+
+    private func send(_ value: some Encodable, to handle: Handle, in id: ContextID) {
+        guard var message = try? Message.pickled(value, handle: handle) else { return }
+        message.dstID = id
+        route(message)
+    }
+
+    /// A context is gone: whoever waits for it is told (section 4.8), and what runs here for it is stopped.
+    private func lose(_ id: ContextID, reason: String) {
+        let (handlers, context) = core.withLock { core in
+            core.state.table.peers[id] = nil
+            return (core.state.handles.removeHandlers(waitingFor: id), core.contexts.removeValue(forKey: id))
+        }
+        let text =
+            reason.isEmpty
+            ? DeadReason.respondentDisconnected
+            : "\(DeadReason.respondentDisconnected): \(reason)"
+        for (handle, handler) in handlers {
+            var dead = Message.dead(text, dstID: contextID, handle: handle)
+            dead.srcID = contextID
+            handler.deliver(dead, stream: nil, on: broker)
+        }
+        dispatcher.cancelAll(from: id)
+        guard let context else { return }
+        context.didDisconnect(reason: reason)
+        eventHub.send(.disconnected(context, reason: reason))
+    }
+
+    // MARK: Detaching
+
+    /// A direct child asks to be let go (section 5.8).
+    private func detachChild(_ message: Message, from stream: Stream?) {
+        guard let stream, stream.remoteID == message.srcID else {
+            return logger.warning("ignored DETACHING from context \(message.srcID), which is not a direct child")
+        }
+        guard let process = core.withLock({ $0.children[stream.id] }), process.detach() else {
+            return logger.warning("context \(message.srcID) is detached already")
+        }
+        reply(to: message, with: (try? .pickled(PickleValue.none)) ?? .dead())
+    }
+}

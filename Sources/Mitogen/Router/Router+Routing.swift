@@ -1,0 +1,113 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import Logging
+internal import Synchronization
+
+extension Router {
+    /// Sends a message on its way (Mitogen wire protocol, section 4.2).
+    ///
+    /// Call it from any thread. The router fills in source and authority. A message that cannot be delivered is
+    /// answered with a dead message if it wants an answer.
+    public func route(_ message: Message) {
+        route(message, from: nil)
+    }
+
+    func route(_ message: consuming Message, from stream: Stream?) {
+        var message = message
+        let ingress = stream?.id
+        let (action, egress) = core.withLock { core in
+            let action = core.state.process(&message, from: ingress)
+            if case .forward(let link) = action { return (action, core.streams[link]) }
+            return (action, nil)
+        }
+        perform(action, message, egress: egress, from: stream)
+    }
+
+    func perform(
+        _ action: RouterState<MessageHandler>.Action,
+        _ message: consuming Message,
+        egress: Stream?,
+        from stream: Stream?
+    ) {
+        switch action {
+        case .forward: egress?.send(message)
+        case .invoke(.reply(let pending)): pending.resolve(.success(message))
+        case .invoke(.function(let function)):
+            if stream != nil {
+                function(message, stream)
+            } else {
+                // Later even if this is the Broker's thread: the sender may hold what the function wants.
+                let message = message
+                broker.scheduleLater { function(message, nil) }
+            }
+        case .drop(let reason):
+            // A log record that cannot be sent must not make another one.
+            if message.handle != StandardHandle.forwardLog { logger.debug("dropped a message: \(reason)") }
+        case .answer(let answer, let reason):
+            if message.handle != StandardHandle.forwardLog { logger.debug("refused \(message.header): \(reason)") }
+            route(answer, from: nil)
+        }
+    }
+
+    /// A message has arrived on a stream.
+    func receive(_ message: consuming Message, from stream: Stream) {
+        let handshake = core.withLock { $0.handshakes[stream.id] }
+        if let handshake {
+            handshake.receive(message, from: stream)
+        } else {
+            route(message, from: stream)
+        }
+    }
+
+    /// Sends an answer to `request`, unless it wants none.
+    func reply(to request: Message, with reply: Message) {
+        guard let answer = request.replying(with: reply) else { return }
+        route(answer, from: nil)
+    }
+
+    // MARK: Requests
+
+    /// Sends a message and registers who waits for the answer, in one step.
+    ///
+    /// - Returns: The handle that the answer comes to.
+    func send(_ message: consuming Message, awaiting pending: PendingReply) -> Handle {
+        var message = message
+        let respondent = message.dstID
+        let result: (Handle, RouterState<MessageHandler>.Action, Stream?)? = core.withLock { core in
+            guard !core.isShutDown else { return nil }
+            let handle = core.state.handles.add(.reply(pending), persists: false, respondent: respondent) ?? 0
+            message.replyTo = handle
+            let action = core.state.process(&message, from: nil)
+            if case .forward(let link) = action { return (handle, action, core.streams[link]) }
+            return (handle, action, nil)
+        }
+        guard let (handle, action, egress) = result else {
+            pending.resolve(.failure(.routerIsShutDown))
+            return 0
+        }
+        perform(action, message, egress: egress, from: nil)
+        return handle
+    }
+
+    /// Gives a request up: nobody waits for its answer any more, and the callee is told.
+    func abandon(_ handle: Handle, of respondent: ContextID) {
+        let canCancel = core.withLock { core in
+            guard core.state.handles.remove(handle) != nil else { return false }
+            return core.state.table.peers[respondent]?.has(PeerInfo.cancellation) == true
+        }
+        guard canCancel else { return }
+        route(Message(dstID: respondent, handle: StandardHandle.cancelCall, data: Array("\(handle)".utf8)))
+    }
+
+    /// Suspends while too much waits to be written on the way to a context.
+    func waitForRoom(towards id: ContextID) async {
+        let stream = core.withLock { core in
+            core.state.table.link(for: id).flatMap { core.streams[$0] }
+        }
+        await stream?.waitForRoom()
+    }
+}

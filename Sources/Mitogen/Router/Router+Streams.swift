@@ -1,0 +1,129 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import Synchronization
+
+extension Router {
+    /// Makes a stream for connected descriptors. Its messages go to `handshake` until that is done with them.
+    func makeStream(
+        descriptors: StreamDescriptors,
+        remoteID: ContextID,
+        name: String,
+        handshake: Handshake?
+    ) -> Stream {
+        let stream = Stream(
+            id: nextLinkID(),
+            remoteID: remoteID,
+            name: name,
+            descriptors: descriptors,
+            decoder: FrameDecoder(maximumLength: maxMessageSize),
+            broker: broker,
+            deliver: { [weak self] message, stream in self?.receive(message, from: stream) },
+            ended: { [weak self] stream, reason in self?.streamDidEnd(stream, reason: reason) }
+        )
+        core.withLock { core in
+            core.streams[stream.id] = stream
+            core.handshakes[stream.id] = handshake
+        }
+        return stream
+    }
+
+    /// The stream to the parent is there: this router is part of a tree.
+    func connectParent(_ stream: Stream) {
+        core.withLock { $0.state.table.connectParent(stream.id) }
+        stream.start(keepsAlive: false)
+    }
+
+    /// A child has answered: from now on it can be reached.
+    func connectChild(_ stream: Stream, name: String, info: PeerInfo?, process: ChildProcess?) -> Context {
+        let context = core.withLock { core in
+            core.handshakes[stream.id] = nil
+            core.children[stream.id] = process
+            if let info { core.state.table.peers[stream.remoteID] = info }
+            let context = core.contexts[stream.remoteID] ?? Context(router: self, id: stream.remoteID, name: name)
+            core.contexts[stream.remoteID] = context
+            return context
+        }
+        apply { $0.state.table.connectChild(stream.id, id: stream.remoteID, name: name) }
+        eventHub.send(.connected(context))
+        return context
+    }
+
+    /// A stream is over. What ended it is known a moment later, when the process behind it has been reaped.
+    private func streamDidEnd(_ stream: Stream, reason: String) {
+        let (handshake, process, isParent) = core.withLock { core in
+            (
+                core.handshakes.removeValue(forKey: stream.id), core.children.removeValue(forKey: stream.id),
+                core.state.table.parentLink == stream.id
+            )
+        }
+        if let handshake {
+            core.withLock { $0.streams[stream.id] = nil }
+            return handshake.streamDidEnd(reason: reason)
+        }
+        guard let process else { return forget(stream, reason: reason, isParent: isParent) }
+        process.reportEnd(within: .milliseconds(250)) { [weak self] detail in
+            self?.forget(stream, reason: detail ?? reason, isParent: isParent)
+        }
+    }
+
+    private func forget(_ stream: Stream, reason: String, isParent: Bool) {
+        apply { core in
+            core.streams[stream.id] = nil
+            return core.state.table.disconnect(stream.id, reason: reason)
+        }
+        if isParent, !core.withLock({ $0.isDetached }) { eventHub.send(.shutdown) }
+        if isParent, !core.withLock({ $0.isDetached }) { parentWasLost() }
+    }
+
+    /// Without its parent a context ends (Mitogen semantics, section 5.8).
+    private func parentWasLost() {
+        ChildRuntime.parentWasLost(self)
+    }
+
+    // MARK: Shutting down (section 8.9)
+
+    /// Tells the children to end; their streams stay open until they do.
+    func beginShutdown() {
+        eventHub.send(.shutdown)
+        let (children, handshakes) = core.withLock { core in
+            (core.children.keys.compactMap { core.streams[$0] }, core.handshakes.map(\.value))
+        }
+        for handshake in handshakes {
+            handshake.fail(
+                MitogenError(
+                    .connectionCancelled,
+                    "Connection cancelled because the associated Broker began to shut down."
+                )
+            )
+        }
+        dispatcher.cancelAll()
+        processes.terminateAll(after: .milliseconds(500))
+        for child in children {
+            route(Message(dstID: child.remoteID, handle: StandardHandle.shutdown))
+        }
+    }
+
+    /// The Broker has ended: everyone who still waits is told, every descriptor is closed.
+    func finishShutdown() {
+        let (handlers, streams, processes) = core.withLock { core in
+            core.isShutDown = true
+            defer { core.streams = [:] }
+            return (core.state.handles.removeAll(), core.streams.values.map { $0 }, core.children.values.map { $0 })
+        }
+        for stream in streams { stream.close(reason: DeadReason.brokerExited) }
+        for (handle, handler) in handlers {
+            var dead = Message.dead(DeadReason.brokerExited, dstID: contextID, handle: handle)
+            dead.srcID = contextID
+            switch handler {
+            case .reply(let pending): pending.resolve(.success(dead))
+            case .function(let function): function(dead, nil)
+            }
+        }
+        for process in processes { process.killAndReap() }
+        eventHub.finish()
+    }
+}

@@ -1,0 +1,243 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import Logging
+internal import Synchronization
+
+/// The centre of one context: it knows the way to every other context, delivers messages to handles, and starts new
+/// contexts (Mitogen semantics, sections 4 and 6.4).
+///
+/// A program has one as the master of its tree, or several for separate trees; in a context it is
+/// ``ExternalContext/router``. What it knows is one value behind a lock, so that messages are routed on the thread
+/// that sends them, with no change of threads; functions behind handles run on the Broker's thread.
+public final class Router: Sendable {
+    struct Core {
+        var state: RouterState<MessageHandler>
+        var streams: [LinkID: Stream] = [:]
+        var contexts: [ContextID: Context] = [:]
+        var handshakes: [LinkID: Handshake] = [:]
+        var children: [LinkID: ChildProcess] = [:]
+        var allocator: IDAllocator
+        var nextLink: UInt32 = 1
+        var lossReasons: [ContextID: String] = [:]
+        var isShutDown = false
+        var isDetached = false
+        var isDebugEnabled = false
+        var isProfilingEnabled = false
+    }
+
+    /// The thread that does this router's input and output.
+    public let broker: Broker
+    public let configuration: RouterConfiguration
+    let core: Mutex<Core>
+    let eventHub = EventHub<RouterEvent>()
+    let logger = Logger(label: "mitogen")
+    let connectionLimit: AsyncSemaphore
+    let dispatcher = CallDispatcher()
+    let processes = ProcessTable()
+    private let ownsBroker: Bool
+
+    /// Makes the router of a master.
+    ///
+    /// - Parameters:
+    ///   - broker: The Broker to use; a new one by default, which ends with this router.
+    ///   - configuration: How the router behaves.
+    /// - Throws: ``MitogenError`` if a Broker is needed and its descriptors or thread cannot be made.
+    public convenience init(
+        broker: Broker? = nil,
+        configuration: RouterConfiguration = .init()
+    ) throws(MitogenError) {
+        OpenFilesLimit.raise()
+        let table = RoutingTable(contextID: 0, parentIDs: [], isUnidirectional: configuration.isUnidirectional)
+        if let broker {
+            self.init(broker: broker, ownsBroker: false, configuration: configuration, table: table)
+        } else {
+            let broker = try Broker(shutdownTimeout: configuration.shutdownTimeout)
+            self.init(broker: broker, ownsBroker: true, configuration: configuration, table: table)
+        }
+        addMasterHandlers()
+    }
+
+    init(broker: Broker, ownsBroker: Bool, configuration: RouterConfiguration, table: RoutingTable) {
+        self.broker = broker
+        self.ownsBroker = ownsBroker
+        self.configuration = configuration
+        connectionLimit = AsyncSemaphore(count: max(1, configuration.maxConcurrentConnections))
+        let state = RouterState<MessageHandler>(table: table, maxMessageSize: configuration.maxMessageSize)
+        core = Mutex(Core(state: state, allocator: table.contextID == 0 ? .master : .child))
+        addRouteHandlers()
+        broker.onShutdown { [weak self] in self?.beginShutdown() }
+        broker.onExit { [weak self] in self?.finishShutdown() }
+    }
+
+    /// A router that its program has forgotten ends when nothing refers to it any more, and with it its contexts.
+    deinit {
+        for stream in core.withLock({ $0.streams.values.map { $0 } }) { stream.close(reason: "the router is gone") }
+        if ownsBroker { broker.shutdown() }
+    }
+
+    // MARK: Identity
+
+    /// This context's number; 0 in the master.
+    public var contextID: ContextID { core.withLock { $0.state.table.contextID } }
+    /// The number of the context that started this one; nil in the master.
+    public var parentID: ContextID? { core.withLock { $0.state.table.parentID } }
+    /// The numbers of this context's ancestors, the nearest first; empty in the master.
+    public var parentIDs: [ContextID] { core.withLock { $0.state.table.parentIDs } }
+    /// Whether this is the root of its tree.
+    public var isMaster: Bool { contextID == 0 }
+    /// Whether contexts can only talk to their ancestors and descendants.
+    public var isUnidirectional: Bool { core.withLock { $0.state.table.isUnidirectional } }
+    /// The largest message in bytes.
+    public var maxMessageSize: Int { configuration.maxMessageSize }
+
+    /// This context, as something to send to.
+    public func myself() -> Context {
+        Context(router: self, id: contextID, name: "self")
+    }
+
+    /// Whether contexts started from now on write debug logs.
+    public var isDebugEnabled: Bool { core.withLock { $0.isDebugEnabled } }
+    /// Whether contexts started from now on measure themselves.
+    public var isProfilingEnabled: Bool {
+        get { core.withLock { $0.isProfilingEnabled } }
+        set { core.withLock { $0.isProfilingEnabled = newValue } }
+    }
+
+    /// Lets this context and those started from now on log at debug level.
+    public func enableDebug() {
+        core.withLock { $0.isDebugEnabled = true }
+    }
+
+    // MARK: Handles
+
+    /// Registers a function for messages to a handle.
+    ///
+    /// - Parameters:
+    ///   - handle: The handle; a new one, 1,000 or above, by default.
+    ///   - persists: False to take one message only.
+    ///   - policy: Who may send to it; everyone by default.
+    ///   - respondent: The only context that may send to it; its end delivers a dead message. Any by default.
+    ///   - overwrites: Whether the handle may be in use already.
+    ///   - function: Runs on the Broker's thread for every message, dead ones included. It must not block.
+    /// - Returns: The handle.
+    /// - Throws: ``MitogenError`` with `.misuse` if the handle is taken or the router is shut down.
+    @discardableResult
+    public func addHandler(
+        at handle: Handle? = nil,
+        persists: Bool = true,
+        policy: HandlePolicy = .anyone,
+        respondent: Context? = nil,
+        overwrites: Bool = false,
+        _ function: @escaping @Sendable (Message) -> Void
+    ) throws(MitogenError) -> Handle {
+        try add(
+            .function { message, _ in function(message) },
+            at: handle,
+            persists: persists,
+            policy: policy,
+            respondent: respondent?.id,
+            overwrites: overwrites
+        )
+    }
+
+    /// Removes what is registered for a handle.
+    ///
+    /// - Throws: ``MitogenError`` with `.misuse` if nothing is.
+    public func deleteHandler(_ handle: Handle) throws(MitogenError) {
+        guard core.withLock({ $0.state.handles.remove(handle) }) != nil else {
+            throw MitogenError(.misuse, "nothing is registered for handle \(handle)")
+        }
+    }
+
+    @discardableResult
+    func add(
+        _ handler: MessageHandler,
+        at handle: Handle? = nil,
+        persists: Bool = true,
+        policy: HandlePolicy = .anyone,
+        respondent: ContextID? = nil,
+        overwrites: Bool = false
+    ) throws(MitogenError) -> Handle {
+        let result: Result<Handle, MitogenError> = core.withLock { core in
+            guard !core.isShutDown else { return .failure(.routerIsShutDown) }
+            let added = core.state.handles.add(
+                handler,
+                at: handle,
+                persists: persists,
+                policy: policy,
+                respondent: respondent,
+                overwrites: overwrites
+            )
+            return added.map(Result.success)
+                ?? .failure(MitogenError(.misuse, "cannot register a handle that already exists: \(handle ?? 0)"))
+        }
+        return try result.get()
+    }
+
+    // MARK: Contexts
+
+    /// The context with this number: always the same object as long as the router knows it.
+    ///
+    /// - Parameters:
+    ///   - creates: Whether to make one if it is not known; true by default.
+    ///   - name: The name of one that is made.
+    public func contextByID(_ id: ContextID, creates: Bool = true, name: String? = nil) -> Context? {
+        core.withLock { core in
+            if let known = core.contexts[id] { return known }
+            guard creates else { return nil }
+            let context = Context(router: self, id: id, name: name)
+            core.contexts[id] = context
+            return context
+        }
+    }
+
+    func context(_ id: ContextID) -> Context {
+        contextByID(id) ?? Context(router: self, id: id, name: nil)
+    }
+
+    /// The name of the stream by which a context is reached; nil if there is none.
+    public func streamByID(_ id: ContextID) -> String? {
+        core.withLock { core in
+            core.state.table.link(for: id).flatMap { core.streams[$0]?.name }
+        }
+    }
+
+    func peerInfo(_ id: ContextID) -> PeerInfo? {
+        core.withLock { $0.state.table.peers[id] }
+    }
+
+    // MARK: Ending
+
+    /// Asks the Broker to end, and with it this router and every context that it started.
+    public func shutdown() {
+        broker.shutdown()
+    }
+
+    /// Waits for the Broker's end.
+    public func join() async {
+        await broker.join()
+    }
+
+    /// What happens to this router, from now on.
+    public var events: AsyncStream<RouterEvent> { eventHub.events() }
+}
+
+/// Something that happened to a router.
+public enum RouterEvent: Sendable {
+    /// A context can be reached.
+    case connected(Context)
+    /// A context cannot be reached any more.
+    case disconnected(Context, reason: String)
+    /// The router has begun to shut down.
+    case shutdown
+}
+
+extension MitogenError {
+    static var routerIsShutDown: MitogenError {
+        MitogenError(.misuse, "the router has been shut down", hint: "keep it until its last call has returned")
+    }
+}

@@ -1,0 +1,34 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+/// How a router behaves; fixed when it is made.
+public struct RouterConfiguration: Sendable {
+    /// Messages from one context to another are only passed on if one of the two is an ancestor of this router's
+    /// context (Mitogen wire protocol, section 4.6). Contexts inherit it. False by default.
+    public var isUnidirectional = false
+    /// The largest message in bytes, header not counted; 128 MiB by default. Contexts inherit it.
+    public var maxMessageSize = 128 << 20
+    /// The program that contexts run; this very program by default.
+    public var image: ContextImage = .currentProgram
+    /// How long a shutdown waits for what still goes on; 5 s by default, 3 s in a child. Used only by a router that
+    /// makes its own Broker.
+    public var shutdownTimeout: Duration = .seconds(5)
+    /// How many connections are made at the same time; 64 by default.
+    public var maxConcurrentConnections = 64
+    /// What contexts log is passed on from this level up (Python's numbers: 10 debug, 20 info, 30 warning, 40 error);
+    /// 20 by default.
+    public var forwardedLogLevel = 20
+
+    public init() {}
+}
+
+/// The program that a context runs.
+public enum ContextImage: Sendable, Hashable {
+    /// The program that runs now.
+    case currentProgram
+    /// Another static executable, by its path.
+    case file(String)
+}

@@ -1,0 +1,60 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import DequeModule
+internal import Synchronization
+
+/// Lets so many tasks on at the same time; the others wait in order.
+final class AsyncSemaphore: Sendable {
+    private struct State {
+        var free: Int
+        var waiters = Deque<OneShot<Void>>()
+    }
+
+    private let state: Mutex<State>
+
+    init(count: Int) {
+        state = Mutex(State(free: count))
+    }
+
+    /// Runs `body` when it is its turn.
+    ///
+    /// - Throws: `.cancelled` if the calling task is cancelled before that.
+    func withPermit<Value>(_ body: () async throws(MitogenError) -> Value) async throws(MitogenError) -> Value {
+        let turn = state.withLock { state -> OneShot<Void>? in
+            if state.free > 0 {
+                state.free -= 1
+                return nil
+            }
+            let turn = OneShot<Void>()
+            state.waiters.append(turn)
+            return turn
+        }
+        if let turn { try await wait(for: turn) }
+        defer { release() }
+        return try await body()
+    }
+
+    private func wait(for turn: OneShot<Void>) async throws(MitogenError) {
+        do throws(MitogenError) {
+            try await turn.value()
+        } catch {
+            // If the turn came while the wait was given up, it goes to the next one.
+            if !turn.resolve(.failure(error)), case .success = turn.outcome { release() }
+            throw error
+        }
+    }
+
+    private func release() {
+        while let next = state.withLock({ state -> OneShot<Void>? in
+            if let next = state.waiters.popFirst() { return next }
+            state.free += 1
+            return nil
+        }) {
+            if next.resolve(.success(())) { return }
+        }
+    }
+}

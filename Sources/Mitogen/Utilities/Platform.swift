@@ -1,0 +1,41 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+package import MitogenProtocol
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
+extension MitogenError {
+    /// A system call failed.
+    package static func system(
+        _ what: String,
+        errno code: Int32,
+        _ errorCode: Code = .streamError
+    ) -> MitogenError {
+        MitogenError(errorCode, "\(what): \(String(cString: strerror(code)))")
+    }
+}
+
+/// The monotonic clock, in nanoseconds.
+package func monotonicNanoseconds() -> Int64 {
+    var now = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
+}
+
+extension Duration {
+    /// The duration in nanoseconds; the longest that fits if it is longer.
+    package var nanoseconds: Int64 {
+        let (seconds, attoseconds) = components
+        let (whole, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        if overflow { return seconds < 0 ? .min : .max }
+        return whole.addingReportingOverflow(attoseconds / 1_000_000_000).partialValue
+    }
+}

@@ -1,0 +1,104 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+/// Everything a run shows: results in the chosen form, the progress line, and notes of the tool itself.
+///
+/// Owned by whoever drives the run; events are handed to it one after the other.
+package struct RunDisplay<Sink: OutputSink>: Sendable {
+    private var renderer: any RunRenderer
+    private var sink: ProgressSink<Sink>
+    private let labels: [String]
+    private var running: Set<String> = []
+    private var finished: Set<String> = []
+    private var counts: ProgressLine.Counts
+
+    /// Creates a display.
+    ///
+    /// - Parameters:
+    ///   - mode: The form of the results.
+    ///   - labels: The labels of all targets of the run.
+    ///   - sink: Where it is shown.
+    ///   - terminal: The value of `TERM`.
+    package init(
+        mode: OutputMode,
+        labels: [String],
+        sink: Sink,
+        terminal: String? = DescriptorSink.environmentVariable("TERM")
+    ) {
+        let renderer = mode.makeRenderer(labels: labels)
+        let hasProgress = renderer.allowsProgressLine && ProgressLine.isPossible(on: sink, terminal: terminal)
+        self.renderer = renderer
+        self.sink = ProgressSink(base: sink, line: ProgressLine(isEnabled: hasProgress))
+        self.labels = labels
+        self.counts = ProgressLine.Counts(total: labels.count)
+    }
+
+    /// Whether output must be collected in an ``OutputSpool``, see ``RunRenderer/wantsCapturedOutput``.
+    package var wantsCapturedOutput: Bool { self.renderer.wantsCapturedOutput }
+
+    /// Where the display writes.
+    package var destination: Sink { self.sink.base }
+
+    /// The labels of the targets that are not done, in the order of the command line.
+    package var unfinished: [String] {
+        self.labels.filter { !self.finished.contains($0) }
+    }
+
+    /// Shows an event.
+    ///
+    /// - Parameters:
+    ///   - event: What happened.
+    ///   - elapsed: The time since the start of the run.
+    package mutating func handle(_ event: RunEvent, at elapsed: Duration) throws(OutputError) {
+        self.count(event)
+        try self.renderer.handle(event, to: &self.sink)
+        if case .ended = event {
+            try self.sink.erase()
+        } else {
+            try self.tick(at: elapsed)
+        }
+    }
+
+    /// Draws the progress line anew if it is time; call it about ten times in a second while nothing happens.
+    package mutating func tick(at elapsed: Duration) throws(OutputError) {
+        try self.sink.draw(self.counts, at: elapsed)
+    }
+
+    /// Says something on standard error, in words of the tool itself.
+    package mutating func note(_ message: String) throws(OutputError) {
+        try self.sink.write("mitogen: \(TerminalSanitizer.visible(message))\n", to: .stderr)
+    }
+
+    /// Says that the run was interrupted and what is unfinished.
+    package mutating func noteInterruption() throws(OutputError) {
+        // The terminal has echoed "^C" at the cursor; where a progress line is erased, that goes with it.
+        if self.sink.isTerminal(.stderr), !self.sink.line.isVisible { try self.sink.write("\n", to: .stderr) }
+        try self.note(Self.interruptionText(unfinished: self.unfinished))
+    }
+
+    /// The words for an interruption; of many targets the first ten are named.
+    package static func interruptionText(unfinished: [String]) -> String {
+        guard !unfinished.isEmpty else { return "interrupted; all targets were done" }
+        let named = unfinished.prefix(10).joined(separator: ", ")
+        let others = unfinished.count > 10 ? " and \(unfinished.count - 10) more" : ""
+        return "interrupted; unfinished: \(named)\(others)"
+    }
+
+    private mutating func count(_ event: RunEvent) {
+        switch event {
+        case .started(let target):
+            self.running.insert(target)
+        case .finished(let report):
+            self.running.remove(report.target)
+            self.finished.insert(report.target)
+            if !report.outcome.isSuccess { self.counts.failed += 1 }
+        case .output, .ended:
+            return
+        }
+        self.counts.running = self.running.count
+        self.counts.done = self.finished.count
+    }
+}

@@ -1,0 +1,68 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+/// What happens during a run, in the order in which it is shown.
+package enum RunEvent: Sendable {
+    /// Work on a target has begun.
+    case started(target: String)
+    /// A command wrote something; only sent to renderers whose ``RunRenderer/wantsCapturedOutput`` is false.
+    case output(target: String, stream: OutputStreamKind, bytes: [UInt8])
+    /// A target is done.
+    case finished(TargetReport)
+    /// All targets are done, or the run was given up.
+    case ended
+}
+
+/// Shows the results of a run in one of the forms of ``OutputMode``.
+///
+/// A renderer keeps its state in itself and is told where to write each time, so it can be moved between threads and
+/// tested with a sink in memory.
+package protocol RunRenderer: Sendable {
+    /// Whether the output of a command must be collected in an ``OutputSpool`` and come with its ``TargetReport``.
+    ///
+    /// If false, output is sent as ``RunEvent/output(target:stream:bytes:)`` when it comes, and reports have none.
+    var wantsCapturedOutput: Bool { get }
+
+    /// Whether a progress line may be shown; false where an unfinished line of a command may be on the terminal.
+    var allowsProgressLine: Bool { get }
+
+    /// Shows an event.
+    mutating func handle(_ event: RunEvent, to sink: inout some OutputSink) throws(OutputError)
+}
+
+/// The forms of output that `--output` names.
+package enum OutputMode: String, Hashable, Sendable, CaseIterable {
+    /// The output of each target under a heading, when the target is done.
+    case grouped
+    /// Targets with the same output and status together, when all are done.
+    case gather
+    /// Lines as they come, each behind the name of its target.
+    case stream
+    /// An object on one line for each target, when the target is done.
+    case json
+
+    /// One line for `--help`, without a full stop.
+    package var help: String {
+        switch self {
+        case .grouped: "each target's output under a heading when it ends (default)"
+        case .gather: "targets with the same output and status under one heading, at the end"
+        case .stream: "lines as they come, each behind the name of its target"
+        case .json: "one JSON object per target, on one line, when it ends"
+        }
+    }
+
+    /// The renderer for a run on the targets with these labels.
+    package func makeRenderer(labels: [String]) -> any RunRenderer {
+        switch self {
+        // One target needs no heading: people expect the command's own output, in a pipe above all.
+        case .grouped where labels.count == 1: RawRenderer()
+        case .grouped: GroupedRenderer()
+        case .gather: GatherRenderer()
+        case .stream: StreamRenderer(labels: labels)
+        case .json: JSONRenderer()
+        }
+    }
+}

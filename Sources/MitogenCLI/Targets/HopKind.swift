@@ -1,0 +1,101 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+/// One kind of hop that a target may be made of, such as `local`.
+///
+/// The grammar of targets knows no kind by itself: a new connection method is one more entry in ``known``.
+package struct HopKind: Sendable {
+    /// Whether something may or must follow the colon after the name of a hop.
+    package enum Argument: Hashable, Sendable {
+        /// `name` only.
+        case none
+        /// `name` or `name:ARGUMENT`; the value is the word that stands for the argument in a help text.
+        case optional(String)
+        /// `name:ARGUMENT` only; the value is the word that stands for the argument in a help text.
+        case required(String)
+    }
+
+    /// The word before the colon.
+    package let name: String
+
+    /// Whether an argument is taken.
+    package let argument: Argument
+
+    /// One line for `--help`, without a full stop.
+    package let help: String
+
+    /// Looks at an argument and says what is wrong with it, or `nil` if nothing is.
+    ///
+    /// The text completes the sentence "NAME …", for example "may not contain '/'". Control characters are refused
+    /// before it is asked.
+    package let problem: @Sendable (String) -> String?
+
+    /// Creates a kind of hop.
+    package init(
+        name: String,
+        argument: Argument,
+        help: String,
+        problem: @escaping @Sendable (String) -> String? = { _ in nil }
+    ) {
+        self.name = name
+        self.argument = argument
+        self.help = help
+        self.problem = problem
+    }
+
+    /// How the hop is written: `local[:NAME]`.
+    package var usage: String {
+        switch self.argument {
+        case .none: self.name
+        case .optional(let placeholder): "\(self.name)[:\(placeholder)]"
+        case .required(let placeholder): "\(self.name):\(placeholder)"
+        }
+    }
+
+    /// The word that stands for the argument in a help text.
+    package var placeholder: String {
+        switch self.argument {
+        case .none: "argument"
+        case .optional(let placeholder), .required(let placeholder): placeholder
+        }
+    }
+}
+
+extension HopKind {
+    /// A child process on the machine that the hop before it leads to.
+    package static let local = HopKind(
+        name: "local",
+        argument: .optional("NAME"),
+        help: "a child process on the same machine, shown there as NAME"
+    ) { name in
+        // The name becomes part of a process title and of context names, where a slash would look like a path.
+        for character in ["/", "\\"] where name.contains(character) {
+            return "may not contain '\(character)'"
+        }
+        return nil
+    }
+
+    /// Every kind of hop that `mitogen run` knows, in the order of the help text.
+    package static let known: [HopKind] = [.local]
+
+    /// Refuses characters that could disturb the terminal on which a label is shown; holds for every kind of hop.
+    static func controlCharacterProblem(_ argument: String) -> String? {
+        let isHarmful = argument.unicodeScalars.contains { scalar in
+            // A label stays on one line, so newlines, tabs and Unicode's own separators are refused as well.
+            scalar.value < 0x20 || (0x2028...0x2029).contains(scalar.value)
+                || TerminalSanitizer.isHarmful(scalar.value)
+        }
+        return isHarmful ? "may not contain control characters" : nil
+    }
+
+    /// The lines of a help text about hops, one for each kind.
+    package static func helpText(for kinds: [HopKind] = HopKind.known) -> String {
+        let width = kinds.map(\.usage.count).max() ?? 0
+        return kinds.map { kind in
+            "  \(kind.usage)\(String(repeating: " ", count: width - kind.usage.count))  \(kind.help)"
+        }.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,72 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+/// Names one call in its callee: who called, and where the answer goes.
+package struct CallID: Hashable, Sendable {
+    package let source: ContextID
+    package let replyTo: Handle
+
+    package init(source: ContextID, replyTo: Handle) {
+        self.source = source
+        self.replyTo = replyTo
+    }
+}
+
+/// The calls that run in one context, so that they can be cancelled: one by one, when their caller is gone, and when
+/// the context ends.
+///
+/// A call can be cancelled before its task is known here, because the task may end, or the cancellation may arrive,
+/// first.
+package struct CallTable<Work: Sendable>: Sendable {
+    private enum Entry: Sendable {
+        case starting
+        case running(Work)
+    }
+
+    private var calls: [CallID: Entry] = [:]
+    private var isClosed = false
+
+    package init() {}
+
+    package var count: Int { calls.count }
+
+    /// A call arrived. False if it must not run: its id is in use, or the context ends.
+    package mutating func begin(_ id: CallID) -> Bool {
+        guard !isClosed, calls[id] == nil else { return false }
+        calls[id] = .starting
+        return true
+    }
+
+    /// The call's task is known; false if it was cancelled in the meantime, or has already ended.
+    package mutating func attach(_ work: Work, to id: CallID) -> Bool {
+        guard case .starting = calls[id] else { return false }
+        calls[id] = .running(work)
+        return true
+    }
+
+    /// The call has ended. False if it was cancelled before, so that nobody waits for its answer.
+    @discardableResult
+    package mutating func end(_ id: CallID) -> Bool {
+        calls.removeValue(forKey: id) != nil
+    }
+
+    /// The caller gave the call up: what there is to cancel.
+    package mutating func cancel(_ id: CallID) -> Work? {
+        guard case .running(let work) = calls.removeValue(forKey: id) else { return nil }
+        return work
+    }
+
+    /// The caller is gone: what there is to cancel.
+    package mutating func cancelAll(from source: ContextID) -> [Work] {
+        calls.keys.filter { $0.source == source }.compactMap { cancel($0) }
+    }
+
+    /// The context ends: what there is to cancel. No call begins any more.
+    package mutating func close() -> [Work] {
+        isClosed = true
+        return Array(calls.keys).compactMap { cancel($0) }
+    }
+}

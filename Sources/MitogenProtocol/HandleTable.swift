@@ -1,0 +1,129 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+/// Who may send to a handle (Mitogen wire protocol, section 1.7).
+public enum HandlePolicy: Sendable {
+    /// Everyone.
+    case anyone
+    /// This context and its ancestors.
+    case parents
+    /// A directly connected peer, for itself.
+    case immediatePeer
+    /// Whoever the function accepts. It is called while the router decides, so it must return at once and not call
+    /// the router.
+    case custom(@Sendable (MessageHeader) -> Bool)
+}
+
+/// The handles of one router, and what is behind each (Mitogen wire protocol, section 4.5).
+package struct HandleTable<Handler: Sendable>: Sendable {
+    struct Entry: Sendable {
+        let persists: Bool
+        let policy: HandlePolicy
+        let respondent: ContextID?
+        let handler: Handler
+    }
+
+    /// What is to be done with a message for this context.
+    package enum Delivery: Sendable {
+        case invoke(Handler)
+        case refuse(String)
+    }
+
+    private var entries: [Handle: Entry] = [:]
+    private var handlesByRespondent: [ContextID: Set<Handle>] = [:]
+    private var next: Handle = StandardHandle.firstFree
+
+    package init() {}
+
+    package var count: Int { entries.count }
+
+    /// Registers a handler, under a new handle unless one is given; nil if the given one is taken.
+    package mutating func add(
+        _ handler: Handler,
+        at handle: Handle? = nil,
+        persists: Bool = true,
+        policy: HandlePolicy = .anyone,
+        respondent: ContextID? = nil,
+        overwrites: Bool = false
+    ) -> Handle? {
+        let handle = handle ?? unusedHandle()
+        if entries[handle] != nil {
+            guard overwrites else { return nil }
+            _ = remove(handle)
+        }
+        entries[handle] = Entry(persists: persists, policy: policy, respondent: respondent, handler: handler)
+        if let respondent { handlesByRespondent[respondent, default: []].insert(handle) }
+        return handle
+    }
+
+    @discardableResult
+    package mutating func remove(_ handle: Handle) -> Handler? {
+        guard let entry = entries.removeValue(forKey: handle) else { return nil }
+        if let respondent = entry.respondent {
+            handlesByRespondent[respondent]?.remove(handle)
+            if handlesByRespondent[respondent]?.isEmpty == true { handlesByRespondent[respondent] = nil }
+        }
+        return entry.handler
+    }
+
+    /// Finds who gets a message (section 4.5). `peer` is the context at the other end of the stream it came on, nil
+    /// for a message that was sent here.
+    package mutating func deliver(
+        _ header: MessageHeader,
+        peer: ContextID?,
+        hasParentAuthority: Bool
+    ) -> Delivery {
+        guard let entry = entries[header.handle] else { return .refuse(DeadReason.invalidHandle) }
+        let isDead = header.replyTo == StandardHandle.isDead
+        if let respondent = entry.respondent, !isDead, header.srcID != respondent {
+            return .refuse(DeadReason.unexpectedContext)
+        }
+        guard accepts(entry.policy, header, peer: peer, hasParentAuthority: hasParentAuthority) else {
+            return .refuse(DeadReason.refusedByPolicy)
+        }
+        if !entry.persists { remove(header.handle) }
+        return .invoke(entry.handler)
+    }
+
+    /// Removes and returns the handlers that wait for a context that is gone (section 4.8).
+    package mutating func removeHandlers(waitingFor respondent: ContextID) -> [(Handle, Handler)] {
+        let handles = handlesByRespondent.removeValue(forKey: respondent) ?? []
+        return handles.sorted().compactMap { handle in
+            entries.removeValue(forKey: handle).map { (handle, $0.handler) }
+        }
+    }
+
+    /// Removes and returns every handler: the router ends.
+    package mutating func removeAll() -> [(Handle, Handler)] {
+        defer {
+            entries = [:]
+            handlesByRespondent = [:]
+        }
+        return entries.sorted { $0.key < $1.key }.map { ($0.key, $0.value.handler) }
+    }
+
+    private func accepts(
+        _ policy: HandlePolicy,
+        _ header: MessageHeader,
+        peer: ContextID?,
+        hasParentAuthority: Bool
+    ) -> Bool {
+        switch policy {
+        case .anyone: true
+        case .parents: hasParentAuthority
+        case .immediatePeer: peer == nil || peer == header.srcID
+        case .custom(let isAccepted): isAccepted(header)
+        }
+    }
+
+    private mutating func unusedHandle() -> Handle {
+        while entries[next] != nil || next < StandardHandle.firstFree {
+            next = next == .max ? StandardHandle.firstFree : next + 1
+        }
+        defer { next = next == .max ? StandardHandle.firstFree : next + 1 }
+        return next
+    }
+}

@@ -1,0 +1,96 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+/// The number of one context in a tree: the master is 0 and hands out the others, which are never used again.
+public typealias ContextID = UInt32
+
+/// A port inside a context (Mitogen wire protocol, section 1.7). Below 1,000 the number is reserved.
+public typealias Handle = UInt32
+
+/// The reserved handles, in one table (Mitogen wire protocol, section 1.7; from 200 on: this implementation's own).
+///
+/// The own ones are only ever used towards peers that are known to understand them (see ``PeerInfo``).
+public enum StandardHandle {
+    public static let getModule: Handle = 100
+    public static let callFunction: Handle = 101
+    public static let forwardLog: Handle = 102
+    public static let addRoute: Handle = 103
+    public static let deleteRoute: Handle = 104
+    public static let allocateID: Handle = 105
+    public static let shutdown: Handle = 106
+    public static let loadModule: Handle = 107
+    public static let forwardModule: Handle = 108
+    public static let detaching: Handle = 109
+    public static let callService: Handle = 110
+    public static let stubCallService: Handle = 111
+    public static let getResource: Handle = 112
+    public static let loadResource: Handle = 113
+
+    /// Parent to new child, first frame: its configuration.
+    public static let configure: Handle = 200
+    /// New child to parent, first frame: what it is.
+    public static let ready: Handle = 201
+    /// Follows `addRoute`: what the new context understands.
+    public static let routeInfo: Handle = 202
+    /// Precedes `deleteRoute`: why the context is gone.
+    public static let routeLost: Handle = 203
+    /// Caller to callee: the call with this reply handle is no longer wanted.
+    public static let cancelCall: Handle = 204
+    /// Caller to callee: input, and room for output, of a running program.
+    public static let processInput: Handle = 205
+
+    /// In `reply_to`: the message says that something is not possible or over (section 1.5).
+    public static let isDead: Handle = 999
+    /// The first handle that a router hands out.
+    public static let firstFree: Handle = 1000
+}
+
+/// The reasons that dead messages give, word for word (Mitogen wire protocol, section 1.5).
+public enum DeadReason {
+    public static let invalidHandle = "invalid handle"
+    public static let refusedByPolicy = "refused by policy"
+    public static let unexpectedContext = "reply from unexpected context"
+    public static let respondentDisconnected = "the respondent Context has disconnected"
+    public static let brokerExited = "Broker has exitted"
+    public static let senderClosed = "Sender was explicitly closed"
+
+    public static func tooLarge(maximum: Int) -> String {
+        "message too large (max \(maximum) bytes)"
+    }
+
+    public static func noRoute(to id: ContextID, from own: ContextID) -> String {
+        "no route to \(id), my ID is \(own)"
+    }
+
+    public static func unidirectional(from ingress: ContextID, to egress: ContextID, via own: ContextID) -> String {
+        "routing mode prevents forward of message from context \(ingress) to context \(egress) via context \(own)"
+    }
+}
+
+/// What a context understands beyond the common protocol, announced with its route.
+///
+/// A context that announced nothing is treated like the Python implementation.
+public struct PeerInfo: Sendable, Hashable {
+    /// Counts changes of this implementation's own messages.
+    public var revision: Int
+    /// One bit for each ability.
+    public var capabilities: UInt32
+
+    /// What this build announces.
+    public static let current = PeerInfo(revision: 1, capabilities: cancellation | binaryBytes)
+
+    public static let cancellation: UInt32 = 1
+    public static let binaryBytes: UInt32 = 2
+
+    public init(revision: Int, capabilities: UInt32) {
+        self.revision = revision
+        self.capabilities = capabilities
+    }
+
+    public func has(_ capability: UInt32) -> Bool {
+        capabilities & capability == capability
+    }
+}

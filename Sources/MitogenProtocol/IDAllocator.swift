@@ -1,0 +1,45 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+/// Hands out context ids (Mitogen wire protocol, section 3).
+///
+/// The master counts from 1. Every other context asks the master for a block and counts through that.
+package struct IDAllocator: Sendable {
+    /// How many ids a block has.
+    package static let blockSize: ContextID = 1000
+
+    /// The ids that can be handed out now.
+    private var available: Range<ContextID>
+
+    /// The master's allocator.
+    package static var master: IDAllocator { IDAllocator(available: 1..<ContextID.max) }
+    /// The allocator of any other context, which has nothing before its first block.
+    package static var child: IDAllocator { IDAllocator(available: 0..<0) }
+
+    private init(available: Range<ContextID>) {
+        self.available = available
+    }
+
+    /// The next id; nil if there is none left.
+    package mutating func allocate() -> ContextID? {
+        guard let id = available.first else { return nil }
+        available = available.dropFirst()
+        return id
+    }
+
+    /// A block for another context to count through; nil if there is none left.
+    package mutating func allocateBlock() -> Range<ContextID>? {
+        guard available.count >= Int(Self.blockSize) else { return nil }
+        let block = available.prefix(Int(Self.blockSize))
+        available = available.dropFirst(Int(Self.blockSize))
+        return block
+    }
+
+    /// A block that the master has sent. One that was asked for twice only adds a gap.
+    package mutating func add(_ block: Range<ContextID>) {
+        if available.isEmpty { available = block }
+    }
+}

@@ -1,0 +1,173 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+/// The one error of this library: what failed, where, why, and what to try.
+///
+/// The error names of Mitogen's API are the codes. Every public function that can fail throws this type.
+public struct MitogenError: Error, Sendable {
+    /// What kind of failure it is. New codes may be added, so a `switch` needs a `default`.
+    public struct Code: Sendable, Hashable, CustomStringConvertible {
+        /// The code's name, which is also what JSON output shows.
+        public let description: String
+
+        package init(_ description: String) {
+            self.description = description
+        }
+
+        /// The library was used in a way that cannot work.
+        public static let misuse = Code("misuse")
+        /// The remote function failed; `remote` says how.
+        public static let callError = Code("callError")
+        /// The message cannot be delivered, or the other side is gone.
+        public static let channelError = Code("channelError")
+        /// The latch was closed.
+        public static let latchError = Code("latchError")
+        /// A connection could not be made, or a peer sent something malformed.
+        public static let streamError = Code("streamError")
+        /// The connection ended before the child was ready.
+        public static let eofError = Code("eofError")
+        /// The attempt to connect was given up because its router shut down.
+        public static let connectionCancelled = Code("connectionCancelled")
+        /// The program that makes the connection could not be started.
+        public static let spawnError = Code("spawnError")
+        /// The child runs another program than the one it was sent.
+        public static let imageMismatch = Code("imageMismatch")
+        /// This program cannot be started as a copy of itself.
+        public static let imageUnusable = Code("imageUnusable")
+        /// The calling task, or the remote function, was cancelled.
+        public static let cancelled = Code("cancelled")
+        /// The time allowed ran out.
+        public static let timeoutError = Code("timeoutError")
+        /// A password was asked for and none was given, or it was wrong.
+        public static let passwordError = Code("passwordError")
+        /// The host's key is unknown or has changed.
+        public static let hostKeyError = Code("hostKeyError")
+        /// The value cannot be encoded.
+        public static let unencodable = Code("unencodable")
+        /// The callee does not know the function.
+        public static let unknownFunction = Code("unknownFunction")
+    }
+
+    public let code: Code
+    /// What happened, for people.
+    public let message: String
+    /// The context it happened in or on the way to, hop by hop, where that is known.
+    public let context: String?
+    /// What the remote function reported.
+    public let remote: RemoteFailure?
+    /// The last lines that the peer wrote to its standard error.
+    public let diagnostics: [String]
+    /// What to try.
+    public let hint: String?
+
+    public init(
+        _ code: Code,
+        _ message: String,
+        context: String? = nil,
+        remote: RemoteFailure? = nil,
+        diagnostics: [String] = [],
+        hint: String? = nil
+    ) {
+        self.code = code
+        self.message = message
+        self.context = context
+        self.remote = remote
+        self.diagnostics = diagnostics
+        self.hint = hint
+    }
+
+    /// The same error, with the place it happened in if that was not known yet.
+    package func inContext(_ name: String) -> MitogenError {
+        guard context == nil else { return self }
+        return MitogenError(
+            code,
+            message,
+            context: name,
+            remote: remote,
+            diagnostics: diagnostics,
+            hint: hint
+        )
+    }
+}
+
+extension MitogenError: CustomStringConvertible {
+    public var description: String {
+        var text = message
+        if let context { text = "\(context): \(text)" }
+        if let traceback = remote?.traceback { text += "\n\(traceback)" }
+        if !diagnostics.isEmpty {
+            text += "\nlast lines received:\n" + diagnostics.map { "  \($0)" }.joined(separator: "\n")
+        }
+        if let hint { text += "\nhint: \(hint)" }
+        return text
+    }
+}
+
+/// How a remote function failed: the error's type, its text, and what is known of the place.
+public struct RemoteFailure: Sendable, Hashable {
+    /// The error's type with its module, e.g. `Shop.OutOfStock` or, from Python, `builtins.ValueError`.
+    public let typeName: String
+    public let message: String
+    /// Where it happened: the function and context, or Python's traceback.
+    public let traceback: String?
+
+    public init(typeName: String, message: String, traceback: String? = nil) {
+        self.typeName = typeName
+        self.message = message
+        self.traceback = traceback
+    }
+
+    /// Takes a CallError's text apart: `module.Class: message`, then traceback lines, which start with two spaces
+    /// (section 2.4).
+    package init(callErrorText text: String) {
+        var lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        var traceback: [Substring] = []
+        while lines.count > 1, let last = lines.last, last.hasPrefix("  ") || last.isEmpty {
+            traceback.insert(last, at: 0)
+            lines.removeLast()
+        }
+        while traceback.last?.isEmpty == true { traceback.removeLast() }
+        let head = lines.joined(separator: "\n")
+        let place = traceback.isEmpty ? nil : traceback.joined(separator: "\n")
+        if let colon = head.firstRange(of: ": "), Self.isTypeName(head[..<colon.lowerBound]) {
+            self.init(
+                typeName: String(head[..<colon.lowerBound]),
+                message: String(head[colon.upperBound...]),
+                traceback: place
+            )
+        } else {
+            self.init(typeName: "", message: head, traceback: place)
+        }
+    }
+
+    /// The text that travels; shorter than the 10,000 characters that readers accept (section 2.4).
+    package var callErrorText: String {
+        let limit = 9000
+        var text = "\(typeName): \(message)"
+        if text.unicodeScalars.count > limit {
+            text = String(String.UnicodeScalarView(text.unicodeScalars.prefix(limit))) + "…"
+        }
+        if let traceback, text.unicodeScalars.count + traceback.unicodeScalars.count < 9900 { text += "\n\(traceback)" }
+        return text
+    }
+
+    /// The names under which an error that is an answer to cancelling travels.
+    package static let cancellationTypeName = "Swift.CancellationError"
+
+    package var error: MitogenError {
+        if typeName == Self.cancellationTypeName {
+            return MitogenError(.cancelled, "the remote function was cancelled", remote: self)
+        }
+        return MitogenError(.callError, typeName.isEmpty ? message : "\(typeName): \(message)", remote: self)
+    }
+
+    private static func isTypeName(_ text: Substring) -> Bool {
+        !text.isEmpty
+            && text.unicodeScalars.allSatisfy {
+                $0.properties.isAlphabetic || "0123456789_.<>, ".contains(Character($0))
+            }
+    }
+}

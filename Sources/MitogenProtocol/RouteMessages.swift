@@ -1,0 +1,89 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+public import MitogenPickle
+
+/// What `ADD_ROUTE` and `DEL_ROUTE` carry (Mitogen wire protocol, section 1.7).
+package struct RouteAnnouncement: Sendable, Hashable {
+    package let id: ContextID
+    package let name: String
+
+    package init(id: ContextID, name: String = "") {
+        self.id = id
+        self.name = name
+    }
+
+    /// `id [":" name]`; nil if it is not that.
+    package init?(parsing data: [UInt8]) {
+        let text = String(decoding: data, as: UTF8.self)
+        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let id = parts.first.flatMap({ ContextID($0) }) else { return nil }
+        self.init(id: id, name: parts.count > 1 ? String(parts[1]) : "")
+    }
+
+    package var added: Message {
+        Message(handle: StandardHandle.addRoute, data: Array("\(id):\(name)".utf8))
+    }
+
+    package var deleted: Message {
+        Message(handle: StandardHandle.deleteRoute, data: Array("\(id)".utf8))
+    }
+}
+
+/// What `ROUTE_INFO` carries: a context and what it understands.
+package struct RouteInfo: Sendable, Hashable, Codable {
+    package let id: ContextID
+    package let revision: Int
+    package let capabilities: UInt32
+
+    package init(id: ContextID, info: PeerInfo) {
+        self.id = id
+        revision = info.revision
+        capabilities = info.capabilities
+    }
+
+    package var info: PeerInfo { PeerInfo(revision: revision, capabilities: capabilities) }
+}
+
+/// What `ROUTE_LOST` carries: a context and why it is gone.
+package struct RouteLoss: Sendable, Hashable, Codable {
+    package let id: ContextID
+    package let reason: String
+
+    package init(id: ContextID, reason: String) {
+        self.id = id
+        self.reason = reason
+    }
+}
+
+/// One line of a child's log on its way to the master: `name NUL level NUL text` (section 1.7).
+package struct ForwardedLog: Sendable, Hashable {
+    package let name: String
+    /// Python's numbers: 10 debug, 20 info, 30 warning, 40 error, 50 critical.
+    package let level: Int
+    package let text: String
+
+    package init(name: String, level: Int, text: String) {
+        self.name = name
+        self.level = level
+        self.text = text
+    }
+
+    /// Nil if the data is not of that form. Only the first two NULs separate.
+    package init?(parsing data: [UInt8]) {
+        let parts = data.split(separator: 0, maxSplits: 2, omittingEmptySubsequences: false)
+        guard parts.count == 3, let level = Int(String(decoding: parts[1], as: UTF8.self)) else { return nil }
+        self.init(
+            name: String(decoding: parts[0], as: UTF8.self),
+            level: level,
+            text: String(decoding: parts[2], as: UTF8.self)
+        )
+    }
+
+    package var message: Message {
+        Message(handle: StandardHandle.forwardLog, data: Array("\(name)\0\(level)\0\(text)".utf8))
+    }
+}

@@ -1,0 +1,117 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+/// Names one stream of a router. The number is never used again.
+package struct LinkID: Hashable, Sendable {
+    package let rawValue: UInt32
+
+    package init(rawValue: UInt32) {
+        self.rawValue = rawValue
+    }
+}
+
+/// Which context is reached through which stream, and what may pass (Mitogen wire protocol, section 4).
+package struct RoutingTable: Sendable {
+    /// One stream, as routing sees it.
+    struct Link: Sendable {
+        let remoteID: ContextID
+        /// If set, messages from this stream act with this authority (section 1.4).
+        let stampedAuthID: ContextID?
+        /// Every destination that was ever asked for on this stream: it hears when one of them goes away.
+        var egressIDs: Set<ContextID> = []
+        /// The contexts that are reached through this stream.
+        var reachable: Set<ContextID> = []
+    }
+
+    /// What to do with a message.
+    package enum Verdict: Sendable, Equatable {
+        case deliver
+        case forward(LinkID)
+        /// It cannot be delivered; whoever waits for an answer is told this reason.
+        case refuse(String)
+        /// It is not to be believed, so nobody is told (section 4.3).
+        case drop(String)
+    }
+
+    package let contextID: ContextID
+    package internal(set) var parentIDs: [ContextID]
+    package var isUnidirectional: Bool
+    package internal(set) var parentLink: LinkID?
+    var routes: [ContextID: LinkID] = [:]
+    var links: [LinkID: Link] = [:]
+    /// What is known about contexts; one that is missing is treated like the Python implementation.
+    package var peers: [ContextID: PeerInfo] = [:]
+
+    package init(contextID: ContextID, parentIDs: [ContextID], isUnidirectional: Bool = false) {
+        self.contextID = contextID
+        self.parentIDs = parentIDs
+        self.isUnidirectional = isUnidirectional
+    }
+
+    package var parentID: ContextID? { parentIDs.first }
+
+    /// The stream for a context: the one of its route, else the parent's (section 4.1).
+    package func link(for id: ContextID) -> LinkID? {
+        routes[id] ?? parentLink
+    }
+
+    /// Whether a route to exactly this context is known.
+    package func hasRoute(to id: ContextID) -> Bool {
+        routes[id] != nil
+    }
+
+    package func remoteID(of link: LinkID) -> ContextID? {
+        links[link]?.remoteID
+    }
+
+    /// Whether an authority is this context's own or that of an ancestor (section 1.4).
+    package func isParentAuthority(_ authID: ContextID) -> Bool {
+        authID == contextID || parentIDs.contains(authID)
+    }
+
+    /// Decides about one message (section 4.2); `ingress` is nil for one that was made here. An authority that the
+    /// ingress stream is stamped with is written to the header.
+    package mutating func route(_ header: inout MessageHeader, from ingress: LinkID?) -> Verdict {
+        if let ingress {
+            if let reason = distrust(header, from: ingress) { return .drop(reason) }
+            if let stamp = links[ingress]?.stampedAuthID { header.authID = stamp }
+            if header.dstID != contextID { links[ingress]?.egressIDs.insert(header.dstID) }
+        }
+        if header.dstID == contextID { return .deliver }
+        let isFromParentSide = ingress != nil && link(for: header.srcID) == parentLink
+        guard let egress = routes[header.dstID] ?? (isFromParentSide ? nil : parentLink) else {
+            return .refuse(DeadReason.noRoute(to: header.dstID, from: contextID))
+        }
+        if let ingress, isUnidirectional, !isPrivileged(ingress), !isPrivileged(egress) {
+            return .refuse(
+                DeadReason.unidirectional(
+                    from: links[ingress]?.remoteID ?? 0,
+                    to: links[egress]?.remoteID ?? 0,
+                    via: contextID
+                )
+            )
+        }
+        return .forward(egress)
+    }
+
+    /// Why a message that arrived on `ingress` is not to be believed: it must have come the way that a message to its
+    /// source, and to the authority it claims, would go (section 4.3).
+    private func distrust(_ header: MessageHeader, from ingress: LinkID) -> String? {
+        let name = links[ingress].map { "context \($0.remoteID)" } ?? "a closed stream"
+        if link(for: header.authID) != ingress || header.authID == contextID {
+            return "bad auth_id: got \(header.authID) via \(name)"
+        }
+        if header.srcID != header.authID, link(for: header.srcID) != ingress || header.srcID == contextID {
+            return "bad src_id: got \(header.srcID) via \(name)"
+        }
+        return nil
+    }
+
+    private func isPrivileged(_ link: LinkID) -> Bool {
+        guard let link = links[link] else { return false }
+        return parentIDs.contains(link.remoteID) || link.stampedAuthID.map(isParentAuthority) == true
+    }
+}
