@@ -83,11 +83,10 @@ public struct MessageHeader: Sendable, Hashable {
         store(length, at: 22)
     }
 
-    /// Calls `body` with the header's 26 bytes.
-    package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
-        try withUnsafeTemporaryAllocation(byteCount: Self.size, alignment: 8) { buffer in
-            write(to: buffer)
-            return try body(UnsafeRawBufferPointer(buffer))
-        }
+    /// The header's 26 bytes, and six more that mean nothing.
+    package var bytes: (UInt64, UInt64, UInt64, UInt64) {
+        var bytes: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+        withUnsafeMutableBytes(of: &bytes) { write(to: $0) }
+        return bytes
     }
 }

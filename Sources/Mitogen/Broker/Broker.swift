@@ -17,10 +17,11 @@ internal import Synchronization
 ///
 /// A Broker is an executor: actors and tasks can run on its thread. Nothing that runs there may block. It serves one or
 /// several routers, and ends when it is shut down (Mitogen semantics, sections 6.7 and 8.9).
-public final class Broker: SerialExecutor, TaskExecutor {
+public final class Broker: SerialExecutor {
     /// Something for the thread to do, in the order in which it was handed in.
     private enum Work: Sendable {
         case job(UnownedJob)
+        case taskJob(UnownedJob)
         case call(@Sendable () -> Void)
         case watch(Side, adding: Readiness, removing: Readiness)
         case close(Side)
@@ -43,6 +44,7 @@ public final class Broker: SerialExecutor, TaskExecutor {
     private let wakeDescriptor: Int32
     private let thread = Atomic<UInt64>(0)
     private let keepAliveFlag = Atomic<Bool>(false)
+    private let tasks = BrokerTaskExecutor()
 
     /// How long a shutdown waits for what still goes on: 5 s in a master, 3 s in a child.
     public let shutdownTimeout: Duration
@@ -57,6 +59,7 @@ public final class Broker: SerialExecutor, TaskExecutor {
         let descriptor = cmitogen_eventfd_create()
         guard descriptor >= 0 else { throw .system("cannot create an event descriptor", errno: -descriptor) }
         wakeDescriptor = descriptor
+        tasks.connect(to: self)
         let result = startThread(named: "mitogen.broker", stackSize: 1 << 20) { [self] in threadMain() }
         guard result == 0 else { throw .system("cannot start the broker's thread", errno: -result) }
     }
@@ -75,9 +78,17 @@ public final class Broker: SerialExecutor, TaskExecutor {
     public func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         // A job that comes after the end still runs, here: dropping it would leave its task waiting for ever.
-        if !add(.job(job)) {
-            job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
-        }
+        if !add(.job(job)) { job.runSynchronously(on: asUnownedSerialExecutor()) }
+    }
+
+    /// Runs tasks on the Broker's thread. They must not block.
+    ///
+    /// It is not the Broker itself: a job that was run as an actor's would be handed in again for every function
+    /// that is not isolated (measured: seven times for one remote call).
+    public var taskExecutor: some TaskExecutor { tasks }
+
+    fileprivate func enqueueTaskJob(_ job: UnownedJob) -> Bool {
+        add(.taskJob(job))
     }
 
     /// Runs `body` on the Broker's thread: at once if the caller is on it, else in the order handed in.
@@ -255,20 +266,22 @@ public final class Broker: SerialExecutor, TaskExecutor {
             state.isAsleep = state.work.isEmpty && !(endsOnRequest && state.shutdownRequested)
             return state.isAsleep
         }
-        loop.turn(limit: mayBlock ? limit : 0)
-        state.withLock { $0.isAsleep = false }
+        loop.turn(limit: mayBlock ? limit : 0) {
+            state.withLock { $0.isAsleep = false }
+        }
     }
 
     private func doWork(_ loop: inout EventLoop<EpollPoller>) {
         let work = state.withLock { state in
+            guard !state.work.isEmpty else { return [Work]() }
             let work = state.work
             state.work = []
             return work
         }
         for item in work {
             switch item {
-            case .job(let job):
-                job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+            case .job(let job): job.runSynchronously(on: asUnownedSerialExecutor())
+            case .taskJob(let job): job.runSynchronously(on: tasks.asUnownedTaskExecutor())
             case .call(let body): body()
             case .watch(let side, let adding, let removing): loop.watch(side, adding: adding, removing: removing)
             case .close(let side): loop.close(side)
@@ -310,8 +323,8 @@ public final class Broker: SerialExecutor, TaskExecutor {
         // What was handed in too late is not lost: jobs run, descriptors are closed.
         for item in rest {
             switch item {
-            case .job(let job):
-                job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+            case .job(let job): job.runSynchronously(on: asUnownedSerialExecutor())
+            case .taskJob(let job): job.runSynchronously(on: tasks.asUnownedTaskExecutor())
             case .call(let body): body()
             case .close(let side): _ = systemClose(side.descriptor)
             case .watch, .timer: break
@@ -319,5 +332,24 @@ public final class Broker: SerialExecutor, TaskExecutor {
         }
         for body in joiners { body() }
         thread.store(0, ordering: .relaxed)
+    }
+}
+
+/// Runs tasks on a Broker's thread.
+private final class BrokerTaskExecutor: TaskExecutor {
+    private struct Reference {
+        weak var broker: Broker?
+    }
+
+    private let reference = Mutex(Reference())
+
+    func connect(to broker: Broker) {
+        reference.withLock { $0.broker = broker }
+    }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        let broker = reference.withLock { $0.broker }
+        if broker?.enqueueTaskJob(job) != true { job.runSynchronously(on: asUnownedTaskExecutor()) }
     }
 }

@@ -81,7 +81,9 @@ struct EventLoop<SomePoller: Poller & ~Copyable>: ~Copyable {
     }
 
     /// Waits for something to become ready, but at most `limit` nanoseconds (nil: for ever), and does it.
-    mutating func turn(limit: Int64?) {
+    ///
+    /// - Parameter awake: Called when the wait is over, before anything is done.
+    mutating func turn(limit: Int64?, awake: () -> Void) {
         while let next = timers.min, !next.isActive { timers.removeMin() }
         var timeout = limit
         if let next = timers.min, limit != 0 {
@@ -92,6 +94,7 @@ struct EventLoop<SomePoller: Poller & ~Copyable>: ~Copyable {
         var found = ready
         ready.removeAll(keepingCapacity: true)
         poller.wait(nanoseconds: timeout) { token, readiness in found.append((token, readiness)) }
+        awake()
         for (token, readiness) in found {
             if token == 0 {
                 cmitogen_eventfd_clear(wakeDescriptor)

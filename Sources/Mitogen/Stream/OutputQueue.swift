@@ -19,10 +19,8 @@ package struct OutputQueue: Sendable {
 
     package var isEmpty: Bool { frames.isEmpty }
 
-    /// Adds a frame of which the first `written` bytes are already out.
-    package mutating func append(_ message: consuming Message, written: Int = 0) {
-        byteCount += MessageHeader.size + message.data.count - written
-        if frames.isEmpty { offset = written }
+    package mutating func append(_ message: Message) {
+        byteCount += MessageHeader.size + message.data.count
         frames.append(message)
     }
 
@@ -32,22 +30,19 @@ package struct OutputQueue: Sendable {
         byteCount = 0
     }
 
-    /// Lets `write` take bytes, frame by frame, until it takes less than it was offered.
-    ///
-    /// - Parameter write: Gets the rest of a frame in two parts; returns how many bytes it took, or a negative errno.
-    /// - Returns: The negative errno that `write` returned, else 0.
-    package mutating func drain(_ write: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Int) -> Int {
-        while let frame = frames.first {
-            let total = MessageHeader.size + frame.data.count
-            let count = Self.write(frame, from: offset, write)
-            if count < 0 { return count }
-            byteCount -= count
-            offset += count
-            guard offset == total else { return 0 }
-            frames.removeFirst()
-            offset = 0
-        }
-        return 0
+    /// Takes the first frame, and how many of its bytes are written.
+    package mutating func popFirst() -> (frame: Message, written: Int)? {
+        guard let frame = frames.popFirst() else { return nil }
+        defer { offset = 0 }
+        byteCount -= MessageHeader.size + frame.data.count - offset
+        return (frame, offset)
+    }
+
+    /// Puts back a frame of which `written` bytes are out.
+    package mutating func prepend(_ message: Message, written: Int) {
+        byteCount += MessageHeader.size + message.data.count - written
+        offset = written
+        frames.prepend(message)
     }
 
     /// Offers a frame from `offset` on to `write`, as header and data, neither of them copied together.
@@ -56,8 +51,9 @@ package struct OutputQueue: Sendable {
         from offset: Int,
         _ write: (UnsafeRawBufferPointer, UnsafeRawBufferPointer) -> Int
     ) -> Int {
-        frame.header.withBytes { header in
+        withUnsafeBytes(of: frame.header.bytes) { padded in
             frame.data.withUnsafeBytes { data in
+                let header = UnsafeRawBufferPointer(rebasing: padded[..<MessageHeader.size])
                 if offset < header.count {
                     return write(UnsafeRawBufferPointer(rebasing: header[offset...]), data)
                 }

@@ -22,7 +22,10 @@ package final class Stream: Sendable {
     private struct Output {
         var queue = OutputQueue()
         var isClosed = false
+        /// Whether the Broker is asked to go on when the descriptor takes bytes.
         var isWatched = false
+        /// Whether a thread is writing.
+        var isWriting = false
         /// Senders that wait for the queue to get shorter.
         var waiters: [@Sendable () -> Void] = []
     }
@@ -74,6 +77,10 @@ package final class Stream: Sendable {
         self.ended = ended
     }
 
+    deinit {
+        if !output.withLock({ $0.isClosed }) { closeDescriptors() }
+    }
+
     /// Begins to read. `keepsAlive` says whether a Broker that shuts down waits for this stream to end.
     package func start(keepsAlive: Bool) {
         let receive = Side(descriptor: descriptors.receive, keepsAlive: keepsAlive) { [weak self] readiness, scratch in
@@ -100,24 +107,75 @@ package final class Stream: Sendable {
     @discardableResult
     package func send(_ message: Message) -> Bool {
         var message = message
-        let length = message.data.count
-        message.header.length = UInt32(length)
+        message.header.length = UInt32(message.data.count)
         let frame = message
-        let (accepted, mustWatch) = output.withLock { output in
-            guard !output.isClosed else { return (false, false) }
-            var written = 0
-            if output.queue.isEmpty {
-                let count = OutputQueue.write(frame, from: 0, write)
-                // An error shows again when the Broker reads, or writes the rest; that is where the stream ends.
-                written = max(0, count)
-                if written == MessageHeader.size + length { return (true, false) }
+        let next = output.withLock { output -> Step in
+            guard !output.isClosed else { return .refused }
+            guard output.queue.isEmpty, !output.isWriting else {
+                output.queue.append(frame)
+                return .done
             }
-            output.queue.append(frame, written: written)
-            defer { output.isWatched = true }
-            return (true, !output.isWatched)
+            output.isWriting = true
+            return .write(frame, from: 0)
         }
-        if mustWatch, let side = sides.withLock({ $0?.transmit }) { broker.startTransmit(side) }
-        return accepted
+        if case .refused = next { return false }
+        write(next)
+        return true
+    }
+
+    /// What a thread that wants to write does next.
+    private enum Step {
+        case write(Message, from: Int)
+        /// The descriptor takes no more: the Broker goes on when it does.
+        case watch
+        case done
+        /// The stream was closed while this thread wrote.
+        case close
+        case failed(Int)
+        case refused
+    }
+
+    /// Writes frames until none waits or the descriptor takes no more.
+    ///
+    /// One thread writes at a time, without holding the lock: others only add to the queue meanwhile, and never wait
+    /// for a system call (a thread that is preempted in one would hold them all up, measured).
+    private func write(_ first: Step) {
+        var step = first
+        while case .write(let frame, let offset) = step {
+            let count = OutputQueue.write(frame, from: offset, write)
+            step = output.withLock { output in
+                let written = offset + max(0, count)
+                return Self.nextStep(&output, after: frame, written: written, error: min(0, count))
+            }
+        }
+        switch step {
+        case .watch:
+            if let side = sides.withLock({ $0?.transmit }) { broker.startTransmit(side) }
+        case .close: closeDescriptors()
+        case .failed(let error): close(reason: "write failed: \(String(cString: strerror(Int32(-error))))")
+        case .done, .refused, .write: break
+        }
+        wakeWaiters()
+    }
+
+    private static func nextStep(_ output: inout Output, after frame: Message, written: Int, error: Int) -> Step {
+        if output.isClosed {
+            output.isWriting = false
+            return .close
+        }
+        if error < 0 {
+            output.isWriting = false
+            return .failed(error)
+        }
+        if written < MessageHeader.size + frame.data.count {
+            output.queue.prepend(frame, written: written)
+            output.isWriting = false
+            output.isWatched = true
+            return .watch
+        }
+        if let (frame, written) = output.queue.popFirst() { return .write(frame, from: written) }
+        output.isWriting = false
+        return .done
     }
 
     /// Waits until at most half of ``highWater`` waits to be written, if more than ``highWater`` does.
@@ -141,23 +199,31 @@ package final class Stream: Sendable {
         return count == -Int(EAGAIN) ? 0 : count
     }
 
-    private func flush() {
-        let (error, isEmpty, waiters) = output.withLock { output in
-            guard !output.isClosed else { return (0, true, [@Sendable () -> Void]()) }
-            let error = output.queue.drain(write)
-            if output.queue.isEmpty { output.isWatched = false }
-            guard output.queue.byteCount <= Self.highWater / 2 else { return (error, false, []) }
+    private func wakeWaiters() {
+        let waiters = output.withLock { output -> [@Sendable () -> Void] in
+            guard !output.waiters.isEmpty, output.isClosed || output.queue.byteCount <= Self.highWater / 2 else { return [] }
             defer { output.waiters = [] }
-            return (error, output.queue.isEmpty, output.waiters)
+            return output.waiters
         }
         for resume in waiters { resume() }
-        if error < 0 {
-            close(reason: "write failed: \(String(cString: strerror(Int32(-error))))")
-        } else if isEmpty, let side = sides.withLock({ $0?.transmit }) {
-            broker.stopTransmit(side)
-            // A sender may have queued and asked to be watched between the two steps; asking again is harmless.
-            if output.withLock({ $0.isWatched }) { broker.startTransmit(side) }
+    }
+
+    /// The descriptor takes bytes again. On the Broker's thread.
+    private func flush() {
+        let next = output.withLock { output -> Step in
+            guard !output.isClosed, !output.isWriting else { return .done }
+            guard let (frame, written) = output.queue.popFirst() else {
+                output.isWatched = false
+                return .done
+            }
+            output.isWriting = true
+            return .write(frame, from: written)
         }
+        write(next)
+        guard !output.withLock({ $0.isWatched }), let side = sides.withLock({ $0?.transmit }) else { return }
+        broker.stopTransmit(side)
+        // Another thread may have come to a halt and asked to be watched between the two steps.
+        if output.withLock({ $0.isWatched }) { broker.startTransmit(side) }
     }
 
     // MARK: Receiving
@@ -216,22 +282,27 @@ package final class Stream: Sendable {
 
     /// Closes the stream; what waits to be written is lost. Harmless when repeated.
     package func close(reason: String) {
-        let (isFirst, waiters) = output.withLock { output in
+        let (isFirst, isWriting) = output.withLock { output in
             defer {
                 output.isClosed = true
                 output.queue.removeAll()
-                output.waiters = []
             }
-            return (!output.isClosed, output.waiters)
+            return (!output.isClosed, output.isWriting)
         }
         guard isFirst else { return }
-        for resume in waiters { resume() }
+        wakeWaiters()
+        // A thread that is just writing closes the descriptors when it is done: closed under its hands, their numbers
+        // could be another file's when it writes.
+        if !isWriting { closeDescriptors() }
+        if !broker.schedule({ [self] in ended(self, reason) }) { ended(self, reason) }
+    }
+
+    private func closeDescriptors() {
         if let sides = sides.withLock({ $0.take() }) {
             broker.close(sides.receive)
             if sides.transmit !== sides.receive { broker.close(sides.transmit) }
         } else {
             descriptors.close()
         }
-        if !broker.schedule({ [self] in ended(self, reason) }) { ended(self, reason) }
     }
 }

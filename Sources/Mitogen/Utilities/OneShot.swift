@@ -11,68 +11,62 @@ internal import Synchronization
 package final class OneShot<Value: Sendable>: Sendable {
     package typealias Outcome = Result<Value, MitogenError>
 
-    private enum State {
-        case waiting([Int: CheckedContinuation<Outcome, Never>])
-        case resolved(Outcome)
+    private struct Waiter {
+        let key: Int
+        // Unsafe, because the state already guarantees one resumption: a waiter is taken out of it to be resumed. The
+        // checked form costs an allocation for each call.
+        let continuation: UnsafeContinuation<Outcome, Never>
     }
 
-    private struct Storage {
-        var state = State.waiting([:])
-        var next = 0
+    private struct State {
+        var outcome: Outcome?
+        /// Mostly there is one waiter, which then needs no array.
+        var first: Waiter?
+        var others: [Waiter] = []
         var observers: [@Sendable (Outcome) -> Void] = []
+        var nextKey = 0
     }
 
-    private let storage = Mutex(Storage())
+    private let state = Mutex(State())
 
     package init() {}
 
     /// The result, if it has arrived.
-    package var outcome: Outcome? {
-        storage.withLock { storage in
-            guard case .resolved(let outcome) = storage.state else { return nil }
-            return outcome
-        }
-    }
+    package var outcome: Outcome? { state.withLock { $0.outcome } }
 
     /// Sets the result; false if there already is one.
     @discardableResult
     package func resolve(_ outcome: Outcome) -> Bool {
-        let woken = storage.withLock {
-            storage -> ([CheckedContinuation<Outcome, Never>], [@Sendable (Outcome) -> Void])? in
-            guard case .waiting(let waiters) = storage.state else { return nil }
-            storage.state = .resolved(outcome)
-            defer { storage.observers = [] }
-            return (waiters.values.map { $0 }, storage.observers)
+        let woken = state.withLock { state -> (Waiter?, [Waiter], [@Sendable (Outcome) -> Void])? in
+            guard state.outcome == nil else { return nil }
+            state.outcome = outcome
+            defer {
+                state.first = nil
+                state.others = []
+                state.observers = []
+            }
+            return (state.first, state.others, state.observers)
         }
-        guard let (waiters, observers) = woken else { return false }
-        for waiter in waiters { waiter.resume(returning: outcome) }
+        guard let (first, others, observers) = woken else { return false }
+        first?.continuation.resume(returning: outcome)
+        for waiter in others { waiter.continuation.resume(returning: outcome) }
         for observer in observers { observer(outcome) }
         return true
     }
 
     /// Calls `observer` with the result, at once if it is there.
     package func whenResolved(_ observer: @escaping @Sendable (Outcome) -> Void) {
-        let outcome = storage.withLock { storage -> Outcome? in
-            if case .resolved(let outcome) = storage.state { return outcome }
-            storage.observers.append(observer)
-            return nil
+        let outcome = state.withLock { state -> Outcome? in
+            if state.outcome == nil { state.observers.append(observer) }
+            return state.outcome
         }
         if let outcome { observer(outcome) }
     }
 
-    /// Waits for the result, without ending the wait when the calling task is cancelled: whoever resolves it sees to
-    /// that.
+    /// Waits for the result, also when the calling task is cancelled: whoever resolves it sees to the end.
     package func wait() async -> Outcome {
-        await withCheckedContinuation { continuation in
-            let outcome = storage.withLock { storage -> Outcome? in
-                guard case .waiting(var waiters) = storage.state else { return resolvedOutcome(storage) }
-                storage.next += 1
-                waiters[storage.next] = continuation
-                storage.state = .waiting(waiters)
-                return nil
-            }
-            if let outcome { continuation.resume(returning: outcome) }
-        }
+        let key = newKey()
+        return await withUnsafeContinuation { enter($0, key, unless: { false }) }
     }
 
     /// Waits for the result.
@@ -80,42 +74,42 @@ package final class OneShot<Value: Sendable>: Sendable {
     /// - Parameters:
     ///   - whenCancelled: Called when the waiting task is cancelled; may resolve the result.
     /// - Throws: The failure; `.cancelled` when the waiting task is cancelled.
-    package func value(whenCancelled: @escaping @Sendable () -> Void = {}) async throws(MitogenError) -> Value {
-        let key = storage.withLock { storage in
-            storage.next += 1
-            return storage.next
-        }
+    package func value(whenCancelled: @Sendable () -> Void = {}) async throws(MitogenError) -> Value {
+        let key = newKey()
         let outcome = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let outcome = storage.withLock { storage -> Outcome? in
-                    guard case .waiting(var waiters) = storage.state else { return resolvedOutcome(storage) }
-                    if Task.isCancelled { return .failure(.cancelledCaller) }
-                    waiters[key] = continuation
-                    storage.state = .waiting(waiters)
-                    return nil
-                }
-                if let outcome { continuation.resume(returning: outcome) }
-            }
+            await withUnsafeContinuation { enter($0, key, unless: { Task.isCancelled }) }
         } onCancel: {
             whenCancelled()
-            wake(key)
+            leave(key)
         }
         return try outcome.get()
     }
 
-    private func wake(_ key: Int) {
-        let waiter = storage.withLock { storage -> CheckedContinuation<Outcome, Never>? in
-            guard case .waiting(var waiters) = storage.state else { return nil }
-            let waiter = waiters.removeValue(forKey: key)
-            storage.state = .waiting(waiters)
-            return waiter
+    private func newKey() -> Int {
+        state.withLock { state in
+            state.nextKey += 1
+            return state.nextKey
         }
-        waiter?.resume(returning: .failure(.cancelledCaller))
     }
 
-    private func resolvedOutcome(_ storage: borrowing Storage) -> Outcome? {
-        guard case .resolved(let outcome) = storage.state else { return nil }
-        return outcome
+    private func enter(_ continuation: UnsafeContinuation<Outcome, Never>, _ key: Int, unless isCancelled: () -> Bool) {
+        let outcome = state.withLock { state -> Outcome? in
+            if let outcome = state.outcome { return outcome }
+            // Under the lock: a cancellation from here on finds the waiter.
+            if isCancelled() { return .failure(.cancelledCaller) }
+            let waiter = Waiter(key: key, continuation: continuation)
+            if state.first == nil { state.first = waiter } else { state.others.append(waiter) }
+            return nil
+        }
+        if let outcome { continuation.resume(returning: outcome) }
+    }
+
+    private func leave(_ key: Int) {
+        let waiter = state.withLock { state -> Waiter? in
+            if state.first?.key == key { return state.first.take() }
+            return state.others.firstIndex { $0.key == key }.map { state.others.remove(at: $0) }
+        }
+        waiter?.continuation.resume(returning: .failure(.cancelledCaller))
     }
 }
 
