@@ -90,5 +90,6 @@ let package = Package(
             swiftSettings: swiftSettings,
             linkerSettings: staticExecutable
         ),
+        .testTarget(name: "MitogenPickleTests", dependencies: ["MitogenPickle"], swiftSettings: swiftSettings),
     ]
 )

@@ -8,7 +8,7 @@
 ///
 /// Dictionaries and keyword arguments become types with properties, where unknown keys are ignored and missing keys are
 /// `nil` if the property is optional. Lists and tuples become unkeyed containers. Integers have to fit their type, a
-/// `Double` also takes integers that it can hold exactly, `[UInt8]` and `ArraySlice<UInt8>` take bytes and blobs.
+/// `Double` also takes integers that it can hold exactly, `[UInt8]` takes bytes and blobs.
 /// Text and bytes are different types, as in Python 3: a `String` takes text and secrets, never bytes.
 public struct PickleDecoder: Sendable {
     /// The limits the input has to keep.
@@ -29,7 +29,7 @@ public struct PickleDecoder: Sendable {
 
     /// Decodes the first pickle of a message.
     ///
-    /// - Throws: ``PickleError`` with the offset and opcode if the bytes are no valid pickle, or with the coding path of
+    /// - Throws: ``PickleError`` with the offset and opcode if the bytes are no pickle, or with the coding path of
     ///   what does not match the type.
     public func decode<T: Decodable>(_ type: T.Type, from bytes: [UInt8]) throws(PickleError) -> T {
         try decode(type, from: PickleReader.decodeFirst(bytes, limits: limits))

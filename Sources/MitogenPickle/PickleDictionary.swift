@@ -6,7 +6,7 @@
 
 /// A Python `dict`: pairs in the order they were added, with any hashable value as key.
 ///
-/// Python keeps insertion order and a writer follows it (Mitogen wire protocol, section 2.2), so the order is kept here;
+/// Python keeps insertion order and a writer follows it (Mitogen wire protocol, section 2.2), so the order is kept;
 /// two dictionaries are equal whatever their order is. A key that is set again keeps its place, as in Python.
 public struct PickleDictionary: Sendable {
     /// Up to this many pairs a search from front to back is faster than hashing.

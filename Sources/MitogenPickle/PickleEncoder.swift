@@ -7,7 +7,7 @@
 /// Writes `Codable` values as pickles.
 ///
 /// A type with properties becomes a `dict` by property name, an unkeyed container a `list`, `nil` becomes `None`,
-/// `[UInt8]` and `ArraySlice<UInt8>` become bytes; integers of every width are kept. The keys of a `[Int: T]` are
+/// `[UInt8]` becomes bytes; integers of every width are kept. The keys of a `[Int: T]` are
 /// Python integers. ``PickleValue`` and ``PickleValueConvertible`` types are written as they are.
 ///
 /// Values are written straight to bytes. Only what comes out of `superEncoder()`, and nested containers that are filled

@@ -47,7 +47,8 @@ extension PickleError {
     /// A coding path as text: names joined by dots, positions in brackets.
     static func text(of path: [any CodingKey]) -> String {
         path.reduce(into: "") { text, key in
-            if let position = key.intValue {
+            // Properties and dictionaries can have integer keys too; positions are told apart by how they are named.
+            if let position = key.intValue, key.stringValue == "Index \(position)" {
                 text += "[\(position)]"
             } else {
                 text += text.isEmpty ? key.stringValue : ".\(key.stringValue)"

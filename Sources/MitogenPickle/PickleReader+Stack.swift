@@ -1,3 +1,9 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
 extension PickleReader {
     /// The first place of the stack that opcodes may touch: what is below the last mark belongs to others.
     private var base: Int { marks.last ?? 0 }

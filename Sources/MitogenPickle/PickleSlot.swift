@@ -1,3 +1,9 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
 /// What the reader has to know about a value on its stack, besides the value, to bound its use.
 ///
 /// The values themselves are kept apart from this: a type without references is moved and copied for nothing.

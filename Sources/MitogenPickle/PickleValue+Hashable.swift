@@ -6,13 +6,16 @@
 
 extension PickleValue: Hashable {
     /// Whether two values have the same kind and content; texts are compared by their UTF-8 bytes.
+    ///
+    /// Unlike for `Double`, "not a number" equals itself: otherwise a peer could send a dictionary with any number of
+    /// keys that hash alike.
     public static func == (lhs: PickleValue, rhs: PickleValue) -> Bool {
         switch (lhs, rhs) {
         case (.none, .none): true
         case (.bool(let lhs), .bool(let rhs)): lhs == rhs
         case (.int(let lhs), .int(let rhs)): lhs == rhs
         case (.bigInteger(let lhs), .bigInteger(let rhs)): lhs == rhs
-        case (.float(let lhs), .float(let rhs)): lhs == rhs
+        case (.float(let lhs), .float(let rhs)): lhs == rhs || lhs.isNaN && rhs.isNaN
         case (.string(let lhs), .string(let rhs)), (.secret(let lhs), .secret(let rhs)),
             (.callError(let lhs), .callError(let rhs)):
             lhs.hasSameBytes(as: rhs)
@@ -35,12 +38,14 @@ extension PickleValue: Hashable {
         case .bool(let value): hasher.combine(value)
         case .int(let value): hasher.combine(value)
         case .bigInteger(let value): hasher.combine(value)
-        case .float(let value): hasher.combine(value)
+        case .float(let value): hasher.combine(value.isNaN ? .nan : value)
         case .string(let text), .secret(let text), .callError(let text): text.hashBytes(into: &hasher)
         case .bytes(let bytes), .blob(let bytes): hasher.combine(bytes)
         case .list(let items), .tuple(let items): hasher.combine(items)
         case .dictionary(let dictionary), .keywordArguments(let dictionary): hasher.combine(dictionary)
-        case .context(let id, _): hasher.combine(id)
+        case .context(let id, let name):
+            hasher.combine(id)
+            name?.hashBytes(into: &hasher)
         case .sender(let id, let handle):
             hasher.combine(id)
             hasher.combine(handle)

@@ -55,46 +55,6 @@ extension PickleWriter {
         didWrite()
     }
 
-    /// Writes a tuple whose items the closure writes.
-    public mutating func writeTuple(
-        count: Int,
-        _ body: (inout PickleWriter) throws(PickleError) -> Void
-    ) throws(PickleError) {
-        try beginTuple(count: count)
-        try body(&self)
-        try endContainer()
-    }
-
-    /// Writes a list whose items the closure writes.
-    public mutating func writeList(
-        count: Int? = nil,
-        _ body: (inout PickleWriter) throws(PickleError) -> Void
-    ) throws(PickleError) {
-        try beginList(count: count)
-        try body(&self)
-        try endContainer()
-    }
-
-    /// Writes a dictionary whose keys and values the closure writes in turn.
-    public mutating func writeDictionary(
-        count: Int? = nil,
-        _ body: (inout PickleWriter) throws(PickleError) -> Void
-    ) throws(PickleError) {
-        try beginDictionary(count: count)
-        try body(&self)
-        try endContainer()
-    }
-
-    /// Writes keyword arguments whose names and values the closure writes in turn.
-    public mutating func writeKeywordArguments(
-        count: Int? = nil,
-        _ body: (inout PickleWriter) throws(PickleError) -> Void
-    ) throws(PickleError) {
-        try beginKeywordArguments(count: count)
-        try body(&self)
-        try endContainer()
-    }
-
     private mutating func enter(levels: Int) throws(PickleError) {
         guard depth + levels <= options.depthLimit else {
             throw PickleError(.limitExceeded, "values are nested deeper than \(options.depthLimit) levels")
@@ -119,6 +79,11 @@ extension PickleWriter {
             throw Self.misuse("a key is written without a value")
         }
         closeBatch()
+        if options.memoizes && frame.written > 0 && frame.written.isMultiple(of: Self.batchSize * frame.unit) {
+            // CPython looks for more after each full batch, and writes one without pairs if there are none.
+            append(.mark)
+            append(.setItems)
+        }
         if frame.kind == .keywordArguments {
             append(.tuple1)
             appendStore(.anonymous)

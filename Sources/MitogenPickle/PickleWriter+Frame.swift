@@ -45,7 +45,7 @@ extension PickleWriter {
     }
 
     /// Items that one opcode adds, as in CPython.
-    private static let batchSize = 1_000
+    static let batchSize = 1_000
 
     /// Has to be called before each value.
     mutating func willWrite() throws(PickleError) {
@@ -78,9 +78,9 @@ extension PickleWriter {
         }
     }
 
-    /// A single item needs no mark; but whether it is the only one is known only if the number was announced.
+    /// An only item needs no mark; but whether it is the only one is known only if the number was announced.
     private mutating func openBatch() {
-        if frame.expected - frame.written == frame.unit {
+        if frame.expected == frame.unit {
             frame.mark = -1
         } else {
             frame.mark = bytes.count
@@ -93,7 +93,7 @@ extension PickleWriter {
         guard frame.inBatch > 0 else {
             return
         }
-        if options.memoizes && frame.inBatch == frame.unit && frame.mark >= 0 && !hasSplices {
+        if options.memoizes && frame.written == frame.unit && frame.mark >= 0 && !hasSplices {
             // CPython would not have written the mark. Moving the item is dear, so only where equal bytes are wanted.
             bytes.remove(at: frame.mark)
             frame.mark = -1

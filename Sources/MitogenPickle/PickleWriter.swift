@@ -10,17 +10,18 @@
 ///
 /// ```swift
 /// var writer = PickleWriter()
-/// try writer.writeStream { writer in
-///     try writer.writeTuple(count: 2) { writer in
-///         try writer.write("ping")
-///         try PickleEncoder().encode(request, into: &writer)
-///     }
-/// }
+/// try writer.beginStream()
+/// try writer.beginTuple(count: 2)
+/// try writer.write("ping")
+/// try PickleEncoder().encode(request, into: &writer)
+/// try writer.endContainer()
+/// try writer.endStream()
 /// send(writer.bytes)
 /// ```
 ///
 /// The writer checks that the pieces form one value, and throws ``PickleError`` with the code
-/// ``PickleError/Code/unencodable`` if they do not.
+/// ``PickleError/Code/unencodable`` if they do not. After an error the output cannot be used, except that
+/// `writeStream` and ``PickleEncoder/encode(_:into:)`` undo what they did.
 public struct PickleWriter: Sendable {
     /// What has been written.
     public internal(set) var bytes: [UInt8] = []
@@ -61,6 +62,7 @@ public struct PickleWriter: Sendable {
         guard frame.kind == .outside else {
             throw Self.misuse("a stream is started within another one")
         }
+        frames.reserveCapacity(8)
         bytes.append(PickleOpcode.proto.rawValue)
         bytes.append(options.bytesStyle == .python ? 2 : 4)
         open(Frame(kind: .stream))
@@ -76,6 +78,9 @@ public struct PickleWriter: Sendable {
     }
 
     /// Writes a stream whose value the closure writes. If that fails, nothing is written.
+    ///
+    /// The compiler does not infer the type of what a closure throws, so it has to say it:
+    /// `writer.writeStream { (writer) throws(PickleError) in try writer.write(1) }`.
     public mutating func writeStream(
         _ body: (inout PickleWriter) throws(PickleError) -> Void
     ) throws(PickleError) {

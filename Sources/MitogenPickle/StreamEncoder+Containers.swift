@@ -113,6 +113,17 @@ extension StreamEncoder: SingleValueEncodingContainer {
         try located { (writer) throws(PickleError) in try writer.write(integer: value) }
     }
 
+    // The wide integers have default implementations, which would be preferred to the generic function.
+    func encode(_ value: Int128) throws {
+        try claim()
+        try located { (writer) throws(PickleError) in try writer.write(integer: value) }
+    }
+
+    func encode(_ value: UInt128) throws {
+        try claim()
+        try located { (writer) throws(PickleError) in try writer.write(integer: value) }
+    }
+
     func encode<T: Encodable>(_ value: T) throws {
         try claim()
         try encodeValue(value)

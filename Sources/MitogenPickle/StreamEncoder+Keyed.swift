@@ -42,6 +42,15 @@ extension StreamEncoder {
             try write(key) { (writer) throws(PickleError) in try writer.write(integer: value) }
         }
 
+        // The wide integers have default implementations, which would be preferred to the generic function.
+        mutating func encode(_ value: Int128, forKey key: Key) throws {
+            try write(key) { (writer) throws(PickleError) in try writer.write(integer: value) }
+        }
+
+        mutating func encode(_ value: UInt128, forKey key: Key) throws {
+            try write(key) { (writer) throws(PickleError) in try writer.write(integer: value) }
+        }
+
         mutating func encode<T: Encodable>(_ value: T, forKey key: Key) throws {
             try encoder.select(frame)
             let isInteger = isInteger(key)
@@ -87,7 +96,7 @@ extension StreamEncoder {
             do throws(PickleError) {
                 try encoder.writer.write(key, isInteger: isInteger, body)
             } catch {
-                throw error.located(in: encoder.codingPath + [key])
+                throw encoder.fail(error.located(in: encoder.codingPath + [key]))
             }
         }
 
@@ -141,15 +150,6 @@ extension PickleWriter {
 
     /// Writes a coding key as the key of a `dict`.
     mutating func write(_ key: some CodingKey, isInteger: Bool) throws(PickleError) {
-        if isInteger, let value = key.intValue {
-            try write(value)
-        } else {
-            try write(key.stringValue)
-        }
-    }
-
-    /// Writes a coding key as the key of a `dict`.
-    mutating func write(_ key: any CodingKey, isInteger: Bool) throws(PickleError) {
         if isInteger, let value = key.intValue {
             try write(value)
         } else {

@@ -42,6 +42,15 @@ extension StreamEncoder {
             try write { (writer) throws(PickleError) in try writer.write(integer: value) }
         }
 
+        // The wide integers have default implementations, which would be preferred to the generic function.
+        mutating func encode(_ value: Int128) throws {
+            try write { (writer) throws(PickleError) in try writer.write(integer: value) }
+        }
+
+        mutating func encode(_ value: UInt128) throws {
+            try write { (writer) throws(PickleError) in try writer.write(integer: value) }
+        }
+
         mutating func encode<T: Encodable>(_ value: T) throws {
             try encoder.select(frame)
             if try !encoder.encodePlain(value) {
@@ -78,7 +87,7 @@ extension StreamEncoder {
             do throws(PickleError) {
                 try body(&encoder.writer)
             } catch {
-                throw error.located(in: encoder.codingPath + [PathKey.position(count)])
+                throw encoder.fail(error.located(in: encoder.codingPath + [PathKey.position(count)]))
             }
             count += 1
         }

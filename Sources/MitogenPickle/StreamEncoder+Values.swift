@@ -19,7 +19,7 @@ extension StreamEncoder {
         do throws(PickleError) {
             return try writer.write(plain: value)
         } catch {
-            throw error.located(in: codingPath)
+            throw fail(error.located(in: codingPath))
         }
     }
 
@@ -100,8 +100,6 @@ extension PickleWriter {
             try write(value)
         } else if let value = same(value, as: [UInt8].self) {
             try write(bytes: value)
-        } else if let value = same(value, as: ArraySlice<UInt8>.self) {
-            try write(bytes: value)
         } else {
             return false
         }
@@ -110,6 +108,7 @@ extension PickleWriter {
 
     /// A value as the type that it has, or `nil` if it has another. Unlike a cast it does not look into collections: an
     /// empty `[Int]` can be cast to `[UInt8]`.
+    @inline(__always)
     private func same<A, B>(_ value: A, as type: B.Type) -> B? {
         A.self == B.self ? unsafeBitCast(value, to: B.self) : nil
     }

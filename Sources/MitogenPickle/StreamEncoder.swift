@@ -107,6 +107,12 @@ final class StreamEncoder: Encoder {
         return try assembled()
     }
 
+    /// Notes an error after which the output cannot be used, even if the value that is being encoded goes on.
+    func fail(_ error: any Error) -> any Error {
+        failure = failure ?? error
+        return error
+    }
+
     func checkFailure() throws {
         if let failure {
             throw failure

@@ -72,6 +72,15 @@ extension ValueDecoder {
             return result
         }
 
+        // The wide integers have default implementations, which would be preferred to the generic function.
+        func decode(_ type: Int128.Type, forKey key: Key) throws -> Int128 {
+            try nested(value(for: key), key).integer(type)
+        }
+
+        func decode(_ type: UInt128.Type, forKey key: Key) throws -> UInt128 {
+            try nested(value(for: key), key).integer(type)
+        }
+
         func decode<T: Decodable>(_ type: T.Type, forKey key: Key) throws -> T {
             try decoder.decode(type, from: value(for: key), step: .key(key))
         }

@@ -51,6 +51,15 @@ extension ValueDecoder {
             try take { try $0.integer(type) }
         }
 
+        // The wide integers have default implementations, which would be preferred to the generic function.
+        mutating func decode(_ type: Int128.Type) throws -> Int128 {
+            try take { try $0.integer(type) }
+        }
+
+        mutating func decode(_ type: UInt128.Type) throws -> UInt128 {
+            try take { try $0.integer(type) }
+        }
+
         mutating func decode<T: Decodable>(_ type: T.Type) throws -> T {
             let result = try decoder.decode(type, from: current(), step: .position(currentIndex))
             currentIndex += 1

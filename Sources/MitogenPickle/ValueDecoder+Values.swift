@@ -13,9 +13,6 @@ extension ValueDecoder {
         if T.self == [UInt8].self {
             return unsafeBitCast(try bytes(), to: T.self)
         }
-        if T.self == ArraySlice<UInt8>.self {
-            return unsafeBitCast(try bytes()[...], to: T.self)
-        }
         do {
             return try T(from: self)
         } catch {
@@ -122,6 +119,11 @@ extension ValueDecoder: SingleValueDecodingContainer {
     func decode(_ type: Float.Type) throws -> Float { try float() }
 
     func decode<T: FixedWidthInteger & Decodable>(_ type: T.Type) throws -> T { try integer(type) }
+
+    // The wide integers have default implementations, which would be preferred to the generic function.
+    func decode(_ type: Int128.Type) throws -> Int128 { try integer(type) }
+
+    func decode(_ type: UInt128.Type) throws -> UInt128 { try integer(type) }
 
     func decode<T: Decodable>(_ type: T.Type) throws -> T {
         try decode(type, from: value, step: .same)

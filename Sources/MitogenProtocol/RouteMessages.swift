@@ -4,7 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
-public import MitogenPickle
+internal import MitogenPickle
 
 /// What `ADD_ROUTE` and `DEL_ROUTE` carry (Mitogen wire protocol, section 1.7).
 package struct RouteAnnouncement: Sendable, Hashable {

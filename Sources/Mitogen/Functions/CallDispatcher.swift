@@ -49,7 +49,8 @@ final class CallDispatcher: Sendable {
         }
         do throws(MitogenError) {
             let call = try DecodedCall(message)
-            let executor: any TaskExecutor = call.type.runsOnBroker ? router.broker.taskExecutor : FunctionExecutor.shared
+            let executor: any TaskExecutor =
+                call.type.runsOnBroker ? router.broker.taskExecutor : FunctionExecutor.shared
             start(message, in: router, on: executor) { call }
         } catch {
             answer(message, with: .failure(error), in: router)

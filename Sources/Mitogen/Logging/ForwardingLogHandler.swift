@@ -4,7 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
-public import Logging
+internal import Logging
 internal import Synchronization
 
 /// In a context: sends what swift-log records to the master (Mitogen semantics, section 8.7).

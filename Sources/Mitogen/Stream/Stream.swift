@@ -201,7 +201,9 @@ package final class Stream: Sendable {
 
     private func wakeWaiters() {
         let waiters = output.withLock { output -> [@Sendable () -> Void] in
-            guard !output.waiters.isEmpty, output.isClosed || output.queue.byteCount <= Self.highWater / 2 else { return [] }
+            guard !output.waiters.isEmpty, output.isClosed || output.queue.byteCount <= Self.highWater / 2 else {
+                return []
+            }
             defer { output.waiters = [] }
             return output.waiters
         }
