@@ -9,6 +9,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -168,6 +171,13 @@ void cmitogen_set_title(int argc, char **argv, const char *title) {
 
 void cmitogen_ignore_sigpipe(void) {
     signal(SIGPIPE, SIG_IGN);
+}
+
+void cmitogen_keep_freed_memory(void) {
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, 16 << 20);
+    mallopt(M_TRIM_THRESHOLD, 16 << 20);
+#endif
 }
 
 void cmitogen_complain(const char *text) {

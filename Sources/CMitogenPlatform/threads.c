@@ -66,6 +66,16 @@ uint64_t cmitogen_thread_id(void) {
     return (uint64_t)(uintptr_t)pthread_self();
 }
 
+static _Thread_local void *thread_slot;
+
+void *cmitogen_thread_slot(void) {
+    return thread_slot;
+}
+
+void cmitogen_set_thread_slot(void *value) {
+    thread_slot = value;
+}
+
 int cmitogen_processor_count(void) {
     cpu_set_t set;
     return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;

@@ -84,6 +84,8 @@ int cmitogen_set_open_files(uint64_t soft, uint64_t hard);
 /// Changes what ps and top show for this process. `argv` is the vector that main was given.
 void cmitogen_set_title(int argc, char **argv, const char *title);
 void cmitogen_ignore_sigpipe(void);
+/// Keeps some megabytes that were freed: giving them back and taking them again costs more than a large message.
+void cmitogen_keep_freed_memory(void);
 /// Writes to standard error, whoever else does.
 void cmitogen_complain(const char *text);
 /// Makes stdio's standard output write whole lines.
@@ -100,6 +102,9 @@ int64_t cmitogen_private_memory(pid_t pid);
 /// Starts a detached thread with all signals blocked; 0 or a negative errno.
 int cmitogen_thread_start(const char *name, size_t stack_size, void (*body)(void *), void *argument);
 uint64_t cmitogen_thread_id(void);
+/// One pointer for each thread; NULL at first.
+void *cmitogen_thread_slot(void);
+void cmitogen_set_thread_slot(void *value);
 int cmitogen_processor_count(void);
 
 struct cmitogen_parker; // a place where one thread sleeps

@@ -7,8 +7,11 @@
 internal import CMitogenPlatform
 internal import HeapModule
 
-/// What only the Broker's thread touches: the poller, what is watched, and the timers.
-struct EventLoop<SomePoller: Poller & ~Copyable>: ~Copyable {
+/// What only the Broker's thread touches: the poller, what is watched, the timers, and a job for after the turn.
+final class EventLoop<SomePoller: Poller & ~Copyable>: @unchecked Sendable {
+    // Sendable because only the thread that has acquired the Broker's loop uses it; acquiring and releasing order the
+    // accesses of different threads (see `Broker.acquire()`).
+
     private struct Watch {
         let side: Side
         var interest: Readiness
@@ -21,6 +24,10 @@ struct EventLoop<SomePoller: Poller & ~Copyable>: ~Copyable {
     private var nextToken: UInt64 = 1
     private var timers = Heap<Timer>()
     private var ready: [(UInt64, Readiness)] = []
+    /// A job of a function that became ready during this turn and is to run on this thread after it.
+    var inlineJob: UnownedJob?
+    /// How many jobs are not to be kept for this thread, because one of them has held up the loop.
+    var inlinePenalty = 0
     /// What sides read into: upstream's CHUNK_SIZE.
     private let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 128 << 10, alignment: 64)
 
@@ -42,7 +49,7 @@ struct EventLoop<SomePoller: Poller & ~Copyable>: ~Copyable {
             }
     }
 
-    mutating func watch(_ side: Side, adding: Readiness, removing: Readiness) {
+    func watch(_ side: Side, adding: Readiness, removing: Readiness) {
         if let token = tokens[ObjectIdentifier(side)] {
             guard var watch = watches[token] else { return }
             let interest = watch.interest.subtracting(removing).union(adding)
@@ -59,7 +66,7 @@ struct EventLoop<SomePoller: Poller & ~Copyable>: ~Copyable {
         }
     }
 
-    private mutating func apply(_ interest: Readiness, to side: Side, token: UInt64) {
+    private func apply(_ interest: Readiness, to side: Side, token: UInt64) {
         do throws(MitogenError) {
             try poller.set(interest, for: side.descriptor, token: token)
         } catch {
@@ -70,20 +77,20 @@ struct EventLoop<SomePoller: Poller & ~Copyable>: ~Copyable {
     }
 
     /// Lets go of a side and closes its descriptor.
-    mutating func close(_ side: Side) {
+    func close(_ side: Side) {
         if let token = tokens.removeValue(forKey: ObjectIdentifier(side)) { watches[token] = nil }
         poller.remove(side.descriptor)
         _ = systemClose(side.descriptor)
     }
 
-    mutating func schedule(_ timer: Timer) {
+    func schedule(_ timer: Timer) {
         timers.insert(timer)
     }
 
     /// Waits for something to become ready, but at most `limit` nanoseconds (nil: for ever), and does it.
     ///
     /// - Parameter awake: Called when the wait is over, before anything is done.
-    mutating func turn(limit: Int64?, awake: () -> Void) {
+    func turn(limit: Int64?, awake: () -> Void) {
         while let next = timers.min, !next.isActive { timers.removeMin() }
         var timeout = limit
         if let next = timers.min, limit != 0 {
@@ -108,7 +115,7 @@ struct EventLoop<SomePoller: Poller & ~Copyable>: ~Copyable {
         expireTimers()
     }
 
-    private mutating func expireTimers() {
+    private func expireTimers() {
         guard let first = timers.min else { return }
         let now = monotonicNanoseconds()
         guard first.deadline <= now else { return }

@@ -35,6 +35,7 @@ enum ChildRuntime {
     private static func run() -> Never {
         cmitogen_close_from(3)
         cmitogen_ignore_sigpipe()
+        cmitogen_keep_freed_memory()
         OpenFilesLimit.raise()
         do {
             let configuration = try readConfiguration()

@@ -125,7 +125,7 @@ final class Handshake: Sendable {
         }
         stream.start(keepsAlive: true)
         // It may have been settled while it was being started: then nobody else cleans up.
-        if result.outcome != nil { cleanUp() }
+        if case .failure = result.outcome { cleanUp() }
     }
 
     // MARK: Events

@@ -4,26 +4,53 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import CMitogenPlatform
 internal import DequeModule
 internal import Synchronization
 
-/// Where remote functions run: threads that are made when they are needed and go when they are not.
+/// Where remote functions run: as many threads as there are processors, and one more for each function that blocks.
 ///
-/// Swift's own pool has as many threads as processors, so that two functions that block would keep a third from
-/// running (measured: 2.9 s). Here each function that blocks costs a thread, up to the limit.
+/// Swift's own pool has as many threads as processors and no more, so that two functions that block keep a third from
+/// running (measured: 2.9 s). Here a monitor looks every millisecond, while there is work, whether a thread is still
+/// in the same job, and lets another one go on in its place, up to the limit.
 public final class FunctionExecutor: TaskExecutor {
+    /// One thread of the pool.
+    private final class Worker: Sendable {
+        let parker: Parker
+        /// Odd while it runs a job.
+        let sequence = Atomic<UInt64>(0)
+        /// Whether the monitor has given its place to another one.
+        let isStalled = Atomic<Bool>(false)
+
+        init?() {
+            guard let parker = Parker() else { return nil }
+            self.parker = parker
+        }
+    }
+
     private struct State {
         var jobs = Deque<UnownedJob>()
+        var workers: [Worker] = []
         /// Threads that sleep; the one that slept last is woken first, as it is warm and the others may go.
-        var idle: [Parker] = []
-        var threads = 0
+        var idle: [Worker] = []
+        /// Threads that are being started.
+        var starting = 0
+        /// Threads that are awake, without those that have stalled.
+        var active = 0
+        var brokers: [Broker] = []
+        var hasMonitor = false
+        var threads: Int { workers.count + starting }
     }
 
     private let state = Mutex(State())
     private let limit: Int
     private let idleTime: Duration
+    private let parallelism = max(1, Int(cmitogen_processor_count()))
+    private let monitorSleeps = Atomic<Bool>(true)
+    private let monitorParker = Parker()
 
-    /// The executor of this process's remote functions: 64 threads, gone after 10 s without work.
+    /// The executor of this process's remote functions: up to 64 threads, gone after 10 s without work, or when the
+    /// last Broker has ended.
     public static let shared = FunctionExecutor(limit: 64, idleTime: .seconds(10))
 
     init(limit: Int, idleTime: Duration) {
@@ -33,51 +60,217 @@ public final class FunctionExecutor: TaskExecutor {
 
     public func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        let (sleeper, mustStart) = state.withLock { state -> (Parker?, Bool) in
-            state.jobs.append(job)
-            if let sleeper = state.idle.popLast() { return (sleeper, false) }
-            guard state.threads < limit else { return (nil, false) }
-            state.threads += 1
-            return (nil, true)
+        if let broker = Broker.onThisThread, broker.keepForLater(job) { return }
+        state.withLock { $0.jobs.append(job) }
+        employ()
+        wakeMonitor()
+    }
+
+    // MARK: Threads
+
+    private enum Step {
+        case wake(Worker)
+        case start
+        case nothing
+    }
+
+    /// Gives waiting jobs threads, as far as there are processors.
+    private func employ() {
+        let step = state.withLock { state -> Step in
+            guard !state.jobs.isEmpty, state.active < parallelism else { return .nothing }
+            if let sleeper = state.idle.popLast() {
+                state.active += 1
+                return .wake(sleeper)
+            }
+            guard state.threads < limit else { return .nothing }
+            state.active += 1
+            state.starting += 1
+            return .start
         }
-        sleeper?.unpark()
-        if mustStart { startWorker() }
+        switch step {
+        case .wake(let worker): worker.parker.unpark()
+        case .start: startWorker()
+        case .nothing: break
+        }
     }
 
     private func startWorker() {
         guard startThread(named: "mitogen.function", { [self] in work() }) != 0 else { return }
         let isStranded = state.withLock { state in
-            state.threads -= 1
+            state.starting -= 1
+            state.active -= 1
             return state.threads == 0
         }
         // No thread can be made and none is there that would take the job: a task that never runs is worse than one
         // that runs here.
-        if isStranded { drain() }
-    }
-
-    private func work() {
-        guard let parker = Parker() else { return }
-        while true {
-            drain()
-            let isWanted = state.withLock { state in
-                if state.jobs.isEmpty { state.idle.append(parker) }
-                return !state.jobs.isEmpty
-            }
-            if isWanted || parker.park(nanoseconds: idleTime.nanoseconds) { continue }
-            let mayGo = state.withLock { state in
-                guard let index = state.idle.firstIndex(where: { $0 === parker }) else { return false }
-                state.idle.remove(at: index)
-                state.threads -= 1
-                return true
-            }
-            if mayGo { return }
-            parker.park()  // someone took this thread off the list and is about to wake it
+        if isStranded {
+            while let job = state.withLock({ $0.jobs.popFirst() }) { job.runSynchronously(on: asUnownedTaskExecutor()) }
         }
     }
 
-    private func drain() {
+    /// What a thread of the pool does. It was counted as starting and active before.
+    private func work() {
+        guard let worker = Worker() else { return }
+        state.withLock { state in
+            state.starting -= 1
+            state.workers.append(worker)
+        }
+        repeat { drain(worker) } while rest(worker)
+    }
+
+    private func drain(_ worker: Worker) {
         while let job = state.withLock({ $0.jobs.popFirst() }) {
+            worker.sequence.wrappingAdd(1, ordering: .relaxed)
             job.runSynchronously(on: asUnownedTaskExecutor())
+            worker.sequence.wrappingAdd(1, ordering: .relaxed)
+            if worker.isStalled.load(ordering: .relaxed) { recover(worker) }
+        }
+    }
+
+    private func recover(_ worker: Worker) {
+        state.withLock { state in
+            worker.isStalled.store(false, ordering: .relaxed)
+            state.active += 1
+        }
+    }
+
+    /// Sleeps until there is work; false if the thread is to end.
+    private func rest(_ worker: Worker) -> Bool {
+        let mustSleep = state.withLock { state in
+            guard state.jobs.isEmpty else { return false }
+            state.active -= 1
+            guard !state.brokers.isEmpty else {
+                state.workers.removeAll { $0 === worker }
+                return true
+            }
+            state.idle.append(worker)
+            return true
+        }
+        guard mustSleep else { return true }
+        guard state.withLock({ state in state.workers.contains { $0 === worker } }) else { return false }
+        if worker.parker.park(nanoseconds: idleTime.nanoseconds) { return !hasLeft(worker) }
+        let mayGo = state.withLock { state in
+            guard let index = state.idle.firstIndex(where: { $0 === worker }) else { return false }
+            state.idle.remove(at: index)
+            state.workers.removeAll { $0 === worker }
+            return true
+        }
+        if mayGo { return false }
+        worker.parker.park()  // someone took this thread off the list and is about to wake it
+        return !hasLeft(worker)
+    }
+
+    private func hasLeft(_ worker: Worker) -> Bool {
+        state.withLock { state in !state.workers.contains { $0 === worker } }
+    }
+
+    // MARK: Brokers
+
+    func add(_ broker: Broker) {
+        state.withLock { $0.brokers.append(broker) }
+    }
+
+    /// A Broker has ended. After the last one no thread stays.
+    func remove(_ broker: Broker) {
+        let sleepers = state.withLock { state in
+            state.brokers.removeAll { $0 === broker }
+            guard state.brokers.isEmpty else { return [Worker]() }
+            let sleepers = state.idle
+            state.idle = []
+            state.workers.removeAll { worker in sleepers.contains { $0 === worker } }
+            return sleepers
+        }
+        for worker in sleepers { worker.parker.unpark() }
+        monitorParker?.unpark()
+    }
+
+    /// Starts a thread that drives a Broker's loop, and joins the pool when another one has taken that over.
+    func startDriver(of broker: Broker, takingOver: Bool = false) -> Int32 {
+        startThread(named: "mitogen.broker") { [self] in
+            broker.drive(takingOver: takingOver)
+            let joins = state.withLock { state in
+                guard state.threads < limit, !state.brokers.isEmpty else { return false }
+                state.starting += 1
+                state.active += 1
+                return true
+            }
+            if joins { work() }
+        }
+    }
+
+    // MARK: The monitor
+
+    /// Makes sure that somebody watches the job that is about to run.
+    func wakeMonitor() {
+        guard monitorSleeps.load(ordering: .relaxed) else { return }
+        guard monitorSleeps.exchange(false, ordering: .acquiringAndReleasing) else { return }
+        let mustStart = state.withLock { state in
+            defer { state.hasMonitor = true }
+            return !state.hasMonitor
+        }
+        if !mustStart {
+            monitorParker?.unpark()
+        } else if startThread(named: "mitogen.monitor", stackSize: 256 << 10, { [self] in monitor() }) != 0 {
+            state.withLock { $0.hasMonitor = false }
+            monitorSleeps.store(true, ordering: .relaxed)
+        }
+    }
+
+    private func monitor() {
+        let tick: Int64 = 1_000_000
+        var seen: [ObjectIdentifier: UInt64] = [:]
+        var quietTicks = 0
+        while true {
+            monitorParker?.park(nanoseconds: tick)
+            let isBusy = check(&seen)
+            quietTicks = isBusy ? 0 : quietTicks + 1
+            // It goes on for a while, because waking it costs as much as the hop that it is there to save.
+            guard quietTicks >= 50 else { continue }
+            monitorSleeps.store(true, ordering: .sequentiallyConsistent)
+            guard !check(&seen) else {
+                monitorSleeps.store(false, ordering: .relaxed)
+                continue
+            }
+            let ends = state.withLock { state in
+                if state.brokers.isEmpty { state.hasMonitor = false }
+                return state.brokers.isEmpty
+            }
+            if ends { return }
+            monitorParker?.park()
+            quietTicks = 0
+        }
+    }
+
+    /// Looks once at every thread; false if nothing goes on.
+    private func check(_ seen: inout [ObjectIdentifier: UInt64]) -> Bool {
+        let (workers, brokers, waiting) = state.withLock { ($0.workers, $0.brokers, $0.jobs.count) }
+        var isBusy = waiting > 0
+        for worker in workers {
+            let sequence = worker.sequence.load(ordering: .relaxed)
+            let isSame = seen.updateValue(sequence, forKey: ObjectIdentifier(worker)) == sequence
+            guard sequence & 1 == 1 else { continue }
+            isBusy = true
+            if isSame { stall(worker, at: sequence) }
+        }
+        for broker in brokers {
+            let sequence = broker.inlineState
+            let isSame = seen.updateValue(sequence, forKey: ObjectIdentifier(broker)) == sequence
+            guard sequence & 1 == 1 else { continue }
+            isBusy = true
+            if isSame, !broker.isDrivenNow { _ = startDriver(of: broker, takingOver: true) }
+        }
+        if seen.count > 2 * (workers.count + brokers.count) + 16 { seen.removeAll() }
+        for _ in 0..<waiting { employ() }
+        return isBusy
+    }
+
+    private func stall(_ worker: Worker, at sequence: UInt64) {
+        state.withLock { state in
+            guard !worker.isStalled.load(ordering: .relaxed), worker.sequence.load(ordering: .relaxed) == sequence else {
+                return
+            }
+            worker.isStalled.store(true, ordering: .relaxed)
+            state.active -= 1
         }
     }
 }
