@@ -48,6 +48,18 @@ static void put(const char *bytes, size_t length) {
     }
 }
 
+void cmitogen_complain(const char *text) {
+    int descriptor = original_stderr >= 0 ? original_stderr : 2;
+    size_t length = strlen(text);
+    while (length > 0) {
+        ssize_t count = write(descriptor, text, length);
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0) return;
+        text += count;
+        length -= (size_t)count;
+    }
+}
+
 static void on_fatal_signal(int number) {
     struct sigaction standard = { .sa_handler = SIG_DFL };
     sigaction(number, &standard, NULL);

@@ -180,17 +180,6 @@ void cmitogen_keep_freed_memory(void) {
 #endif
 }
 
-void cmitogen_complain(const char *text) {
-    size_t length = strlen(text);
-    while (length > 0) {
-        ssize_t count = write(2, text, length);
-        if (count < 0 && errno == EINTR) continue;
-        if (count <= 0) return;
-        text += count;
-        length -= (size_t)count;
-    }
-}
-
 void cmitogen_line_buffer_output(void) {
     setvbuf(stdout, NULL, _IOLBF, 0);
 }

@@ -20,7 +20,10 @@ package struct CallID: Hashable, Sendable {
 ///
 /// A call can be cancelled before its task is known here, because the task may end, or the cancellation may arrive,
 /// first.
-package struct CallTable<Work: Sendable>: Sendable {
+package struct CallTable: Sendable {
+    /// Cancels what runs for a call.
+    package typealias Work = @Sendable () -> Void
+
     private enum Entry: Sendable {
         case starting
         case running(Work)
@@ -41,7 +44,7 @@ package struct CallTable<Work: Sendable>: Sendable {
     }
 
     /// The call's task is known; false if it was cancelled in the meantime, or has already ended.
-    package mutating func attach(_ work: Work, to id: CallID) -> Bool {
+    package mutating func attach(_ work: @escaping Work, to id: CallID) -> Bool {
         guard case .starting = calls[id] else { return false }
         calls[id] = .running(work)
         return true

@@ -18,7 +18,12 @@ public enum HandlePolicy: Sendable {
 }
 
 /// The handles of one router, and what is behind each (Mitogen wire protocol, section 4.5).
-package struct HandleTable<Handler: Sendable>: Sendable {
+///
+/// What is behind a handle is any object: the router knows which kinds there are. It is no generic parameter, because
+/// generic code that is not specialised across modules costs a tenth of a call (measured).
+package struct HandleTable: Sendable {
+    package typealias Handler = any AnyObject & Sendable
+
     struct Entry: Sendable {
         let persists: Bool
         let policy: HandlePolicy

@@ -5,10 +5,10 @@
 //
 
 /// Everything that a router decides from: routes, handles and limits. No descriptor, no task, no clock.
-package struct RouterState<Handler: Sendable>: Sendable {
+package struct RouterState: Sendable {
     /// What to do with one message.
     package enum Action: Sendable {
-        case invoke(Handler)
+        case invoke(HandleTable.Handler)
         case forward(LinkID)
         /// Nothing, but say why in the log.
         case drop(String)
@@ -17,7 +17,7 @@ package struct RouterState<Handler: Sendable>: Sendable {
     }
 
     package var table: RoutingTable
-    package var handles = HandleTable<Handler>()
+    package var handles = HandleTable()
     package let maxMessageSize: Int
 
     package init(table: RoutingTable, maxMessageSize: Int) {

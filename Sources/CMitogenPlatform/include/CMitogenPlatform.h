@@ -86,7 +86,7 @@ void cmitogen_set_title(int argc, char **argv, const char *title);
 void cmitogen_ignore_sigpipe(void);
 /// Keeps some megabytes that were freed: giving them back and taking them again costs more than a large message.
 void cmitogen_keep_freed_memory(void);
-/// Writes to standard error, whoever else does.
+/// Writes to the standard error that the process was started with.
 void cmitogen_complain(const char *text);
 /// Makes stdio's standard output write whole lines.
 void cmitogen_line_buffer_output(void);

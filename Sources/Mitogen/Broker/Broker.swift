@@ -262,7 +262,8 @@ public final class Broker: SerialExecutor {
 
     /// Makes the calling thread the one that drives the loop; false if there is one.
     private func acquire() -> Bool {
-        guard isDriven.compareExchange(expected: false, desired: true, ordering: .acquiringAndReleasing).exchanged else {
+        guard isDriven.compareExchange(expected: false, desired: true, ordering: .acquiringAndReleasing).exchanged
+        else {
             return false
         }
         thread.store(cmitogen_thread_id(), ordering: .relaxed)

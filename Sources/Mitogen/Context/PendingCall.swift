@@ -24,7 +24,7 @@ public final class PendingCall<Output: Sendable>: Sendable {
     /// - Throws: ``MitogenError`` as ``Context/call(_:timeout:)``. Cancelling the waiting task ends this wait only;
     ///   the function goes on, until ``cancel()``.
     public func get(timeout: Duration? = nil) async throws(MitogenError) -> Output {
-        try decode(await call.waitForReply(timeout: timeout, cancelsCall: false))
+        try decode(await call.waitOnly(timeout: timeout))
     }
 
     /// Gives the call up: every wait for it ends with `.cancelled`, and the function is cancelled.
@@ -42,11 +42,8 @@ struct RunningCall: Sendable {
     let functionName: String
     let size: Int
 
+    /// Waits for the answer; when the time is over, or the calling task is cancelled, the call is given up.
     func reply(timeout: Duration?) async throws(MitogenError) -> CallReply {
-        try await waitForReply(timeout: timeout, cancelsCall: true)
-    }
-
-    func waitForReply(timeout: Duration?, cancelsCall: Bool) async throws(MitogenError) -> CallReply {
         let timer = timeout.map { timeout in
             router.broker.schedule(after: timeout) {
                 let error = MitogenError(.timeoutError, "\(functionName) has not returned within \(timeout)")
@@ -54,8 +51,17 @@ struct RunningCall: Sendable {
             }
         }
         defer { timer?.cancel() }
-        let message = try await pending.value {
-            if cancelsCall { cancel(because: .cancelledCaller) }
+        let message = try await pending.value { cancel(because: .cancelledCaller) }
+        return CallReply(message: message, call: self)
+    }
+
+    /// Waits for the answer; the call goes on whatever becomes of the wait.
+    func waitOnly(timeout: Duration?) async throws(MitogenError) -> CallReply {
+        let pending = self.pending
+        let what = "\(functionName) has not returned"
+        let message = try await withDeadline(timeout, on: router.broker, pending, what) {
+            () async throws(MitogenError) in
+            try await pending.value()
         }
         return CallReply(message: message, call: self)
     }

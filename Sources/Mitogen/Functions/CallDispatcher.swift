@@ -15,7 +15,7 @@ internal import Synchronization
 
 /// Runs the functions that other contexts call here (Mitogen wire protocol, sections 1.7 and 6).
 final class CallDispatcher: Sendable {
-    private let calls = Mutex(CallTable<Task<Void, Never>>())
+    private let calls = Mutex(CallTable())
 
     /// Data up to this size is decoded on the Broker's thread, where it arrives.
     private static let smallRequest = 4096
@@ -27,18 +27,18 @@ final class CallDispatcher: Sendable {
         router.addHandler(StandardHandle.cancelCall, .anyone) { [weak self] _, message, _ in
             guard let self, let handle = Handle(String(decoding: message.data, as: UTF8.self)) else { return }
             let call = CallID(source: message.srcID, replyTo: handle)
-            calls.withLock { $0.cancel(call) }?.cancel()
+            calls.withLock { $0.cancel(call) }?()
         }
     }
 
     /// Cancels what a context that is gone has called.
     func cancelAll(from source: ContextID) {
-        for task in calls.withLock({ $0.cancelAll(from: source) }) { task.cancel() }
+        for cancel in calls.withLock({ $0.cancelAll(from: source) }) { cancel() }
     }
 
     /// Cancels everything; no call begins any more.
     func cancelAll() {
-        for task in calls.withLock({ $0.close() }) { task.cancel() }
+        for cancel in calls.withLock({ $0.close() }) { cancel() }
     }
 
     private func receive(_ message: Message, in router: Router) {
@@ -73,7 +73,7 @@ final class CallDispatcher: Sendable {
             answer(message, with: outcome, in: router)
         }
         guard let id else { return }
-        if !calls.withLock({ $0.attach(task, to: id) }) { task.cancel() }
+        if !calls.withLock({ $0.attach({ task.cancel() }, to: id) }) { task.cancel() }
     }
 
     private func run(

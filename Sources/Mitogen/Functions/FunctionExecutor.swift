@@ -266,7 +266,8 @@ public final class FunctionExecutor: TaskExecutor {
 
     private func stall(_ worker: Worker, at sequence: UInt64) {
         state.withLock { state in
-            guard !worker.isStalled.load(ordering: .relaxed), worker.sequence.load(ordering: .relaxed) == sequence else {
+            guard !worker.isStalled.load(ordering: .relaxed), worker.sequence.load(ordering: .relaxed) == sequence
+            else {
                 return
             }
             worker.isStalled.store(true, ordering: .relaxed)

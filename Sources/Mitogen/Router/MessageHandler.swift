@@ -1,25 +1,12 @@
-//
-// This source file is part of the Mitogen for Swift open source project
-//
-// SPDX-License-Identifier: Apache-2.0
-//
+/// The answer that one request waits for. As what is behind a handle it is served on whichever thread brings it.
+typealias PendingReply = OneShot<Message>
 
-/// What is behind a handle.
-enum MessageHandler: Sendable {
-    /// A function that runs on the Broker's thread, with the stream that the message came on.
-    case function(@Sendable (Message, Stream?) -> Void)
-    /// A call that waits for its answer, on whichever thread brings it.
-    case reply(PendingReply)
+/// A function behind a handle. It runs on the Broker's thread.
+final class FunctionHandler: Sendable {
+    /// Gets the message and the stream that it came on; nil for one that was sent here.
+    let function: @Sendable (Message, Stream?) -> Void
 
-    /// Tells whoever waits that nothing will come any more.
-    func deliver(_ message: Message, stream: Stream?, on broker: Broker) {
-        switch self {
-        case .reply(let pending): pending.resolve(.success(message))
-        case .function(let function):
-            broker.schedule { function(message, stream) }
-        }
+    init(_ function: @escaping @Sendable (Message, Stream?) -> Void) {
+        self.function = function
     }
 }
-
-/// The answer that one request waits for.
-typealias PendingReply = OneShot<Message>

@@ -33,7 +33,7 @@ extension Router {
         _ policy: HandlePolicy,
         _ function: @escaping @Sendable (Router, Message, Stream?) -> Void
     ) {
-        let handler = MessageHandler.function { [weak self] message, stream in
+        let handler = FunctionHandler { [weak self] message, stream in
             guard let self, !message.isDead else { return }
             function(self, message, stream)
         }
@@ -148,11 +148,7 @@ extension Router {
             reason.isEmpty
             ? DeadReason.respondentDisconnected
             : "\(DeadReason.respondentDisconnected): \(reason)"
-        for (handle, handler) in handlers {
-            var dead = Message.dead(text, dstID: contextID, handle: handle)
-            dead.srcID = contextID
-            handler.deliver(dead, stream: nil, on: broker)
-        }
+        deliverDead(text, to: handlers)
         dispatcher.cancelAll(from: id)
         guard let context else { return }
         context.didDisconnect(reason: reason)

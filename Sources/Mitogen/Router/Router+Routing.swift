@@ -28,22 +28,14 @@ extension Router {
     }
 
     func perform(
-        _ action: RouterState<MessageHandler>.Action,
+        _ action: RouterState.Action,
         _ message: consuming Message,
         egress: Stream?,
         from stream: Stream?
     ) {
         switch action {
         case .forward: egress?.send(message)
-        case .invoke(.reply(let pending)): pending.resolve(.success(message))
-        case .invoke(.function(let function)):
-            if stream != nil {
-                function(message, stream)
-            } else {
-                // Later even if this is the Broker's thread: the sender may hold what the function wants.
-                let message = message
-                broker.scheduleLater { function(message, nil) }
-            }
+        case .invoke(let handler): invoke(handler, message, from: stream)
         case .drop(let reason):
             // A log record that cannot be sent must not make another one.
             if message.handle != StandardHandle.forwardLog { logger.debug("dropped a message: \(reason)") }
@@ -51,6 +43,39 @@ extension Router {
             if message.handle != StandardHandle.forwardLog { logger.debug("refused \(message.header): \(reason)") }
             route(answer, from: nil)
         }
+    }
+
+    private func invoke(_ handler: HandleTable.Handler, _ message: Message, from stream: Stream?) {
+        switch handler {
+        case let pending as PendingReply: pending.resolve(.success(message))
+        case let handler as FunctionHandler:
+            if stream != nil {
+                handler.function(message, stream)
+            } else {
+                // Later even if this is the Broker's thread: the sender may hold what the function wants.
+                broker.scheduleLater { handler.function(message, nil) }
+            }
+        default: break  // nothing else is ever registered
+        }
+    }
+
+    /// Tells those behind handles, which are registered no more, that nothing will come.
+    func deliverDead(_ reason: String, to handlers: [(Handle, HandleTable.Handler)]) {
+        for (handle, handler) in handlers {
+            let dead = deadMessage(reason, to: handle)
+            switch handler {
+            case let pending as PendingReply: pending.resolve(.success(dead))
+            case let handler as FunctionHandler:
+                if !broker.schedule({ handler.function(dead, nil) }) { handler.function(dead, nil) }
+            default: break
+            }
+        }
+    }
+
+    private func deadMessage(_ reason: String, to handle: Handle) -> Message {
+        var dead = Message.dead(reason, dstID: contextID, handle: handle)
+        dead.srcID = contextID
+        return dead
     }
 
     /// A message has arrived on a stream.
@@ -77,9 +102,9 @@ extension Router {
     func send(_ message: consuming Message, awaiting pending: PendingReply) -> Handle {
         var message = message
         let respondent = message.dstID
-        let result: (Handle, RouterState<MessageHandler>.Action, Stream?)? = core.withLock { core in
+        let result: (Handle, RouterState.Action, Stream?)? = core.withLock { core in
             guard !core.isShutDown else { return nil }
-            let handle = core.state.handles.add(.reply(pending), persists: false, respondent: respondent) ?? 0
+            let handle = core.state.handles.add(pending, persists: false, respondent: respondent) ?? 0
             message.replyTo = handle
             let action = core.state.process(&message, from: nil)
             if case .forward(let link) = action { return (handle, action, core.streams[link]) }

@@ -115,14 +115,7 @@ extension Router {
             return (core.state.handles.removeAll(), core.streams.values.map { $0 }, core.children.values.map { $0 })
         }
         for stream in streams { stream.close(reason: DeadReason.brokerExited) }
-        for (handle, handler) in handlers {
-            var dead = Message.dead(DeadReason.brokerExited, dstID: contextID, handle: handle)
-            dead.srcID = contextID
-            switch handler {
-            case .reply(let pending): pending.resolve(.success(dead))
-            case .function(let function): function(dead, nil)
-            }
-        }
+        deliverDead(DeadReason.brokerExited, to: handlers)
         for process in processes { process.killAndReap() }
         eventHub.finish()
     }

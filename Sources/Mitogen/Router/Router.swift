@@ -15,7 +15,7 @@ internal import Synchronization
 /// that sends them, with no change of threads; functions behind handles run on the Broker's thread.
 public final class Router: Sendable {
     struct Core {
-        var state: RouterState<MessageHandler>
+        var state: RouterState
         var streams: [LinkID: Stream] = [:]
         var contexts: [ContextID: Context] = [:]
         var handshakes: [LinkID: Handshake] = [:]
@@ -66,7 +66,7 @@ public final class Router: Sendable {
         self.ownsBroker = ownsBroker
         self.configuration = configuration
         connectionLimit = AsyncSemaphore(count: max(1, configuration.maxConcurrentConnections))
-        let state = RouterState<MessageHandler>(table: table, maxMessageSize: configuration.maxMessageSize)
+        let state = RouterState(table: table, maxMessageSize: configuration.maxMessageSize)
         core = Mutex(Core(state: state, allocator: table.contextID == 0 ? .master : .child))
         addRouteHandlers()
         broker.onShutdown { [weak self] in self?.beginShutdown() }
@@ -135,7 +135,7 @@ public final class Router: Sendable {
         _ function: @escaping @Sendable (Message) -> Void
     ) throws(MitogenError) -> Handle {
         try add(
-            .function { message, _ in function(message) },
+            FunctionHandler { message, _ in function(message) },
             at: handle,
             persists: persists,
             policy: policy,
@@ -155,7 +155,7 @@ public final class Router: Sendable {
 
     @discardableResult
     func add(
-        _ handler: MessageHandler,
+        _ handler: HandleTable.Handler,
         at handle: Handle? = nil,
         persists: Bool = true,
         policy: HandlePolicy = .anyone,
