@@ -219,7 +219,7 @@ final class Command: Sendable {
     /// TERM to the command's process group, KILL to what is left of it 2 s later.
     func terminate() {
         guard end.outcome == nil else { return }
-        process.signalGroup(SIGTERM)
+        process.askGroupToEnd()
         let timer = router.broker.schedule(after: Self.grace) { [process] in process.signalGroup(SIGKILL) }
         process.whenEnded { [process] _ in
             process.signalGroup(SIGKILL)

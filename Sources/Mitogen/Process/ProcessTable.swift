@@ -59,7 +59,7 @@ final class ProcessTable: Sendable {
         _ completion: @escaping @Sendable () -> Void = {}
     ) {
         let running = processes.withLock { Array($0.values) }
-        for process in running { process.signal(SIGTERM, group: true) }
+        for process in running { process.askGroupToEnd() }
         guard let broker else {
             for process in running { process.whenEnded { _ in process.signalGroup(SIGKILL) } }
             return completion()

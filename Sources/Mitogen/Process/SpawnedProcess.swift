@@ -32,6 +32,7 @@ package final class SpawnedProcess: Sendable {
     package let pid: Int32
     private let broker: Broker
     private let isReaped = Mutex(false)
+    private let isAskedToEnd = Atomic<Bool>(false)
     private let side = Mutex<Side?>(nil)
     private let end = OneShot<ExitStatus>()
 
@@ -68,6 +69,11 @@ package final class SpawnedProcess: Sendable {
     /// Sends a signal to what is left of the group, also when the process itself has ended.
     package func signalGroup(_ number: Int32) {
         _ = kill(-pid, number)
+    }
+
+    /// TERM to the group, the first time: programs take a second one for "do not finish what you are doing".
+    package func askGroupToEnd() {
+        if !isAskedToEnd.exchange(true, ordering: .relaxed) { signalGroup(SIGTERM) }
     }
 
     /// Lets go of the process: its end is not waited for any more, and it becomes its own problem.
