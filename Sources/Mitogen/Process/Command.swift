@@ -89,6 +89,7 @@ final class Command: Sendable {
         if let input = pipes.input {
             let side = Side(descriptor: input.own, keepsAlive: false) { [weak self] _ in self?.writeInput() }
             state.withLock { $0.input = side }
+            send(.inputCredit(ProcessWindow.input))
         }
         if let timeout {
             let timer = broker.schedule(after: .seconds(timeout)) { [weak self] in self?.timeOut() }

@@ -107,7 +107,8 @@ private final class ProcessSession: Sendable {
 
     init(context: Context) throws(MitogenError) {
         let (events, continuation) = AsyncStream.makeStream(of: ProcessEvent.self)
-        let room = ByteBudget(ProcessWindow.input)
+        // There is none before the command has started and says so: what came earlier would find nobody.
+        let room = ByteBudget(0)
         self.context = context
         router = try context.reachableRouter
         self.events = events
@@ -198,6 +199,7 @@ private final class ProcessSession: Sendable {
                 send(ProcessControl(handle: handle, input: piece))
             }
         }
+        guard await room.take(1) else { return }
         send(ProcessControl(handle: handle, endsInput: true))
     }
 }
