@@ -58,16 +58,20 @@ let package = Package(
             ],
             swiftSettings: swiftSettings
         ),
+        .target(name: "MitogenBenchFunctions", dependencies: ["Mitogen"], swiftSettings: swiftSettings),
         .executableTarget(
             name: "mitogen-agent",
-            dependencies: ["Mitogen"],
+            dependencies: ["Mitogen", "MitogenBenchFunctions"],
             swiftSettings: swiftSettings,
             linkerSettings: staticExecutable
         ),
+        .target(name: "CMitogenBench"),
         .target(
             name: "MitogenCLI",
             dependencies: [
-                "Mitogen", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "CMitogenBench", "CMitogenPlatform", "Mitogen", "MitogenBenchFunctions",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swiftSettings
         ),
@@ -91,5 +95,6 @@ let package = Package(
             linkerSettings: staticExecutable
         ),
         .testTarget(name: "MitogenPickleTests", dependencies: ["MitogenPickle"], swiftSettings: swiftSettings),
+        .testTarget(name: "MitogenCLITests", dependencies: ["MitogenCLI"], swiftSettings: swiftSettings),
     ]
 )

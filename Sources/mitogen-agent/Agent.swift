@@ -5,8 +5,9 @@
 //
 
 internal import Mitogen
+internal import MitogenBenchFunctions
 
-/// What the `mitogen` tool starts in its contexts: this library, and nothing else.
+/// What the `mitogen` tool starts in its contexts: this library, and the functions of `mitogen bench`.
 @main
 enum Agent {
     static func main() {

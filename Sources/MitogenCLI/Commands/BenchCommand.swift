@@ -1,0 +1,71 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+package import ArgumentParser
+internal import Mitogen
+
+/// The arguments of `mitogen bench`.
+package struct BenchCommand: ParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "bench",
+        abstract: "Measure calls, and the bare system calls that they cannot do without.",
+        discussion: """
+            Round trips and throughput of a socket pair between two processes are measured in the same run, as what \
+            is possible on this machine at this moment.
+
+            EXAMPLES:
+              mitogen bench
+              mitogen bench -t local+local
+              taskset -c 0 mitogen bench --json
+            """
+    )
+
+    @Option(
+        name: [.customShort("t"), .customLong("target")],
+        help: ArgumentHelp("The context to measure; hops are written as for 'mitogen run'.", valueName: "TARGET")
+    )
+    package var target: String = "local"
+
+    @Flag(name: .customLong("json"), help: "Write one JSON object on one line.")
+    package var writesJSON = false
+
+    package init() {}
+
+    package mutating func validate() throws {
+        _ = try self.specification()
+    }
+
+    package mutating func run() throws {
+        let image = try AgentImage.locate()
+        // First of all: it makes processes with fork, which a program with threads cannot.
+        let raw = try RawMeasurement.measure()
+        let benchmark = Benchmark(target: try self.specification(), image: image)
+        let writesJSON = self.writesJSON
+        let loop = try MainLoop(signals: [])
+        let status = loop.run { _ in .wait } _: {
+            var sink = DescriptorSink()
+            do {
+                let report = try await benchmark.measure(against: raw)
+                try sink.write(writesJSON ? report.json + "\n" : report.table, to: .stdout)
+                return 0
+            } catch OutputError.brokenPipe {
+                return RunExitStatus.brokenPipe
+            } catch {
+                try? sink.write("mitogen: \(error)\n", to: .stderr)
+                return 1
+            }
+        }
+        throw ExitCode(status)
+    }
+
+    private func specification() throws -> TargetSpecification {
+        do throws(TargetSyntaxError) {
+            return try TargetSpecification(parsing: self.target)
+        } catch {
+            throw ValidationError("\(error)")
+        }
+    }
+}

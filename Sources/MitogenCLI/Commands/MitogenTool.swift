@@ -1,0 +1,63 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import ArgumentParser
+internal import Glibc
+internal import Logging
+
+/// The entry point of the `mitogen` tool.
+package enum MitogenTool {
+    /// Runs the command that the arguments of this process name, and exits with its status.
+    ///
+    /// It is synchronous, as the commands have to see to signals and processes before the first thread is made.
+    package static func main() -> Never {
+        DescriptorSink.ignoreBrokenPipeSignal()
+        self.reserveStandardDescriptors()
+        self.startLogging()
+        do {
+            var command = try MitogenCommand.parseAsRoot()
+            try command.run()
+            Glibc.exit(0)
+        } catch {
+            self.exit(with: error)
+        }
+    }
+
+    private static func exit(with error: any Error) -> Never {
+        let status = self.exitStatus(for: error)
+        let message = MitogenCommand.fullMessage(for: error)
+        if !message.isEmpty {
+            var sink = DescriptorSink()
+            // Where a message cannot be written, nobody can be told that either.
+            try? sink.write(message + "\n", to: status == 0 ? .stdout : .stderr)
+        }
+        Glibc.exit(status)
+    }
+
+    /// The status to exit with after an error of the argument parser or of a command.
+    package static func exitStatus(for error: any Error) -> Int32 {
+        let code = MitogenCommand.exitCode(for: error)
+        return code == .validationFailure ? RunExitStatus.usageError : code.rawValue
+    }
+
+    /// Descriptors 0, 1 and 2 that the caller has closed are taken up, so that no socket or file gets such a number.
+    ///
+    /// They are opened the wrong way round: using them is an error, as it is when they are closed.
+    private static func reserveStandardDescriptors() {
+        for descriptor: Int32 in 0...2 where fcntl(descriptor, F_GETFD) < 0 {
+            _ = open("/dev/null", descriptor == 0 ? O_WRONLY : O_RDONLY)
+        }
+    }
+
+    /// Only what is wrong is logged: standard error belongs to the commands that run elsewhere.
+    private static func startLogging() {
+        LoggingSystem.bootstrap { label in
+            var handler = StreamLogHandler.standardError(label: label)
+            handler.logLevel = .warning
+            return handler
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+package import ArgumentParser
+
+/// The arguments of `mitogen run`.
+package struct RunCommand: ParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Run a command in every target at once.",
+        usage: """
+            mitogen run [-t TARGET]... [--output grouped|gather|stream|json] [--timeout SECONDS]
+                        [--env NAME=VALUE]... [--cwd DIR] [--stdin] [--] COMMAND [ARG...]
+            """,
+        discussion: """
+            A target is a chain of hops joined by '+', from this machine outwards:
+
+            \(HopKind.helpText())
+
+            The command is started with its arguments as they are given, without a shell. Options of mitogen come \
+            before it.
+
+            EXAMPLES:
+              mitogen run -- uname -a
+              mitogen run -t local:a -t local:b --output gather -- uptime
+              mitogen run -t local+local:b --timeout 10 -- sh -c 'echo "$HOME"'
+              tar c . | mitogen run --stdin --cwd /tmp/copy -- tar x
+
+            EXIT STATUS:
+              With one target the command's own; 128 + n if signal n ended it.
+              With several 0 if all were 0. Otherwise:
+                2    the command line is not right
+                3    a command did not end in time
+                4    a target could not be reached
+                5    a command failed, or was not started
+                130  Ctrl-C: commands get TERM, and KILL 2 s later or at a
+                     second Ctrl-C
+            """
+    )
+
+    @Option(
+        name: [.customShort("t"), .customLong("target")],
+        help: ArgumentHelp(
+            "Where to run the command; may be given several times. (default: local)",
+            valueName: "TARGET"
+        )
+    )
+    package var targets: [String] = []
+
+    @Option(
+        name: .customLong("output"),
+        help: ArgumentHelp("The form of the results: \(Self.outputHelp).", valueName: "FORM")
+    )
+    package var output: String?
+
+    @Option(help: ArgumentHelp("End the command after so long, counted from its start.", valueName: "SECONDS"))
+    package var timeout: String?
+
+    @Option(
+        name: .customLong("env"),
+        help: ArgumentHelp("Set a variable for the command; may be given several times.", valueName: "NAME=VALUE")
+    )
+    package var environment: [String] = []
+
+    @Option(
+        name: .customLong("cwd"),
+        help: ArgumentHelp("Run the command in this directory of the target.", valueName: "DIR")
+    )
+    package var directory: String?
+
+    @Flag(name: .customLong("stdin"), help: "Send standard input to the command in every target.")
+    package var readsStandardInput = false
+
+    @Argument(
+        parsing: .captureForPassthrough,
+        help: ArgumentHelp("The program to run and its arguments.", valueName: "COMMAND")
+    )
+    package var command: [String] = []
+
+    package init() {}
+
+    package mutating func validate() throws {
+        _ = try self.options()
+    }
+
+    package mutating func run() throws {
+        let image = try AgentImage.locate()
+        let status = try RunExecution(options: self.options(), image: image).perform()
+        throw ExitCode(status)
+    }
+
+    /// What the arguments ask for.
+    ///
+    /// - Throws: `ValidationError` with words for the person who typed them; `CleanExit` if that person wants help.
+    package func options() throws -> RunOptions {
+        // The parser takes an option that it does not know for the beginning of the command.
+        if let first = self.command.first, first.hasPrefix("-"), first != "--" {
+            if first == "--help" || first == "-h" { throw CleanExit.helpRequest(self) }
+            throw ValidationError(
+                "unknown option '\(TerminalSanitizer.visible(first))'; a command that begins with '-' comes after '--'"
+            )
+        }
+        do {
+            return try RunOptions(self)
+        } catch {
+            throw ValidationError("\(error)")
+        }
+    }
+
+    private static let outputHelp = OutputMode.allCases.map { "'\($0.rawValue)' \($0.help)" }.joined(separator: "; ")
+}

@@ -1,0 +1,64 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+/// What `mitogen run` is asked to do.
+package struct RunOptions: Hashable, Sendable {
+    /// Where the command runs; never empty.
+    package let targets: [TargetSpecification]
+
+    /// The form of the results.
+    package let output: OutputMode
+
+    /// How long the command may run.
+    package let timeout: Duration?
+
+    /// Variables for the command.
+    package let environment: [String: String]
+
+    /// The command's working directory.
+    package let directory: String?
+
+    /// Whether the command gets what this process reads.
+    package let readsStandardInput: Bool
+
+    /// The program and its arguments; never empty.
+    package let command: [String]
+
+    /// Checks the arguments of the command line.
+    ///
+    /// - Throws: ``TargetSyntaxError`` or ``ArgumentError``.
+    package init(_ arguments: RunCommand) throws {
+        let texts = arguments.targets.isEmpty ? ["local"] : arguments.targets
+        self.targets = try texts.map { (text) throws(TargetSyntaxError) in try TargetSpecification(parsing: text) }
+        self.output = try arguments.output.map(Self.output) ?? .grouped
+        self.timeout = try arguments.timeout.map { (text) throws(ArgumentError) in
+            try TimeoutArgument(parsing: text).duration
+        }
+        var environment: [String: String] = [:]
+        for text in arguments.environment {
+            let assignment = try EnvironmentAssignment(parsing: text)
+            environment[assignment.name] = assignment.value
+        }
+        self.environment = environment
+        self.directory = arguments.directory
+        self.readsStandardInput = arguments.readsStandardInput
+        // Only the first "--" is the tool's: a later one is an argument of the command.
+        self.command = Array(arguments.command.dropFirst(arguments.command.first == "--" ? 1 : 0))
+        guard let program = self.command.first else { throw ArgumentError("there is no command to run") }
+        if program.isEmpty { throw ArgumentError("the name of the program to run is empty") }
+        if self.directory?.isEmpty == true { throw ArgumentError("the directory for the command is empty") }
+    }
+
+    private static func output(named name: String) throws(ArgumentError) -> OutputMode {
+        if let mode = OutputMode(rawValue: name) { return mode }
+        let known = OutputMode.allCases.map(\.rawValue)
+        let hint = Suggestion.nearest(to: name, in: known).map { "; did you mean '\($0)'?" } ?? ";"
+        throw ArgumentError(
+            "unknown form of output '\(TerminalSanitizer.visible(name))'\(hint) known forms: "
+                + known.joined(separator: ", ")
+        )
+    }
+}

@@ -1,0 +1,147 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import CMitogenPlatform
+internal import Glibc
+internal import Mitogen
+
+/// One `mitogen run`, from the first connection to the status to exit with.
+struct RunExecution: Sendable {
+    /// Why a run ends before all commands have ended.
+    private enum Stop: Sendable {
+        case signal(Int32)
+        case outputFailed
+    }
+
+    /// How long the contexts may take to end after a signal. They give commands 2 s before KILL, and the router waits
+    /// for 5 s at most; what takes longer is stuck, maybe because nobody reads what is shown.
+    private static let patience = Duration.seconds(7)
+    /// Signals that follow each other so closely are one wish: timeout(1) and other wrappers send theirs to the
+    /// process and to its group.
+    private static let echoTime = Duration.milliseconds(100)
+
+    let options: RunOptions
+    /// The path of the program that is started as contexts.
+    let image: String
+
+    /// Does it. To be called on the main thread before any other is made.
+    ///
+    /// - Returns: The status to exit with.
+    func perform() throws -> Int32 {
+        let loop = try MainLoop(signals: Self.handledSignals())
+        let labels = TargetSpecification.labels(for: self.options.targets)
+        let display = RunDisplay(mode: self.options.output, labels: labels, sink: DescriptorSink())
+        let stop = OneShot<Stop>()
+        let presenter = RunPresenter(display) { stop.resolve(.success(.outputFailed)) }
+        let clock = ContinuousClock()
+        var first: ContinuousClock.Instant?
+        return loop.run { signal in
+            if let first, clock.now - first < Self.echoTime { return .wait }
+            defer { first = first ?? clock.now }
+            return Self.interrupt(by: signal, isFirst: first == nil, stop, presenter)
+        } _: {
+            await self.work(labels, presenter, stop)
+        }
+    }
+
+    // MARK: Signals
+
+    /// SIGINT and SIGTERM are taken even where they are ignored, as for the background jobs of a script: who sends
+    /// one wants the commands to end. SIGHUP is left to `nohup`.
+    private static func handledSignals() -> [Int32] {
+        var action = sigaction()
+        let isIgnored =
+            sigaction(SIGHUP, nil, &action) == 0
+            && unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
+                == unsafeBitCast(SIG_IGN, to: Int.self)
+        return [SIGINT, SIGTERM] + (isIgnored ? [] : [SIGHUP])
+    }
+
+    private static func interrupt(
+        by signal: Int32,
+        isFirst: Bool,
+        _ stop: OneShot<Stop>,
+        _ presenter: RunPresenter
+    ) -> MainLoop.Reaction {
+        let status = 128 + signal
+        guard isFirst else {
+            // Without their links the contexts end within half a second, and take what is left of the commands along.
+            cmitogen_complain("\nmitogen: interrupted again; commands that have not ended yet are killed\n")
+            return .leave(status)
+        }
+        // In this order, so that what is unfinished is told before it is shown how it ended.
+        presenter.noteInterruption()
+        stop.resolve(.success(.signal(signal)))
+        return .expectEnd(within: self.patience, otherwise: status)
+    }
+
+    // MARK: Work
+
+    private func work(_ labels: [String], _ presenter: RunPresenter, _ stop: OneShot<Stop>) async -> Int32 {
+        let source = StandardInput()
+        let input =
+            self.options.readsStandardInput ? InputBroadcast(targets: labels.count) { source.read() } : nil
+        do {
+            var configuration = RouterConfiguration()
+            configuration.image = .file(self.image)
+            return try await withRouter(configuration: configuration) { router in
+                let session = RunSession(
+                    options: self.options,
+                    labels: labels,
+                    router: router,
+                    presenter: presenter,
+                    input: input
+                )
+                let outcomes = await self.run(session, until: stop)
+                if let failure = source.failure { await presenter.note(failure) }
+                // Results are shown before the contexts end, which may take them a while.
+                let failure = await presenter.finish()
+                let status = self.status(after: failure, outcomes, stop)
+                return status == 0 && source.failure != nil ? RunExitStatus.failed : status
+            }
+        } catch {
+            cmitogen_complain("mitogen: \(TerminalSanitizer.visible("\(error)"))\n")
+            return RunExitStatus.unreachable
+        }
+    }
+
+    private func run(_ session: RunSession, until stop: OneShot<Stop>) async -> [RunOutcome] {
+        await withTaskGroup(of: [RunOutcome].self) { group in
+            group.addTask { await session.run() }
+            group.addTask {
+                await session.presenter.showProgress()
+                return []
+            }
+            group.addTask {
+                // Fails only when it is cancelled, because the run is over.
+                _ = try? await stop.value()
+                return []
+            }
+            var outcomes: [RunOutcome] = []
+            for await result in group {
+                // One of the three is over: the run itself, or the reason to end it.
+                if !result.isEmpty || stop.outcome != nil { group.cancelAll() }
+                if !result.isEmpty { outcomes = result }
+            }
+            return outcomes
+        }
+    }
+
+    private func status(after failure: OutputError?, _ outcomes: [RunOutcome], _ stop: OneShot<Stop>) -> Int32 {
+        switch failure {
+        case .brokenPipe: return RunExitStatus.brokenPipe
+        case .some(let failure):
+            cmitogen_complain("mitogen: \(failure)\n")
+            return RunExitStatus.failed
+        case nil: break
+        }
+        let status = RunExitStatus.reduce(outcomes)
+        if status == RunExitStatus.interrupted, case .success(.signal(let signal)) = stop.outcome {
+            return 128 + signal
+        }
+        return status
+    }
+}

@@ -1,0 +1,136 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+import Testing
+
+@testable import MitogenCLI
+
+@Suite("Targets")
+struct TargetSpecificationTests {
+    /// Kinds as later versions may have them.
+    static let kinds: [HopKind] = [
+        .local,
+        HopKind(name: "ssh", argument: .required("HOST"), help: "another machine"),
+        HopKind(name: "sudo", argument: .optional("USER"), help: "another user"),
+        HopKind(name: "plain", argument: .none, help: "nothing to say"),
+    ]
+
+    @Test(
+        "A target is parsed to its hops and back",
+        arguments: [
+            ("local", [Hop(kind: "local")]),
+            ("local:a", [Hop(kind: "local", argument: "a")]),
+            ("local+local:b", [Hop(kind: "local"), Hop(kind: "local", argument: "b")]),
+            ("ssh:me@host:22+sudo", [Hop(kind: "ssh", argument: "me@host:22"), Hop(kind: "sudo")]),
+            ("sudo:root+plain", [Hop(kind: "sudo", argument: "root"), Hop(kind: "plain")]),
+            ("local:größe 1", [Hop(kind: "local", argument: "größe 1")]),
+        ]
+    )
+    func parses(text: String, hops: [Hop]) throws {
+        let target = try TargetSpecification(parsing: text, kinds: Self.kinds)
+        #expect(target.hops == hops)
+        #expect(target.canonicalText == text)
+        #expect("\(target)" == text)
+        #expect(try TargetSpecification(parsing: target.canonicalText, kinds: Self.kinds) == target)
+    }
+
+    @Test(
+        "What is not a target is explained",
+        arguments: [
+            ("", "a target may not be empty; known hops: local[:NAME], ssh:HOST, sudo[:USER], plain"),
+            ("+", "target '+' has nothing at hop 1; hops are joined by a single '+'"),
+            ("local+", "target 'local+' has nothing at hop 2; hops are joined by a single '+'"),
+            ("local++ssh:a", "target 'local++ssh:a' has nothing at hop 2; hops are joined by a single '+'"),
+            (
+                "locl",
+                "unknown hop 'locl'; did you mean 'local'? known hops: local[:NAME], ssh:HOST, sudo[:USER], plain"
+            ),
+            (
+                "local+Sudo:x",
+                "unknown hop 'Sudo' in target 'local+Sudo:x'; did you mean 'sudo'? "
+                    + "known hops: local[:NAME], ssh:HOST, sudo[:USER], plain"
+            ),
+            (
+                "kubectl:x",
+                "unknown hop 'kubectl' in target 'kubectl:x'; "
+                    + "known hops: local[:NAME], ssh:HOST, sudo[:USER], plain"
+            ),
+            ("plain:x", "hop 'plain' takes no argument, but 'x' follows it"),
+            ("plain:", "hop 'plain' takes no argument, but '' follows it"),
+            ("ssh", "hop 'ssh' needs an argument: ssh:HOST"),
+            ("ssh:", "nothing follows the colon of hop 'ssh': ssh:HOST"),
+            ("local:", "nothing follows the colon of hop 'local': local[:NAME]"),
+            ("local:a/b", "hop 'local:a/b' is not valid: NAME may not contain '/'"),
+            ("local:a\\b", "hop 'local:a\\b' is not valid: NAME may not contain '\\'"),
+            ("local:a\u{1b}b", "hop 'local:a^[b' is not valid: NAME may not contain control characters"),
+            ("local:a\nb", "hop 'local:a\\nb' is not valid: NAME may not contain control characters"),
+            ("local:a\u{202e}b", "hop 'local:a\\u{202e}b' is not valid: NAME may not contain control characters"),
+            ("local:a\u{9b}b", "hop 'local:a\\u{9b}b' is not valid: NAME may not contain control characters"),
+            ("ssh:a\tb", "hop 'ssh:a\\tb' is not valid: HOST may not contain control characters"),
+        ]
+    )
+    func explains(text: String, message: String) {
+        let error = #expect(throws: TargetSyntaxError.self) {
+            try TargetSpecification(parsing: text, kinds: Self.kinds)
+        }
+        #expect(error?.description == message)
+    }
+
+    @Test("Only the local hop is known so far")
+    func knownKinds() {
+        #expect(HopKind.known.map(\.usage) == ["local[:NAME]"])
+        let error = #expect(throws: TargetSyntaxError.self) { try TargetSpecification(parsing: "ssh:web1") }
+        #expect(error?.description == "unknown hop 'ssh' in target 'ssh:web1'; known hops: local[:NAME]")
+    }
+
+    @Test(
+        "Targets given twice have labels of their own",
+        arguments: [
+            (["local"], ["local"]),
+            (["local", "local:a"], ["local", "local:a"]),
+            (["local", "local", "local"], ["local", "local#2", "local#3"]),
+            (["local:a", "local:a", "local:a#2"], ["local:a", "local:a#3", "local:a#2"]),
+            (["local:a#2", "local:a#2", "local:a", "local:a"], ["local:a#2", "local:a#2#2", "local:a", "local:a#3"]),
+            (["local:a", "local:a", "local:a", "local:a#3"], ["local:a", "local:a#2", "local:a#4", "local:a#3"]),
+            ([], []),
+        ]
+    )
+    func labels(texts: [String], labels: [String]) throws {
+        let result = TargetSpecification.labels(for: try texts.map { try TargetSpecification(parsing: $0) })
+        #expect(result == labels)
+        #expect(Set(result).count == result.count)
+    }
+
+    @Test(
+        "The distance between words is counted",
+        arguments: [
+            ("", "", 0), ("a", "", 1), ("", "abc", 3), ("local", "local", 0), ("locl", "local", 1),
+            ("lcoal", "local", 2), ("docker", "sudo", 6),
+        ]
+    )
+    func distance(first: String, second: String, distance: Int) {
+        #expect(Suggestion.editDistance(first, second) == distance)
+        #expect(Suggestion.editDistance(second, first) == distance)
+    }
+
+    @Test(
+        "Only a near word is suggested",
+        arguments: [("shs", nil), ("sh", "ssh"), ("sud", "sudo"), ("lcoal", "local"), ("", nil)]
+    )
+    func suggestion(word: String, suggestion: String?) {
+        #expect(Suggestion.nearest(to: word, in: Self.kinds.map(\.name)) == suggestion)
+    }
+
+    @Test("The help text has a line for each kind")
+    func helpText() {
+        let text = """
+              local[:NAME]  a child process on the same machine, shown there as NAME
+              ssh:HOST      another machine
+            """
+        #expect(HopKind.helpText(for: Array(Self.kinds.prefix(2))) == text)
+        #expect(HopKind.helpText(for: []).isEmpty)
+    }
+}
