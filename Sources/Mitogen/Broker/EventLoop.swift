@@ -26,6 +26,10 @@ final class EventLoop<SomePoller: Poller & ~Copyable>: @unchecked Sendable {
     private var ready: [(UInt64, Readiness)] = []
     /// A job of a function that became ready during this turn and is to run on this thread after it.
     var inlineJob: UnownedJob?
+    /// Whether the last events came soon after the wait for them had begun.
+    private var expectsSoon = false
+    private let hasSpareProcessor = cmitogen_processor_count() > 1
+    private static var spinTime: Int64 { 50_000 }
     /// How many jobs are not to be kept for this thread, because one of them has held up the loop.
     var inlinePenalty = 0
     /// What sides read into: upstream's CHUNK_SIZE.
@@ -100,7 +104,7 @@ final class EventLoop<SomePoller: Poller & ~Copyable>: @unchecked Sendable {
         if !ready.isEmpty { timeout = 0 }
         var found = ready
         ready.removeAll(keepingCapacity: true)
-        poller.wait(nanoseconds: timeout) { token, readiness in found.append((token, readiness)) }
+        wait(nanoseconds: timeout, &found)
         awake()
         for (token, readiness) in found {
             if token == 0 {
@@ -113,6 +117,26 @@ final class EventLoop<SomePoller: Poller & ~Copyable>: @unchecked Sendable {
         found.removeAll(keepingCapacity: true)
         if ready.isEmpty { ready = found }
         expireTimers()
+    }
+
+    /// Waits for events; for a moment without giving up the processor, if the last ones came that soon.
+    ///
+    /// On a machine that is otherwise idle, waking a processor costs more than the whole exchange.
+    private func wait(nanoseconds timeout: Int64?, _ found: inout [(UInt64, Readiness)]) {
+        guard hasSpareProcessor, timeout != 0, found.isEmpty else { return poll(timeout, &found) }
+        let start = monotonicNanoseconds()
+        if expectsSoon {
+            while monotonicNanoseconds() - start < Self.spinTime {
+                poll(0, &found)
+                if !found.isEmpty { return }
+            }
+        }
+        poll(timeout, &found)
+        expectsSoon = !found.isEmpty && monotonicNanoseconds() - start < 4 * Self.spinTime
+    }
+
+    private func poll(_ timeout: Int64?, _ found: inout [(UInt64, Readiness)]) {
+        poller.wait(nanoseconds: timeout) { token, readiness in found.append((token, readiness)) }
     }
 
     private func expireTimers() {

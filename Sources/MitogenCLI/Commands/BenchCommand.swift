@@ -45,7 +45,9 @@ package struct BenchCommand: ParsableCommand {
         let benchmark = Benchmark(target: try self.specification(), image: image)
         let writesJSON = self.writesJSON
         let loop = try MainLoop(signals: [])
-        let status = loop.run { _ in .wait } _: {
+        let status = loop.run { _ in
+            .wait
+        } _: {
             var sink = DescriptorSink()
             do {
                 let report = try await benchmark.measure(against: raw)
