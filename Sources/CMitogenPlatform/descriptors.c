@@ -63,6 +63,11 @@ int cmitogen_open_null(void) {
     return fd < 0 ? -errno : fd;
 }
 
+int cmitogen_open_for_reading(const char *path) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
 // Without close_range (before Linux 5.9): what /proc lists, else every number up to the limit. Runs between clone and
 // exec too, so nothing here allocates; getdents64 into a fixed buffer, because opendir would call malloc.
 static void close_listed(int first) {

@@ -132,10 +132,12 @@ public struct RemoteFailure: Sendable, Hashable {
         while traceback.last?.isEmpty == true { traceback.removeLast() }
         let head = lines.joined(separator: "\n")
         let place = traceback.isEmpty ? nil : traceback.joined(separator: "\n")
-        if let colon = head.firstRange(of: ": "), Self.isTypeName(head[..<colon.lowerBound]) {
+        // By hand: `firstRange(of:)` would bring the regular expression engine into every payload (1 MB).
+        let colon = head.indices.first { head[$0] == ":" && head[head.index(after: $0)...].first == " " }
+        if let colon, Self.isTypeName(head[..<colon]) {
             self.init(
-                typeName: String(head[..<colon.lowerBound]),
-                message: String(head[colon.upperBound...]),
+                typeName: String(head[..<colon]),
+                message: String(head[head.index(colon, offsetBy: 2)...]),
                 traceback: place
             )
         } else {

@@ -48,6 +48,7 @@ int cmitogen_set_nonblocking(int fd, bool on);
 /// Duplicates `fd` to the lowest free number that is at least `minimum`, close-on-exec.
 int cmitogen_duplicate(int fd, int minimum);
 int cmitogen_open_null(void);
+int cmitogen_open_for_reading(const char *path);
 /// Closes every descriptor from `first` up.
 void cmitogen_close_from(int first);
 /// How many descriptors this process has open.

@@ -65,8 +65,10 @@ enum ImageIdentity {
     ///
     /// - Throws: ``MitogenError`` with `.imageUnusable` if it cannot be read, is not a program or has none.
     static func ofFile(_ path: String) throws(MitogenError) -> String {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw .system("cannot read the image \(path)", errno: errno, .imageUnusable) }
+        let descriptor = cmitogen_open_for_reading(path)
+        guard descriptor >= 0 else {
+            throw .system("cannot read the image \(path)", errno: -descriptor, .imageUnusable)
+        }
         defer { _ = systemClose(descriptor) }
         // The headers and notes are at the front of the file.
         let head = [UInt8](unsafeUninitializedCapacity: 64 << 10) { buffer, count in
