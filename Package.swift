@@ -96,5 +96,10 @@ let package = Package(
         ),
         .testTarget(name: "MitogenPickleTests", dependencies: ["MitogenPickle"], swiftSettings: swiftSettings),
         .testTarget(name: "MitogenCLITests", dependencies: ["MitogenCLI"], swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "mitogen-demangle-fuzz",
+            path: "Tests/mitogen-demangle-fuzz",
+            swiftSettings: swiftSettings
+        ),
     ]
 )
