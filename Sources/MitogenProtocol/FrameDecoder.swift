@@ -100,9 +100,7 @@ package struct FrameDecoder: Sendable {
         if !taken.isEmpty { pending?.data.append(contentsOf: UnsafeRawBufferPointer(rebasing: taken)) }
         missing -= taken.count
         rest = rest.dropFirst(taken.count)
-        guard missing == 0, var message = pending.take() else { return }
-        message.header.length = UInt32(message.data.count)
-        deliver(message)
+        if let message = takeCompleted() { deliver(message) }
     }
 
     /// How much of a large message is still to come: it may be read straight into its place with ``fill(upTo:_:)``.
@@ -136,7 +134,8 @@ package struct FrameDecoder: Sendable {
 
     /// The message that ``fill(upTo:_:)`` has completed, if any.
     package mutating func takeCompleted() -> Message? {
-        guard pending != nil, missing == 0 else { return nil }
-        return pending.take()
+        guard missing == 0, var message = pending.take() else { return nil }
+        message.header.length = UInt32(message.data.count)
+        return message
     }
 }
