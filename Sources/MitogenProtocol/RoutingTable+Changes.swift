@@ -33,7 +33,7 @@ extension RoutingTable {
         name: String,
         stampedAuthID: ContextID? = nil
     ) -> [RouteEffect] {
-        links[link] = Link(remoteID: id, stampedAuthID: stampedAuthID, reachable: [id])
+        links[link] = Link(remoteID: id, stampedAuthID: stampedAuthID)
         routes[id] = link
         return parentLink.map { [.announce(id, name: name, to: $0)] } ?? []
     }
@@ -44,7 +44,6 @@ extension RoutingTable {
         if id == contextID || parentIDs.contains(id) || (routes[id].map { $0 != link } ?? false) {
             return [.log("refused a route to context \(id) that is already reached another way")]
         }
-        links[link]?.reachable.insert(id)
         routes[id] = link
         var effects: [RouteEffect] = [.named(id, name)]
         if let parentLink { effects.append(.announce(id, name: name, to: parentLink)) }
@@ -67,7 +66,6 @@ extension RoutingTable {
         }
         routes[id] = nil
         peers[id] = nil
-        links[link]?.reachable.remove(id)
         var effects: [RouteEffect] = [.lost(id, reason: reason)]
         if let parentLink, parentLink != link { effects.append(.withdraw(id, reason: reason, to: parentLink)) }
         effects += withdrawFromUsers(of: id, except: link, reason: reason)
@@ -78,8 +76,7 @@ extension RoutingTable {
     package mutating func disconnect(_ link: LinkID, reason: String) -> [RouteEffect] {
         guard let lost = links.removeValue(forKey: link) else { return [] }
         if link == parentLink { parentLink = nil }
-        var ids = lost.reachable.union(routes.filter { $0.value == link }.keys)
-        ids.insert(lost.remoteID)
+        let ids = routes.filter { $0.value == link }.keys
         for id in ids {
             routes[id] = nil
             peers[id] = nil

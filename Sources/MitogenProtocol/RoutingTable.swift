@@ -22,8 +22,6 @@ package struct RoutingTable: Sendable {
         let stampedAuthID: ContextID?
         /// Every destination that was ever asked for on this stream: it hears when one of them goes away.
         var egressIDs: Set<ContextID> = []
-        /// The contexts that are reached through this stream.
-        var reachable: Set<ContextID> = []
     }
 
     /// What to do with a message.
