@@ -4,8 +4,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
-internal import MitogenPickle
-
 /// What `ADD_ROUTE` and `DEL_ROUTE` carry (Mitogen wire protocol, section 1.7).
 package struct RouteAnnouncement: Sendable, Hashable {
     package let id: ContextID
@@ -18,10 +16,11 @@ package struct RouteAnnouncement: Sendable, Hashable {
 
     /// `id [":" name]`; nil if it is not that.
     package init?(parsing data: [UInt8]) {
-        let text = String(decoding: data, as: UTF8.self)
-        let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-        guard let id = parts.first.flatMap({ ContextID($0) }) else { return nil }
-        self.init(id: id, name: parts.count > 1 ? String(parts[1]) : "")
+        let digits = data.prefix { $0 != UInt8(ascii: ":") }
+        guard digits.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
+            let id = ContextID(String(decoding: digits, as: UTF8.self))
+        else { return nil }
+        self.init(id: id, name: String(decoding: data.dropFirst(digits.count + 1), as: UTF8.self))
     }
 
     package var added: Message {
