@@ -58,12 +58,12 @@ package struct ELFImage: Sendable, Hashable {
                 guard let nameSize = integer(at: offset, size: 4), let size = integer(at: offset + 4, size: 4),
                     let type = integer(at: offset + 8, size: 4)
                 else { return nil }
-                let content = offset + 12 + padded(nameSize)
+                let content = start + padded(offset - start + 12 + nameSize)
                 guard content <= bytes.count, size <= bytes.count - content else { return nil }
                 if type == 3, nameSize == 4, Array(bytes[offset + 12..<offset + 16]) == Array("GNU\0".utf8) {
                     return Array(bytes[content..<content + size])
                 }
-                offset = content + padded(size)
+                offset = start + padded(content - start + size)
             }
             return nil
         }
