@@ -123,6 +123,12 @@ public struct Message: Sendable, Hashable {
     /// - Throws: ``MitogenError`` with `.channelError` if the message is dead, `.callError` if the value is an error
     ///   that the sender's function ended with, `.streamError` if the data is not a pickle or is malformed.
     public func unpickle(localID: ContextID = .max) throws(MitogenError) -> PickleValue {
+        if encoding == .binary, !isDead { throw MitogenError(.streamError, "invalid message: it is not pickled") }
+        return try value(localID: localID)
+    }
+
+    /// The first value in the data, or the data itself if the message says that it is the value.
+    private func value(localID: ContextID) throws(MitogenError) -> PickleValue {
         let value = try rawValue(localID: localID)
         if case .callError(let text) = value { throw RemoteFailure(callErrorText: text).error }
         return value
@@ -142,11 +148,11 @@ public struct Message: Sendable, Hashable {
         }
     }
 
-    /// The data as a Swift value.
+    /// The data as a Swift value; data that is not a pickle but the value itself is a ``PickleValue/bytes(_:)``.
     ///
     /// - Throws: As ``unpickle(localID:)``; `.streamError` also if the value is not a `T`.
     public func decode<T: Decodable>(as type: T.Type = T.self) throws(MitogenError) -> T {
-        let value = try unpickle()
+        let value = try value(localID: .max)
         do throws(PickleError) {
             return try value.cast(to: type)
         } catch {
