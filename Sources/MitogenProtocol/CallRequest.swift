@@ -4,7 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
-public import MitogenPickle
+package import MitogenPickle
 
 /// What a `CALL_FUNCTION` message says: `(chain_id, module, class, function, args, kwargs)` (Mitogen wire protocol,
 /// section 1.7).
@@ -59,7 +59,7 @@ package struct CallRequest: Sendable, Hashable {
         keywordArguments: PickleDictionary,
         options: PickleWriter.Options
     ) throws(PickleError) -> [UInt8] {
-        guard let dot = name.lastIndex(of: ".") else {
+        guard let dot = name.lastIndex(of: "."), dot != name.startIndex, name.index(after: dot) != name.endIndex else {
             throw PickleError(.unencodable, "\(name.debugDescription) is not of the form module.function")
         }
         let module = PickleValue.string(String(name[..<dot]))
