@@ -39,9 +39,12 @@ package struct HandleTable: Sendable {
 
     private var entries: [Handle: Entry] = [:]
     private var handlesByRespondent: [ContextID: Set<Handle>] = [:]
-    private var next: Handle = StandardHandle.firstFree
+    private var next: Handle
 
-    package init() {}
+    /// - Parameter next: The first handle to hand out.
+    package init(next: Handle = StandardHandle.firstFree) {
+        self.next = next
+    }
 
     package var count: Int { entries.count }
 
