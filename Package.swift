@@ -101,5 +101,10 @@ let package = Package(
             path: "Tests/mitogen-demangle-fuzz",
             swiftSettings: swiftSettings
         ),
+        .testTarget(
+            name: "MitogenProtocolTests",
+            dependencies: ["MitogenProtocol", "MitogenPickle", "mitogen-demangle-fuzz"],
+            swiftSettings: swiftSettings
+        ),
     ]
 )

@@ -1,0 +1,163 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+import MitogenPickle
+import MitogenProtocol
+import Testing
+
+@Suite
+struct CallRequestTests {
+    private func request(_ vector: String) throws -> CallRequest {
+        try CallRequest(decoding: WireVector.named(vector).message().data)
+    }
+
+    private func data(_ value: PickleValue) throws -> [UInt8] {
+        var writer = PickleWriter()
+        try writer.writeStream(value)
+        return writer.bytes
+    }
+
+    @Test("Python's calls are read")
+    func vectors() throws {
+        let plain = try request("call_function_noargs")
+        #expect(plain.chainID == nil)
+        #expect(plain.module == "posix")
+        #expect(plain.className == nil)
+        #expect(plain.function == "getpid")
+        #expect(plain.arguments.isEmpty)
+        #expect(plain.keywordArguments.isEmpty)
+        #expect(plain.registeredName == "posix.getpid")
+        #expect(!plain.isTyped)
+
+        let method = try request("call_function_args")
+        #expect(method.registeredName == "mymod.MyClass.method")
+        #expect(method.arguments == [1, "two", .bytes([3])])
+        #expect(method.keywordArguments == ["key": [true, nil]])
+
+        #expect(try request("call_function_pipelined_noreply").chainID == "host-1-2-3")
+        #expect(try request("call_function_forget_chain").arguments == ["host-1-2-3"])
+        #expect(try request("call_function_proxy_connect").keywordArguments["method_name"] == "local")
+        #expect(try request("call_function_sender").arguments == [.sender(contextID: 0, handle: 1007), 2.0])
+    }
+
+    @Test("A call by name is written as Python writes it")
+    func encodeNamed() throws {
+        let vector = try WireVector.named("call_function_noargs").message()
+        let data = try CallRequest.encode(
+            named: "posix.getpid",
+            arguments: [],
+            keywordArguments: [:],
+            options: .init(memoizes: true)
+        )
+        #expect(data == vector.data)
+    }
+
+    @Test("The last dot of a name separates")
+    func names() throws {
+        let data = try CallRequest.encode(
+            named: "shop.orders.buy",
+            arguments: [1, [2, nil]],
+            keywordArguments: ["count": 3],
+            options: .init()
+        )
+        let request = try CallRequest(decoding: data)
+        #expect(request.module == "shop.orders")
+        #expect(request.function == "buy")
+        #expect(request.registeredName == "shop.orders.buy")
+        #expect(request.arguments == [1, [2, nil]])
+        #expect(request.keywordArguments == ["count": 3])
+    }
+
+    @Test("A name that is not of the form module.function is refused", arguments: ["", "buy", ".", ".buy", "shop."])
+    func badNames(name: String) {
+        let error = #expect(throws: PickleError.self) {
+            try CallRequest.encode(named: name, arguments: [], keywordArguments: [:], options: .init())
+        }
+        #expect(error?.code == .unencodable)
+    }
+
+    struct Buy: Codable, Equatable {
+        var item: String
+        var count: Int?
+        var tags: [String: [Int]]
+    }
+
+    @Test("A typed call brings its properties along")
+    func typed() throws {
+        let buy = Buy(item: "pear", count: nil, tags: ["a": [1]])
+        let data = try CallRequest.encode(buy, named: "4Shop3BuyV", options: .init())
+        let request = try CallRequest(decoding: data)
+        #expect(request.isTyped)
+        #expect(request.module == "swift")
+        #expect(request.function == "4Shop3BuyV")
+        #expect(request.arguments.count == 1)
+        #expect(try request.properties().cast(to: Buy.self) == buy)
+    }
+
+    @Test("Properties come from keyword arguments, or from one dictionary")
+    func properties() throws {
+        func properties(_ arguments: [PickleValue], _ keywords: PickleDictionary) throws -> PickleValue {
+            let data = try CallRequest.encode(
+                named: "shop.buy",
+                arguments: arguments,
+                keywordArguments: keywords,
+                options: .init()
+            )
+            return try CallRequest(decoding: data).properties()
+        }
+        #expect(try properties([], [:]) == .dictionary([:]))
+        #expect(try properties([], ["a": 1]) == .dictionary(["a": 1]))
+        #expect(try properties([["a": 1]], [:]) == .dictionary(["a": 1]))
+        #expect(code { try properties([1], [:]) } == .callError)
+        #expect(code { try properties([["a": 1]], ["b": 2]) } == .callError)
+        #expect(code { try properties([["a": 1], 2], [:]) } == .callError)
+    }
+
+    @Test("A list of arguments, a plain dict and Python 2's byte strings are tolerated")
+    func tolerated() throws {
+        let data = try data(.tuple([.none, .bytes(Array("m".utf8)), "C", "f", [1], ["a": 2]]))
+        let request = try CallRequest(decoding: data)
+        #expect(request.registeredName == "m.C.f")
+        #expect(request.arguments == [1])
+        #expect(request.keywordArguments == ["a": 2])
+    }
+
+    @Test("A class called swift makes no typed call")
+    func notTyped() throws {
+        let data = try data(.tuple([.none, "swift", "C", "f", .tuple([1]), .keywordArguments([:])]))
+        #expect(try !CallRequest(decoding: data).isTyped)
+    }
+
+    @Test(
+        "Anything else is a stream error",
+        arguments: [
+            .none, 1, "text", [], .tuple([]),
+            [.none, "m", .none, "f", .tuple([]), .keywordArguments([:])],
+            .tuple([.none, "m", .none, "f", .tuple([])]),
+            .tuple([.none, "m", .none, "f", .tuple([]), .keywordArguments([:]), .none]),
+            .tuple([1, "m", .none, "f", .tuple([]), .keywordArguments([:])]),
+            .tuple([.none, .none, .none, "f", .tuple([]), .keywordArguments([:])]),
+            .tuple([.none, "m", 1, "f", .tuple([]), .keywordArguments([:])]),
+            .tuple([.none, "m", .none, .none, .tuple([]), .keywordArguments([:])]),
+            .tuple([.none, "m", .none, "f", "x", .keywordArguments([:])]),
+            .tuple([.none, "m", .none, "f", .none, .keywordArguments([:])]),
+            .tuple([.none, "m", .none, "f", .tuple([]), []]),
+            .tuple([.none, "m", .none, "f", .tuple([]), .none]),
+        ] as [PickleValue]
+    )
+    func malformed(value: PickleValue) throws {
+        let data = try data(value)
+        #expect(code { _ = try CallRequest(decoding: data) } == .streamError)
+    }
+
+    @Test("A call that is cut off anywhere is a stream error")
+    func truncated() throws {
+        let data = try WireVector.named("call_function_args").message().data
+        for count in data.indices {
+            #expect(code { _ = try CallRequest(decoding: Array(data[..<count])) } == .streamError)
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+import MitogenProtocol
+import Testing
+
+@Suite
+struct IDAllocatorTests {
+    @Test("The master hands out 1, a block from 2 to 1001, then 1002")
+    func sequence() {
+        var master = IDAllocator.master
+        #expect(master.allocate() == 1)
+        #expect(master.allocateBlock() == 2..<1002)
+        #expect(master.allocate() == 1002)
+        #expect(master.allocateBlock() == 1003..<2003)
+        #expect(master.allocate() == 2003)
+    }
+
+    @Test("A child has nothing before its block, and nothing after it")
+    func child() {
+        var child = IDAllocator.child
+        #expect(child.allocate() == nil)
+        #expect(child.allocateBlock() == nil)
+        child.add(2..<1002)
+        #expect((2..<1002).allSatisfy { child.allocate() == $0 })
+        #expect(child.allocate() == nil)
+        child.add(5000..<5002)
+        #expect(child.allocate() == 5000)
+    }
+
+    @Test("A second block, asked for by mistake, is a gap")
+    func secondBlock() {
+        var child = IDAllocator.child
+        child.add(2..<1002)
+        child.add(1002..<2002)
+        #expect(child.allocate() == 2)
+        child.add(9..<9)
+        #expect(child.allocate() == 3)
+    }
+
+    @Test("No id is handed out twice, and at the end there is none")
+    func exhaustion() {
+        var master = IDAllocator.master
+        var last: ContextID = 0
+        var count = 0
+        while let block = master.allocateBlock() {
+            guard block.lowerBound > last, block.count == 1000 else { return #expect(Bool(false)) }
+            last = block.upperBound - 1
+            count += 1
+        }
+        #expect(count == 4_294_967)
+        while let id = master.allocate() {
+            guard id == last + 1 else { return #expect(Bool(false)) }
+            last = id
+        }
+        #expect(last == ContextID.max - 1)
+        #expect(master.allocateBlock() == nil)
+    }
+}
