@@ -5,7 +5,6 @@
 //
 
 internal import CMitogenPlatform
-internal import HeapModule
 
 /// What only the Broker's thread touches: the poller, what is watched, the timers, and a job for after the turn.
 final class EventLoop<SomePoller: Poller & ~Copyable>: @unchecked Sendable {
@@ -22,7 +21,7 @@ final class EventLoop<SomePoller: Poller & ~Copyable>: @unchecked Sendable {
     private var watches: [UInt64: Watch] = [:]
     private var tokens: [ObjectIdentifier: UInt64] = [:]
     private var nextToken: UInt64 = 1
-    private var timers = Heap<Timer>()
+    private var timers = TimerHeap()
     private var ready: [(UInt64, Readiness)] = []
     /// A job of a function that became ready during this turn and is to run on this thread after it.
     var inlineJob: UnownedJob?
@@ -47,7 +46,7 @@ final class EventLoop<SomePoller: Poller & ~Copyable>: @unchecked Sendable {
 
     /// Whether something is going on that a shutdown waits for.
     var keepsAlive: Bool {
-        timers.unordered.contains { $0.isActive }
+        timers.hasActive
             || watches.values.contains {
                 $0.side.keepsAlive && $0.interest.contains(.readable)
             }
@@ -95,9 +94,9 @@ final class EventLoop<SomePoller: Poller & ~Copyable>: @unchecked Sendable {
     ///
     /// - Parameter awake: Called when the wait is over, before anything is done.
     func turn(limit: Int64?, awake: () -> Void) {
-        while let next = timers.min, !next.isActive { timers.removeMin() }
+        while let next = timers.first, !next.isActive { timers.removeFirst() }
         var timeout = limit
-        if let next = timers.min, limit != 0 {
+        if let next = timers.first, limit != 0 {
             let wait = max(0, next.deadline - monotonicNanoseconds())
             timeout = min(wait, limit ?? wait)
         }
@@ -140,11 +139,11 @@ final class EventLoop<SomePoller: Poller & ~Copyable>: @unchecked Sendable {
     }
 
     private func expireTimers() {
-        guard let first = timers.min else { return }
+        guard let first = timers.first else { return }
         let now = monotonicNanoseconds()
         guard first.deadline <= now else { return }
-        while let next = timers.min, next.deadline <= now {
-            timers.removeMin()
+        while let next = timers.first, next.deadline <= now {
+            timers.removeFirst()
             next.fire()
         }
     }

@@ -30,8 +30,3 @@ public final class Timer: Sendable {
         action.withLock { $0.take() }?()
     }
 }
-
-extension Timer: Comparable {
-    public static func == (left: Timer, right: Timer) -> Bool { left === right }
-    public static func < (left: Timer, right: Timer) -> Bool { left.deadline < right.deadline }
-}

@@ -4,15 +4,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
-internal import DequeModule
 internal import Synchronization
 
 /// A queue between tasks: values come out in the order they went in, to waiters in the order they came (Mitogen
 /// semantics, section 6.1).
 public final class Latch<Element: Sendable>: Sendable {
     private struct State {
-        var elements = Deque<Element>()
-        var waiters = Deque<OneShot<Element>>()
+        var elements = Queue<Element>()
+        var waiters = Queue<OneShot<Element>>()
         var isClosed = false
         var notify: (@Sendable (Latch<Element>) -> Void)?
     }
@@ -101,8 +100,7 @@ public final class Latch<Element: Sendable>: Sendable {
     public func close() {
         let waiters = state.withLock { state in
             state.isClosed = true
-            defer { state.waiters = [] }
-            return state.waiters
+            return state.waiters.takeAll()
         }
         for waiter in waiters {
             waiter.resolve(.failure(MitogenError(.latchError, "the Latch has been closed")))

@@ -5,7 +5,6 @@
 //
 
 internal import CMitogenPlatform
-internal import DequeModule
 internal import Synchronization
 
 /// Where remote functions run: as many threads as there are processors, and one more for each function that blocks.
@@ -29,7 +28,7 @@ public final class FunctionExecutor: TaskExecutor {
     }
 
     private struct State {
-        var jobs = Deque<UnownedJob>()
+        var jobs = Queue<UnownedJob>()
         var workers: [Worker] = []
         /// Threads that sleep; the one that slept last is woken first, as it is warm and the others may go.
         var idle: [Worker] = []

@@ -5,7 +5,6 @@
 //
 
 internal import CMitogenPlatform
-internal import DequeModule
 internal import Synchronization
 
 #if canImport(Glibc)
@@ -20,7 +19,7 @@ final class Command: Sendable {
     private struct State {
         var outputs: [Int32: Side] = [:]
         var input: Side?
-        var pendingInput = Deque<[UInt8]>()
+        var pendingInput = Queue<[UInt8]>()
         var inputEnds = false
         /// Output that the caller has not dealt with yet.
         var unacknowledged = 0
@@ -202,8 +201,7 @@ final class Command: Sendable {
 
     private func closeInput() {
         let (side, lost) = state.withLock { state in
-            defer { state.pendingInput = [] }
-            return (state.input.take(), state.pendingInput.reduce(0) { $0 + $1.count })
+            (state.input.take(), state.pendingInput.takeAll().reduce(0) { $0 + $1.count })
         }
         if let side { router.broker.close(side) }
         // Whoever sends does not wait for room that never comes.

@@ -4,12 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
-internal import DequeModule
 package import MitogenProtocol
 
 /// The frames that wait to be written to a stream, and how far the first one has got.
 package struct OutputQueue: Sendable {
-    private var frames = Deque<Message>()
+    private var frames = Queue<Message>()
     /// How many bytes of the first frame, header included, are written.
     private var offset = 0
     /// How many bytes wait.

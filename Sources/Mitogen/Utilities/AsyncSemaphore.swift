@@ -4,14 +4,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
-internal import DequeModule
 internal import Synchronization
 
 /// Lets so many tasks on at the same time; the others wait in order.
 final class AsyncSemaphore: Sendable {
     private struct State {
         var free: Int
-        var waiters = Deque<OneShot<Void>>()
+        var waiters = Queue<OneShot<Void>>()
     }
 
     private let state: Mutex<State>
