@@ -98,6 +98,8 @@ final class Command: Sendable {
             broker.schedule { [self] in
                 closeInput()
                 finishIfDone()
+                // The pipes may still hold what it wrote: the silence is counted from here.
+                state.withLock { $0.lastOutput = monotonicNanoseconds() }
                 waitForQuiet()
             }
         }
