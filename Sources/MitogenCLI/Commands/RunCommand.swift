@@ -5,6 +5,7 @@
 //
 
 package import ArgumentParser
+internal import Mitogen
 
 /// The arguments of `mitogen run`.
 package struct RunCommand: ParsableCommand {
@@ -87,8 +88,16 @@ package struct RunCommand: ParsableCommand {
     }
 
     package mutating func run() throws {
-        let image = try AgentImage.locate()
-        let status = try RunExecution(options: self.options(), image: image).perform()
+        let options = try self.options()
+        let image: String
+        do throws(MitogenError) {
+            image = try AgentImage.locate()
+        } catch {
+            var sink = DescriptorSink()
+            try? sink.write("mitogen: \(error)\n", to: .stderr)
+            throw ExitCode(RunExitStatus.unreachable)
+        }
+        let status = try RunExecution(options: options, image: image).perform()
         throw ExitCode(status)
     }
 

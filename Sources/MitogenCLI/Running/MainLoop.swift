@@ -15,8 +15,9 @@ struct MainLoop: ~Copyable {
     enum Reaction {
         /// The work goes on to its end.
         case wait
-        /// The work is to end by itself; if it has not after this time, the process exits with this status.
-        case expectEnd(within: Duration, otherwise: Int32)
+        /// The work is to end by itself; if it has not after this time, the process exits with this status, and tells
+        /// why.
+        case expectEnd(within: Duration, otherwise: Int32, because: String)
         /// The process exits with this status.
         case leave(Int32)
     }
@@ -75,16 +76,19 @@ struct MainLoop: ~Copyable {
         // program that uses the library.
         Task(executorPreference: FunctionExecutor.shared) { end.set(await work()) }
         let clock = ContinuousClock()
-        var deadline: (time: ContinuousClock.Instant, status: Int32)?
+        var deadline: (time: ContinuousClock.Instant, status: Int32, reason: String)?
         while true {
             if let status = end.status { return status }
-            if let deadline, clock.now >= deadline.time { return deadline.status }
+            if let deadline, clock.now >= deadline.time {
+                cmitogen_complain("mitogen: \(deadline.reason)\n")
+                return deadline.status
+            }
             self.waitForEvents(until: deadline?.time, clock)
             let number = cmitogen_signal_read(self.signals)
             guard number != 0 else { continue }
             switch whenSignaled(number) {
             case .wait: continue
-            case .expectEnd(let limit, let status): deadline = (clock.now + limit, status)
+            case .expectEnd(let limit, let status, let reason): deadline = (clock.now + limit, status, reason)
             case .leave(let status): return status
             }
         }
@@ -93,7 +97,7 @@ struct MainLoop: ~Copyable {
     private func waitForEvents(until deadline: ContinuousClock.Instant?, _ clock: ContinuousClock) {
         var watched = [self.signals, self.wake].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
         // Rounded up, so that it does not wake just before the time.
-        let milliseconds = deadline.map { max(0, (clock.now.duration(to: $0)).wholeMilliseconds) + 1 } ?? -1
+        let milliseconds = deadline.map { max(0, clock.now.duration(to: $0).wholeMilliseconds) + 1 } ?? -1
         _ = poll(&watched, nfds_t(watched.count), Int32(milliseconds))
     }
 }

@@ -75,7 +75,11 @@ struct RunExecution: Sendable {
         // In this order, so that what is unfinished is told before it is shown how it ended.
         presenter.noteInterruption()
         stop.resolve(.success(.signal(signal)))
-        return .expectEnd(within: self.patience, otherwise: status)
+        return .expectEnd(
+            within: self.patience,
+            otherwise: status,
+            because: "interrupted; ended without waiting for whoever reads the output"
+        )
     }
 
     // MARK: Work

@@ -1,0 +1,189 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+import Foundation
+import Testing
+
+@Suite(
+    "The command line",
+    .serialized,
+    .enabled(if: ToolProcess.isBuilt, "mitogen and mitogen-agent are not there: run 'swift build' first")
+)
+struct CommandLineTests {
+    static func object(_ line: String) throws -> [String: Any] {
+        try #require(JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+    }
+
+    @Test("A command runs in a child, and in a child of a child")
+    func twoTargets() async throws {
+        let result = try await ToolProcess.run(["run", "-t", "local", "-t", "local+local:b", "--", "uname", "-a"])
+        #expect(result.status == 0)
+        #expect(result.errors.isEmpty)
+        #expect(result.lines.contains { $0.hasPrefix("== local (exit 0, ") })
+        #expect(result.lines.contains { $0.hasPrefix("== local+local:b (exit 0, ") })
+        #expect(result.lines.filter { $0.hasPrefix("Linux ") }.count == 2)
+    }
+
+    @Test(
+        "With one target the status is the command's",
+        arguments: [("exit 0", 0), ("exit 3", 3), ("exit 255", 255), ("kill -9 $$", 137), ("kill -TERM $$", 143)]
+            as [(String, Int32)]
+    )
+    func oneTarget(script: String, status: Int32) async throws {
+        #expect(try await ToolProcess.run(["run", "--", "sh", "-c", script]).status == status)
+    }
+
+    @Test(
+        "With several targets the status tells the worst",
+        arguments: [
+            (["--", "true"], 0), (["--", "false"], 5), (["--", "sh", "-c", "kill -9 $$"], 5),
+            (["--timeout", "0.3", "--", "sleep", "60"], 3), (["--", "/no/such/program"], 5),
+        ] as [([String], Int32)]
+    )
+    func severalTargets(arguments: [String], status: Int32) async throws {
+        let result = try await ToolProcess.run(["run", "-t", "local:a", "-t", "local:b"] + arguments)
+        #expect(result.status == status)
+    }
+
+    @Test("A target given twice runs twice, under two labels")
+    func sameTarget() async throws {
+        let arguments = ["run", "-t", "local", "-t", "local", "--output", "json", "--", "sh", "-c", "echo $PPID"]
+        let objects = try await ToolProcess.run(arguments).lines.map(Self.object)
+        #expect(Set(objects.compactMap { $0["target"] as? String }) == ["local", "local#2"])
+        // In one context, which is the parent of both.
+        #expect(Set(objects.compactMap { $0["stdout"] as? String }).count == 1)
+    }
+
+    @Test("--timeout ends the process group")
+    func timeout() async throws {
+        let script = "sleep 60 & sleep 60"
+        let process = try ToolProcess(["run", "--timeout", "0.5", "--output", "json", "--", "sh", "-c", script])
+        let result = try await process.wait()
+        #expect(result.status == 3)
+        #expect(result.duration < .seconds(5))
+        let object = try Self.object(result.text)
+        #expect(object["exit_status"] is NSNull)
+        #expect((object["error"] as? [String: Any])?["code"] as? String == "timeout")
+        #expect(try await process.waitForProcesses(\.isEmpty).isEmpty)
+    }
+
+    @Test("--env and --cwd are for the command")
+    func surroundings() async throws {
+        let result = try await ToolProcess.run([
+            "run", "--env", "A=1", "--env", "B=x=y", "--env", "A=2", "--cwd", "/usr", "--", "sh", "-c",
+            "echo \"$A $B\"; pwd; cat",
+        ])
+        #expect(result.text == "2 x=y\n/usr\n")
+        #expect(result.status == 0)
+    }
+
+    @Test("--stdin reaches every target whole, also when another takes only some of it")
+    func standardInput() async throws {
+        let input = (0..<5_000_000).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 13) }
+        let script = "case $NAME in head) head -c 1000 | cat;; *) cat;; esac"
+        let arguments = ["-t", "local", "-t", "local+local", "--output", "json", "--", "sh", "-c", script]
+        let both = try await ToolProcess.run(["run", "--stdin"] + arguments, stdin: input)
+        #expect(both.status == 0)
+        let outputs = try both.lines.map(Self.object).compactMap { $0["stdout_base64"] as? String }
+        #expect(outputs.count == 2)
+        for output in outputs { #expect(Data(base64Encoded: output) == Data(input)) }
+
+        let some = try await ToolProcess.run(
+            ["run", "--stdin", "--env", "NAME=head"] + arguments,
+            stdin: input
+        )
+        #expect(some.status == 0)
+        #expect(some.lines.count == 2)
+    }
+
+    @Test("Without --stdin nothing is read; an empty input ends at once")
+    func noInput() async throws {
+        let null = try await ToolProcess.run(["run", "--", "wc", "-c"], stdin: Array("not for the command".utf8))
+        #expect(null.text == "0\n")
+        let empty = try await ToolProcess.run(["run", "--stdin", "--", "wc", "-c"], stdin: [])
+        #expect(empty.text == "0\n")
+    }
+
+    @Test("JSON has the promised keys, and base64 for what is no text")
+    func json() async throws {
+        let script = "printf 'a\\377b'; echo 'text ü' >&2; exit 4"
+        let result = try await ToolProcess.run(["run", "--output", "json", "--", "sh", "-c", script])
+        #expect(result.status == 4)
+        #expect(result.lines.count == 1)
+        let object = try Self.object(result.text)
+        #expect(
+            Set(object.keys) == ["target", "exit_status", "stdout_base64", "stderr", "error", "duration_ms"]
+        )
+        #expect(object["target"] as? String == "local")
+        #expect(object["exit_status"] as? Int == 4)
+        #expect(object["stdout_base64"] as? String == Data([0x61, 0xff, 0x62]).base64EncodedString())
+        #expect(object["stderr"] as? String == "text ü\n")
+        #expect(object["error"] is NSNull)
+    }
+
+    @Test("40 MB of output go through a temporary file")
+    func largeOutput() async throws {
+        let script = "head -c 40000000 /dev/zero; echo end"
+        let arguments = ["run", "-t", "local:a", "-t", "local:b", "--", "sh", "-c", script]
+        let result = try await ToolProcess.run(arguments)
+        #expect(result.status == 0)
+        #expect(result.output.count { $0 == 0 } == 80_000_000)
+
+        // Where that cannot be made, the loss is told.
+        let lost = try await ToolProcess.run(arguments, environment: ["TMPDIR": "/no/such/directory"])
+        #expect(lost.status == 5)
+        #expect(lost.errors.contains("output_incomplete"))
+    }
+
+    @Test("Output of many targets is folded or prefixed")
+    func forms() async throws {
+        let targets = ["-t", "local:a", "-t", "local:b"]
+        let gathered = try await ToolProcess.run(["run"] + targets + ["--output", "gather", "--", "echo", "same"])
+        #expect(gathered.lines.count == 2)
+        #expect(gathered.lines[0].contains("(2 targets, exit 0)"))
+        let streamed = try await ToolProcess.run(["run"] + targets + ["--output", "stream", "--", "echo", "same"])
+        #expect(streamed.lines.sorted() == ["local:a | same", "local:b | same"])
+    }
+
+    @Test("A command that is not there is a failure, not an unreachable target")
+    func missingProgram() async throws {
+        let result = try await ToolProcess.run(["run", "--output", "json", "--", "/no/such/program"])
+        #expect(result.status == 5)
+        let error = try #require(try Self.object(result.text)["error"] as? [String: Any])
+        #expect(error["code"] as? String == "spawnError")
+        #expect(error["hop"] is NSNull)
+        #expect((error["message"] as? String)?.contains("No such file or directory") == true)
+    }
+
+    @Test(
+        "A wrong command line is told and ends with 2",
+        arguments: [
+            (["run"], "there is no command to run"), (["run", "--"], "there is no command to run"),
+            (["run", "-t", "lokal", "--", "true"], "known hops: local[:NAME]"),
+            (["run", "--no-such-option", "--", "true"], "unknown option '--no-such-option'"),
+            (["run", "--timeout", "soon", "--", "true"], "a number of seconds"),
+            (["run", "--output", "jsno", "--", "true"], "did you mean 'json'?"),
+            (["run", "--env", "A", "--", "true"], "NAME=VALUE"), (["bench", "-t", ""], "may not be empty"),
+            (["no-such-command"], "no-such-command"),
+        ]
+    )
+    func usageErrors(arguments: [String], text: String) async throws {
+        let result = try await ToolProcess.run(arguments)
+        #expect(result.status == 2)
+        #expect(result.output.isEmpty)
+        #expect(result.errors.contains(text))
+    }
+
+    @Test("Help and version are not errors, and the command's own options stay its own")
+    func help() async throws {
+        let help = try await ToolProcess.run(["run", "--help"])
+        #expect(help.status == 0)
+        #expect(help.text.contains("local[:NAME]"))
+        #expect(try await ToolProcess.run(["--version"]).text == "mitogen 0.1.0\n")
+        let command = try await ToolProcess.run(["run", "echo", "--help", "-t", "--", "x"])
+        #expect(command.text == "--help -t -- x\n")
+    }
+}

@@ -1,0 +1,67 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+import Testing
+
+@testable import MitogenCLI
+
+@Suite("The report of mitogen bench")
+struct BenchmarkReportTests {
+    static func report(gzip: Int?) -> BenchmarkReport {
+        BenchmarkReport(
+            target: "local",
+            raw: RawMeasurement(roundTrip: 4, throughput: 2000),
+            callMedian: 20.0625,
+            call99th: 50,
+            brokerCallMedian: 10,
+            pipelinedCalls: 123_456.7,
+            argumentThroughput: 500,
+            connectAndCall: 3.25,
+            childMemory: nil,
+            payloadSize: 6 << 20,
+            compressedPayloadSize: gzip
+        )
+    }
+
+    @Test("JSON is one line with the promised keys")
+    func json() {
+        #expect(
+            Self.report(gzip: 2_000_000).json
+                == #"{"raw_rtt_us":4.000,"raw_mib_s":2000.0,"call_p50_us":20.063,"call_p99_us":50.000,"#
+                + #""broker_call_p50_us":10.000,"pipelined_per_s":123457,"args_mib_s":500.0,"#
+                + #""connect_first_call_ms":3.250,"child_private_kb":null,"payload_bytes":6291456,"#
+                + #""payload_gzip_bytes":2000000}"#
+        )
+    }
+
+    @Test("The table compares with what is possible")
+    func table() {
+        let table = Self.report(gzip: nil).table
+        #expect(table.contains("20.1 µs     (5.0 × raw)") || table.contains("20.1 µs  (5.0 × raw)"))
+        #expect(table.contains("(25 % of raw)"))
+        #expect(table.contains("(gzip is missing)"))
+    }
+
+    @Test(
+        "Decimals are rounded and padded",
+        arguments: [
+            (1.005, 1, "1.0"), (0.05, 2, "0.05"), (-1.25, 1, "-1.3"), (12, 0, "12"), (.infinity, 2, "0"),
+            (.nan, 2, "0"), (0.999, 2, "1.00"),
+        ]
+    )
+    func decimals(value: Double, digits: Int, text: String) {
+        #expect(DecimalText.text(value, digits: digits) == text)
+    }
+
+    @Test("Percentiles are values that were measured")
+    func percentiles() {
+        let times = (1...100).reversed().map { Int64($0 * 1000) }
+        #expect(times.percentile(50) == 50)
+        #expect(times.percentile(99) == 99)
+        #expect([Int64(7000)].percentile(50) == 7)
+        #expect([Int64]().percentile(50) == 0)
+    }
+}

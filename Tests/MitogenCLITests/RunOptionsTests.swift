@@ -1,0 +1,85 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+import ArgumentParser
+import Testing
+
+@testable import MitogenCLI
+
+@Suite("The arguments of mitogen run")
+struct RunOptionsTests {
+    static func parse(_ arguments: [String]) throws -> RunOptions {
+        let command = try MitogenCommand.parseAsRoot(["run"] + arguments)
+        return try #require(command as? RunCommand).options()
+    }
+
+    @Test("Without options the command runs in a child of this process")
+    func defaults() throws {
+        let options = try Self.parse(["uname", "-a"])
+        #expect(options.targets.map(\.canonicalText) == ["local"])
+        #expect(options.output == .grouped)
+        #expect(options.command == ["uname", "-a"])
+        #expect(options.environment.isEmpty)
+        #expect(options.timeout == nil && options.directory == nil && !options.readsStandardInput)
+    }
+
+    @Test("Options come before the command")
+    func everything() throws {
+        let arguments = [
+            "-t", "local", "--target", "local+local:b", "--output", "json", "--timeout", "1.5", "--env", "A=b=c",
+            "--cwd", "/tmp", "--stdin", "--", "cat", "--", "-",
+        ]
+        let options = try Self.parse(arguments)
+        #expect(options.targets.map(\.canonicalText) == ["local", "local+local:b"])
+        #expect(options.output == .json)
+        #expect(options.timeout == .milliseconds(1500))
+        #expect(options.environment == ["A": "b=c"])
+        #expect(options.directory == "/tmp")
+        #expect(options.readsStandardInput)
+        #expect(options.command == ["cat", "--", "-"])
+    }
+
+    @Test(
+        "What follows the command is the command's, whatever it looks like",
+        arguments: [
+            ["ls", "-t", "local"], ["ls", "--help"], ["ls", "--stdin"], ["ls", "--", "x"], ["git", "--version"],
+            ["printf", "-v", ""], ["ls", "-la", "--color=auto"],
+        ]
+    )
+    func passthrough(arguments: [String]) throws {
+        for prefix in [[], ["--"], ["-t", "local:x"], ["-t", "local:x", "--"]] {
+            let command = try MitogenCommand.parseAsRoot(["run"] + prefix + arguments)
+            #expect(try #require(command as? RunCommand).options().command == arguments)
+        }
+    }
+
+    @Test("A command that begins with a dash comes after --")
+    func dash() throws {
+        #expect(try Self.parse(["--", "-x"]).command == ["-x"])
+    }
+
+    @Test(
+        "Slips are usage errors",
+        arguments: [
+            [], ["--"], ["--", ""], ["--targte", "local", "ls"], ["-x", "ls"], ["-t", "ssh:web", "ls"],
+            ["-t", "", "ls"], ["--timeout", "0", "ls"], ["--env", "=x", "ls"], ["--cwd", "", "ls"],
+            ["--output", "xml", "ls"], ["-t"],
+        ]
+    )
+    func slips(arguments: [String]) {
+        let error = #expect(throws: (any Error).self) { try MitogenCommand.parseAsRoot(["run"] + arguments) }
+        #expect(error.map(MitogenTool.exitStatus) == 2)
+    }
+
+    @Test("Asking for help is no error", arguments: [["run", "--help"], ["run", "-h"], ["help", "run"], ["--help"]])
+    func help(arguments: [String]) {
+        let error = #expect(throws: (any Error).self) {
+            var command = try MitogenCommand.parseAsRoot(arguments)
+            try command.run()
+        }
+        #expect(error.map(MitogenTool.exitStatus) == 0)
+    }
+}
