@@ -34,7 +34,9 @@ package struct ProgressLine: Sendable {
     /// Whether the line stands on the terminal now.
     package private(set) var isVisible = false
 
-    private let isEnabled: Bool
+    /// Whether it is ever drawn.
+    package let isEnabled: Bool
+
     private var lastDrawing: Duration?
 
     /// Creates a line that is not drawn yet.

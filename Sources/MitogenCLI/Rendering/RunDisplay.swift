@@ -39,6 +39,9 @@ package struct RunDisplay<Sink: OutputSink>: Sendable {
     /// Whether output must be collected in an ``OutputSpool``, see ``RunRenderer/wantsCapturedOutput``.
     package var wantsCapturedOutput: Bool { self.renderer.wantsCapturedOutput }
 
+    /// Whether ``tick(at:)`` has anything to do.
+    package var hasProgressLine: Bool { self.sink.line.isEnabled }
+
     /// Where the display writes.
     package var destination: Sink { self.sink.base }
 

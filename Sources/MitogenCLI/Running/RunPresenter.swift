@@ -27,18 +27,15 @@ final class RunPresenter: Sendable {
 
     /// Whether output must be collected and come with the report of its target.
     let wantsCapturedOutput: Bool
-    /// Whether ``tick()`` has anything to do.
-    let hasProgressLine: Bool
+    private let hasProgressLine: Bool
     private let entries: AsyncStream<Entry>.Continuation
     private let task: Task<OutputError?, Never>
 
     /// - Parameter whenFailed: Called when the output cannot be written; nothing is written after that.
     init(_ display: RunDisplay<DescriptorSink>, whenFailed: @escaping @Sendable () -> Void) {
         let (entries, continuation) = AsyncStream.makeStream(of: Entry.self)
-        let sink = display.destination
-        let terminal = DescriptorSink.environmentVariable("TERM")
         self.wantsCapturedOutput = display.wantsCapturedOutput
-        self.hasProgressLine = ProgressLine.isPossible(on: sink, terminal: terminal)
+        self.hasProgressLine = display.hasProgressLine
         self.entries = continuation
         // Unstructured, because it is to outlive the tasks that are cancelled when the run is interrupted.
         self.task = Task(executorPreference: FunctionExecutor.shared) {
