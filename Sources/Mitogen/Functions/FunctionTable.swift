@@ -44,7 +44,8 @@ final class FunctionTable: Sendable {
         guard FunctionName.isValid(name) else {
             throw MitogenError(.unknownFunction, "\(name.debugDescription) is not the name of a function type")
         }
-        guard let type = _typeByName(name) as? any RemoteFunction.Type else {
+        // The name must be the type's own: the runtime also finds types by names that say something slightly different.
+        guard let type = _typeByName(name) as? any RemoteFunction.Type, _mangledTypeName(type) == name else {
             throw MitogenError(
                 .unknownFunction,
                 "this program has no function type \(name)",

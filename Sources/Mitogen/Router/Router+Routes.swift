@@ -53,7 +53,7 @@ extension Router {
         guard let stream, let route = RouteAnnouncement(parsing: message.data) else {
             return logger.error("ignored a malformed ADD_ROUTE from context \(message.srcID)")
         }
-        apply { $0.state.table.addRoute(to: route.id, name: route.name, through: stream.id) }
+        apply { $0.state.table.addRoute(to: route.id, name: String(route.name.prefix(200)), through: stream.id) }
         eventHub.send(.connected(context(route.id)))
     }
 

@@ -9,8 +9,11 @@ public struct RouterConfiguration: Sendable {
     /// Messages from one context to another are only passed on if one of the two is an ancestor of this router's
     /// context (Mitogen wire protocol, section 4.6). Contexts inherit it. False by default.
     public var isUnidirectional = false
-    /// The largest message in bytes, header not counted; 128 MiB by default. Contexts inherit it.
-    public var maxMessageSize = 128 << 20
+    /// The largest message in bytes, header not counted; 128 MiB by default, at least 4 KiB, which the library's own
+    /// messages need. Contexts inherit it.
+    public var maxMessageSize = 128 << 20 {
+        didSet { maxMessageSize = min(max(maxMessageSize, 4096), Int(UInt32.max)) }
+    }
     /// The program that contexts run; this very program by default.
     public var image: ContextImage = .currentProgram
     /// How long a shutdown waits for what still goes on; 5 s by default, 3 s in a child. Used only by a router that
