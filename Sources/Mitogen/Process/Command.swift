@@ -48,22 +48,21 @@ final class Command: Sendable {
         handle = request.handle
         let pipes = try Pipes(hasInput: request.hasInput)
         do throws(MitogenError) {
-            process = try SpawnedProcess(
-                SpawnRequest(
-                    arguments: request.arguments,
-                    environment: Self.environment(adding: request.environment),
-                    directory: request.directory,
-                    descriptors: [pipes.input?.child, pipes.output.child, pipes.error.child]
-                ),
-                broker: router.broker
+            let request = SpawnRequest(
+                arguments: request.arguments,
+                environment: Self.environment(adding: request.environment),
+                directory: request.directory,
+                descriptors: [pipes.input?.child, pipes.output.child, pipes.error.child]
             )
+            process = try router.processes.start { () throws(MitogenError) in
+                try SpawnedProcess(request, broker: router.broker)
+            }
         } catch {
             pipes.closeChildEnds()
             pipes.closeParentEnds()
             throw error
         }
         pipes.closeChildEnds()
-        router.processes.add(process)
         router.processes.add(self, for: ProcessKey(caller: caller, handle: handle))
         start(pipes, timeout: request.timeout)
     }

@@ -20,7 +20,13 @@ struct ProcessKey: Hashable, Sendable {
 
 /// The commands that run in this context for others, so that none outlives it.
 final class ProcessTable: Sendable {
-    private let processes = Mutex<[pid_t: SpawnedProcess]>([:])
+    private struct Running {
+        var processes: [pid_t: SpawnedProcess] = [:]
+        /// Whether this context ends: nothing is started any more.
+        var isClosed = false
+    }
+
+    private let running = Mutex(Running())
     private let commands = Mutex<[ProcessKey: Command]>([:])
 
     /// Passes on what callers send to their commands.
@@ -40,17 +46,44 @@ final class ProcessTable: Sendable {
         commands.withLock { _ = $0.removeValue(forKey: key) }
     }
 
-    var isEmpty: Bool { processes.withLock { $0.isEmpty } }
+    var isEmpty: Bool { running.withLock { $0.processes.isEmpty } }
 
-    /// Adds a command until it ends.
-    func add(_ process: SpawnedProcess) {
-        processes.withLock { $0[process.pid] = process }
+    /// Starts a command, and knows it until it ends.
+    ///
+    /// The lock is held meanwhile, so that a context that ends sees every command that it has to take along.
+    func start(
+        _ spawn: () throws(MitogenError) -> SpawnedProcess
+    ) throws(MitogenError) -> SpawnedProcess {
+        let result = running.withLock { running -> Result<SpawnedProcess, MitogenError> in
+            if running.isClosed { return .failure(MitogenError(.cancelled, "the context is about to end")) }
+            do throws(MitogenError) {
+                let process = try spawn()
+                running.processes[process.pid] = process
+                return .success(process)
+            } catch {
+                return .failure(error)
+            }
+        }
+        let process = try result.get()
         process.whenEnded { [weak self] _ in
-            self?.processes.withLock { _ = $0.removeValue(forKey: process.pid) }
+            self?.running.withLock { _ = $0.processes.removeValue(forKey: process.pid) }
+        }
+        return process
+    }
+
+    /// KILL to the process groups of commands that a shutdown has left.
+    func killAll() {
+        for process in close() { process.signalGroup(SIGKILL) }
+    }
+
+    private func close() -> [SpawnedProcess] {
+        running.withLock { running in
+            running.isClosed = true
+            return Array(running.processes.values)
         }
     }
 
-    /// TERM to every command's process group, and KILL to what is left after `grace`.
+    /// TERM to every command's process group, as the context ends, and KILL to what is left after `grace`.
     ///
     /// - Parameter completion: Called on the Broker's thread when all have ended, or were sent KILL.
     func terminateAll(
@@ -58,7 +91,7 @@ final class ProcessTable: Sendable {
         on broker: Broker? = nil,
         _ completion: @escaping @Sendable () -> Void = {}
     ) {
-        let running = processes.withLock { Array($0.values) }
+        let running = close()
         for process in running { process.askGroupToEnd() }
         guard let broker else {
             for process in running { process.whenEnded { _ in process.signalGroup(SIGKILL) } }

@@ -116,6 +116,7 @@ extension Router {
         }
         for stream in streams { stream.close(reason: DeadReason.brokerExited) }
         deliverDead(DeadReason.brokerExited, to: handlers)
+        self.processes.killAll()
         for process in processes { process.killAndReap() }
         eventHub.finish()
     }
