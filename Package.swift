@@ -96,7 +96,6 @@ let package = Package(
             linkerSettings: staticExecutable
         ),
         .testTarget(name: "MitogenPickleTests", dependencies: ["MitogenPickle"], swiftSettings: swiftSettings),
-        .testTarget(name: "MitogenCLITests", dependencies: ["MitogenCLI"], swiftSettings: swiftSettings),
         .executableTarget(
             name: "mitogen-demangle-fuzz",
             path: "Tests/mitogen-demangle-fuzz",
@@ -107,5 +106,14 @@ let package = Package(
             dependencies: ["MitogenProtocol", "MitogenPickle", "mitogen-demangle-fuzz"],
             swiftSettings: swiftSettings
         ),
+        .testTarget(
+            name: "MitogenCLITests",
+            dependencies: [
+                "Mitogen", "MitogenCLI", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: swiftSettings
+        ),
+        // Runs the built programs: `swift build` comes first.
+        .testTarget(name: "IntegrationTests", dependencies: ["CMitogenPlatform"], swiftSettings: swiftSettings),
     ]
 )

@@ -17,11 +17,11 @@ import Testing
 struct InterruptionTests {
     static let twoTargets = ["-t", "local", "-t", "local+local:b"]
 
-    /// Starts a script on two targets, and waits until both have started `sleep`.
-    static func start(_ script: String) async throws -> ToolProcess {
+    /// Starts a script on two targets, and waits until `sleep` was started so many times.
+    static func start(_ script: String, sleeping: Int = 2) async throws -> ToolProcess {
         let process = try ToolProcess(["run"] + twoTargets + ["--", "sh", "-c", script])
         let running = try await process.waitForProcesses { running in
-            running.count { $0.hasSuffix(": sleep 60 ") } >= 2
+            running.count { $0.hasSuffix(": sleep 60 ") } >= sleeping
         }
         try #require(running.count >= 5, "\(running)")
         return process
@@ -48,7 +48,7 @@ struct InterruptionTests {
 
     @Test("Commands that ignore TERM are killed 2 s after the first Ctrl-C, with their children")
     func stubborn() async throws {
-        let process = try await Self.start("trap '' TERM; (sleep 60; sleep 60) & sleep 60; sleep 60")
+        let process = try await Self.start("trap '' TERM; (sleep 60; sleep 60) & sleep 60; sleep 60", sleeping: 4)
         let clock = ContinuousClock()
         let start = clock.now
         process.signal(SIGINT)
@@ -72,6 +72,22 @@ struct InterruptionTests {
         let left = try await process.waitForProcesses(\.isEmpty)
         #expect(left.isEmpty)
         #expect(clock.now - start < .seconds(3))
+    }
+
+    @Test("Whatever a run is about when it is interrupted, nothing is left of it")
+    func early() async throws {
+        for delay in stride(from: 0, to: 48, by: 4) {
+            let script = "trap '' TERM; sleep 60; sleep 60"
+            let process = try ToolProcess(["run"] + Self.twoTargets + ["--", "sh", "-c", script])
+            try await Task.sleep(for: .milliseconds(delay))
+            process.signal(SIGINT)
+            try await Task.sleep(for: .milliseconds(150))
+            if delay % 16 != 0 { process.signal(SIGINT) }
+            let status = try await process.wait().status
+            #expect(status == 130, "after \(delay) ms")
+            let left = try await process.waitForProcesses(\.isEmpty)
+            #expect(left.isEmpty, "after \(delay) ms")
+        }
     }
 
     @Test("SIGTERM does the same and is told in the status")
