@@ -1,3 +1,9 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
 /// The answer that one request waits for. As what is behind a handle it is served on whichever thread brings it.
 typealias PendingReply = OneShot<Message>
 
