@@ -23,7 +23,7 @@ extension Context {
         try await start(function).reply(timeout: timeout).output()
     }
 
-    /// Runs a function that has no result in this context; see the other ``call(_:timeout:)``.
+    /// Runs a function that has no result in this context; see ``call(_:timeout:)->_``.
     public func call<F: RemoteFunction>(
         _ function: F,
         timeout: Duration? = nil
@@ -67,7 +67,7 @@ extension Context {
     ///   - keywordArguments: The named arguments; none by default.
     ///   - type: What the result is decoded as.
     ///   - timeout: How long to wait at most; for ever by default.
-    /// - Throws: As ``call(_:timeout:)``.
+    /// - Throws: As ``call(_:timeout:)->_``.
     public func call<Output: Decodable & Sendable>(
         named name: String,
         _ arguments: [PickleValue] = [],

@@ -64,6 +64,7 @@ public final class Context: Sendable {
     /// Sends a message and waits for its answer.
     ///
     /// - Parameters:
+    ///   - message: What to send; its destination and reply handle are filled in.
     ///   - timeout: How long to wait at most; for ever by default.
     /// - Returns: The answer, which is not a dead message.
     /// - Throws: ``MitogenError``: `.channelError` if the message cannot be delivered or the context goes,

@@ -21,8 +21,8 @@ public final class PendingCall<Output: Sendable>: Sendable {
     ///
     /// - Parameters:
     ///   - timeout: How long to wait at most; for ever by default. The function goes on after that.
-    /// - Throws: ``MitogenError`` as ``Context/call(_:timeout:)``. Cancelling the waiting task ends this wait only;
-    ///   the function goes on, until ``cancel()``.
+    /// - Throws: ``MitogenError`` as ``Context/call(_:timeout:)->_``. Cancelling the waiting task ends this wait
+    ///   only; the function goes on, until ``cancel()``.
     public func get(timeout: Duration? = nil) async throws(MitogenError) -> Output {
         try decode(await call.waitOnly(timeout: timeout))
     }

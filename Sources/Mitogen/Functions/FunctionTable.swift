@@ -82,6 +82,7 @@ extension Router {
     ///
     /// - Parameters:
     ///   - name: `module.function`.
+    ///   - function: The function's type.
     /// - Throws: ``MitogenError`` with `.misuse` if the name has no dot, or another function has it. Names belong to
     ///   the program, not to one router.
     public func register<F: RemoteFunction>(_ name: String, _ function: F.Type) throws(MitogenError)
@@ -89,7 +90,7 @@ extension Router {
         try registerChecked(name, function)
     }
 
-    /// Makes a function without result callable as `name`; see ``register(_:_:)``.
+    /// Makes a function without result callable as `name`; see the other `register`.
     public func register<F: RemoteFunction>(_ name: String, _ function: F.Type) throws(MitogenError)
     where F.Output == Void {
         try registerChecked(name, function)

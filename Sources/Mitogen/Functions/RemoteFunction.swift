@@ -18,7 +18,7 @@
 ///
 /// Nothing has to be registered: the other side is the same program and finds the type by its name. The type must be
 /// `internal` or `public` (or nested in such types): a `private`, `fileprivate` or local type cannot be found, which
-/// ``Context/call(_:timeout:)`` reports before it sends anything.
+/// ``Context/call(_:timeout:)->_`` reports before it sends anything.
 ///
 /// The body runs on threads of its own, so it may block. When the caller gives the call up, or is gone, the task it
 /// runs in is cancelled.

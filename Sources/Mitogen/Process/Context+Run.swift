@@ -63,6 +63,11 @@ extension Context {
     /// The command is suspended by its full pipes while `onOutput` does not keep up: at most 1 MiB is on the way.
     ///
     /// - Parameters:
+    ///   - arguments: The program, a path or a name to look for in `PATH`, and its arguments.
+    ///   - stdin: What it reads; `/dev/null` by default.
+    ///   - environment: Variables to set in addition.
+    ///   - workingDirectory: Where it runs; the context's own working directory by default.
+    ///   - timeout: How long it may run; for ever by default. Then its process group gets TERM, and 2 s later KILL.
     ///   - onOutput: Called for each piece, in order within standard output and standard error. Returning false ends
     ///     the command.
     /// - Returns: How it ended; the collected output is empty.

@@ -183,6 +183,7 @@ public final class Router: Sendable {
     /// The context with this number: always the same object as long as the router knows it.
     ///
     /// - Parameters:
+    ///   - id: The number.
     ///   - creates: Whether to make one if it is not known; true by default.
     ///   - name: The name of one that is made.
     public func contextByID(_ id: ContextID, creates: Bool = true, name: String? = nil) -> Context? {
