@@ -20,7 +20,7 @@ extension Context {
         _ function: F,
         timeout: Duration? = nil
     ) async throws(MitogenError) -> F.Output where F.Output: Codable {
-        try await start(function).reply(timeout: timeout).output()
+        try await startWithRoom(function).reply(timeout: timeout).output()
     }
 
     /// Runs a function that has no result in this context; see ``call(_:timeout:)->_``.
@@ -28,7 +28,7 @@ extension Context {
         _ function: F,
         timeout: Duration? = nil
     ) async throws(MitogenError) where F.Output == Void {
-        try await start(function).reply(timeout: timeout).success()
+        try await startWithRoom(function).reply(timeout: timeout).success()
     }
 
     /// Starts a function in this context; its result is waited for later.
@@ -90,6 +90,13 @@ extension Context {
     }
 
     // MARK: Parts
+
+    /// Waits, if the arguments are large, until the way to the context is not full.
+    private func startWithRoom<F: RemoteFunction>(_ function: F) async throws(MitogenError) -> RunningCall {
+        let data = try encode(function)
+        if data.count > Stream.smallMessage { await router?.waitForRoom(towards: id) }
+        return try start(data, functionName: _typeName(F.self))
+    }
 
     func start<F: RemoteFunction>(_ function: F) throws(MitogenError) -> RunningCall {
         let data = try encode(function)

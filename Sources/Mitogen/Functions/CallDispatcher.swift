@@ -69,6 +69,9 @@ final class CallDispatcher: Sendable {
         // holds the task so that it can be cancelled.
         let task = Task(executorPreference: executor) { [self] in
             let outcome = await run(decode, for: message, in: router)
+            if case .success(let data) = outcome, data.count > Stream.smallMessage {
+                await router.waitForRoom(towards: message.srcID)
+            }
             if let id, !calls.withLock({ $0.end(id) }) { return }
             answer(message, with: outcome, in: router)
         }

@@ -51,6 +51,8 @@ package final class Stream: Sendable {
 
     /// Above this many waiting bytes, senders of bulk are suspended until half of them are gone.
     package static let highWater = 4 << 20
+    /// Messages up to this size never wait for room.
+    package static let smallMessage = 64 << 10
 
     /// Makes a stream on connected descriptors, which it owns from then on.
     ///
