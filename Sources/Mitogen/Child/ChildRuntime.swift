@@ -82,8 +82,9 @@ enum ChildRuntime {
         _ mainThread: MainThread
     ) throws(MitogenError) -> Router {
         let broker = try Broker(shutdownTimeout: .seconds(3))
+        let logTarget = ForwardingLogHandler.install(level: configuration.logLevel)
         let router = try makeRouter(configuration, broker)
-        ForwardingLogHandler.install(router, level: configuration.logLevel)
+        logTarget.router = router
         output.capture(on: broker, router)
         router.dispatcher.install(in: router)
         router.processes.install(in: router)

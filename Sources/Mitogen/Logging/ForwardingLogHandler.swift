@@ -12,32 +12,38 @@ struct ForwardingLogHandler: LogHandler {
     let label: String
     var metadata: Logger.Metadata = [:]
     var logLevel: Logger.Level
-    private let router: WeakRouter
+    private let target: Target
 
-    private final class WeakRouter: Sendable {
-        private let storage: Mutex<WeakBox>
-
-        private struct WeakBox: Sendable {
+    /// Where the records go, once that is known.
+    final class Target: Sendable {
+        private struct Reference: Sendable {
             weak var router: Router?
         }
 
-        init(_ router: Router) { storage = Mutex(WeakBox(router: router)) }
-        var router: Router? { storage.withLock { $0.router } }
-    }
+        private let reference = Mutex(Reference())
 
-    /// Makes this the process's log handler.
-    static func install(_ router: Router, level: Int) {
-        let reference = WeakRouter(router)
-        let lowest = Logger.Level(pythonLevel: level)
-        LoggingSystem.bootstrap { label in
-            ForwardingLogHandler(label: label, logLevel: lowest, router: reference)
+        var router: Router? {
+            get { reference.withLock { $0.router } }
+            set { reference.withLock { $0.router = newValue } }
         }
     }
 
-    private init(label: String, logLevel: Logger.Level, router: WeakRouter) {
+    /// Makes this the process's log handler: before there is a router, which has a logger itself.
+    ///
+    /// - Returns: What is to be told the router.
+    static func install(level: Int) -> Target {
+        let target = Target()
+        let lowest = Logger.Level(pythonLevel: level)
+        LoggingSystem.bootstrap { label in
+            ForwardingLogHandler(label: label, logLevel: lowest, target: target)
+        }
+        return target
+    }
+
+    private init(label: String, logLevel: Logger.Level, target: Target) {
         self.label = label
         self.logLevel = logLevel
-        self.router = router
+        self.target = target
     }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -46,7 +52,7 @@ struct ForwardingLogHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
-        router.router?.forwardLog(name: label, level: event.level.pythonLevel, text: "\(event.message)")
+        target.router?.forwardLog(name: label, level: event.level.pythonLevel, text: "\(event.message)")
     }
 }
 
