@@ -169,16 +169,14 @@ final class Handshake: Sendable {
     /// The stream ended before the greeting: both what was said and how the process ended belong into the error.
     func streamDidEnd(reason: String) {
         let process = parts.withLock { $0.process }
-        guard let process else { return fail(MitogenError(.eofError, "EOF on stream")) }
+        let isEnd = reason == Stream.endOfFile
+        let what =
+            isEnd ? "EOF on stream: the child ended before it was ready" : "the child does not speak Mitogen: \(reason)"
+        let code = isEnd ? MitogenError.Code.eofError : .streamError
+        guard let process else { return fail(MitogenError(code, what)) }
         process.reportEnd(within: .seconds(1)) { [weak self] detail in
-            let lines = process.lastLines
-            self?.fail(
-                MitogenError(
-                    .eofError,
-                    "EOF on stream: the child ended before it was ready\(detail.map { "; \($0)" } ?? "")",
-                    diagnostics: lines
-                )
-            )
+            let message = "\(what)\(detail.map { "; \($0)" } ?? "")"
+            self?.fail(MitogenError(code, message, diagnostics: process.lastLines))
         }
     }
 

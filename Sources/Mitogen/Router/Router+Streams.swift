@@ -66,7 +66,10 @@ extension Router {
         }
         guard let process else { return forget(stream, reason: reason, isParent: isParent) }
         process.reportEnd(within: .milliseconds(250)) { [weak self] detail in
-            self?.forget(stream, reason: detail ?? reason, isParent: isParent)
+            // What the child did wrong says more than how it ended after that.
+            let cause = reason == Stream.endOfFile ? nil : reason
+            let known = [cause, detail].compactMap { $0 }
+            self?.forget(stream, reason: known.isEmpty ? reason : known.joined(separator: "; "), isParent: isParent)
         }
     }
 

@@ -154,7 +154,7 @@ package final class Stream: Sendable {
         case .watch:
             if let side = sides.withLock({ $0?.transmit }) { broker.startTransmit(side) }
         case .close: closeDescriptors()
-        case .failed(let error): close(reason: "write failed: \(String(cString: strerror(Int32(-error))))")
+        case .failed(let error): close(reason: Self.endReason(error) ?? Self.endOfFile)
         case .done, .refused, .write: break
         }
         wakeWaiters()
@@ -256,10 +256,10 @@ package final class Stream: Sendable {
                 cmitogen_read(descriptors.receive, buffer.baseAddress, buffer.count)
             }
             if let message = decoder.takeCompleted() { pass(on: message) }
-            return endReason(count)
+            return Self.endReason(count)
         }
         let count = cmitogen_read(descriptors.receive, scratch.baseAddress, scratch.count)
-        guard count > 0 else { return endReason(count) }
+        guard count > 0 else { return Self.endReason(count) }
         do throws(FramingError) {
             try decoder.feed(UnsafeRawBufferPointer(rebasing: scratch[..<count])) { pass(on: $0) }
             return nil
@@ -273,12 +273,16 @@ package final class Stream: Sendable {
         deliver(message, self)
     }
 
-    private func endReason(_ count: Int) -> String? {
+    /// The reason of a stream that the other side has simply closed.
+    package static let endOfFile = "the connection was closed"
+
+    /// What the result of a system call means for the stream; nil if it goes on.
+    private static func endReason(_ count: Int) -> String? {
         switch count {
         case 1...: nil
         case -Int(EAGAIN): nil
-        case 0, -Int(EIO), -Int(ECONNRESET), -Int(EPIPE): "the connection was closed"
-        default: "read failed: \(String(cString: strerror(Int32(-count))))"
+        case 0, -Int(EIO), -Int(ECONNRESET), -Int(EPIPE): endOfFile
+        default: "the connection failed: \(String(cString: strerror(Int32(-count))))"
         }
     }
 
