@@ -109,7 +109,9 @@ final class ChildProcess: Sendable {
 
     private func describe(_ status: ExitStatus) -> String {
         guard status != .exited(0) else { return "it has ended" }
-        let said = lastLines.suffix(10)
+        // The addresses that the Swift runtime lists after the message of a trap say nothing without the program.
+        let lines = lastLines
+        let said = lines.prefix(upTo: lines.lastIndex(of: "Current stack trace:") ?? lines.endIndex).suffix(10)
         let text = "process \(process.pid) ended with \(status)"
         return said.isEmpty ? text : "\(text): \(said.joined(separator: "\n"))"
     }
