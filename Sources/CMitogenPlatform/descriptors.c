@@ -17,13 +17,36 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+int cmitogen_above_standard(int fd) {
+    if (fd < 0 || fd > 2) return fd;
+    int moved = cmitogen_duplicate(fd, 3);
+    close(fd);
+    return moved;
+}
+
+static int both_above_standard(int pair[2]) {
+    for (int i = 0; i < 2; i++) {
+        int moved = cmitogen_above_standard(pair[i]);
+        if (moved < 0) {
+            close(pair[1 - i]);
+            return moved;
+        }
+        pair[i] = moved;
+    }
+    return 0;
+}
+
 int cmitogen_socketpair(int pair[2]) {
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) return -errno;
+    int error = both_above_standard(pair);
+    if (error < 0) return error;
     return cmitogen_set_nonblocking(pair[0], true);
 }
 
 int cmitogen_pipe(int pair[2], bool nonblocking_read) {
     if (pipe2(pair, O_CLOEXEC) < 0) return -errno;
+    int error = both_above_standard(pair);
+    if (error < 0) return error;
     return nonblocking_read ? cmitogen_set_nonblocking(pair[0], true) : 0;
 }
 
@@ -60,7 +83,7 @@ int cmitogen_duplicate(int fd, int minimum) {
 
 int cmitogen_open_null(void) {
     int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-    return fd < 0 ? -errno : fd;
+    return fd < 0 ? -errno : cmitogen_above_standard(fd);
 }
 
 int cmitogen_open_for_reading(const char *path) {

@@ -124,7 +124,7 @@ pid_t cmitogen_spawn(const struct cmitogen_spawn *what, int *stage) {
 int cmitogen_pidfd_open(pid_t pid) {
 #ifdef SYS_pidfd_open
     int fd = (int)syscall(SYS_pidfd_open, pid, 0); // close-on-exec by definition
-    return fd < 0 ? -errno : fd;
+    return fd < 0 ? -errno : cmitogen_above_standard(fd);
 #else
     return -ENOSYS;
 #endif
@@ -195,7 +195,7 @@ int cmitogen_signal_descriptor(const int *signals, int count) {
     int error = pthread_sigmask(SIG_BLOCK, &set, NULL);
     if (error) return -error;
     int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return fd < 0 ? -errno : fd;
+    return fd < 0 ? -errno : cmitogen_above_standard(fd);
 }
 
 int cmitogen_signal_read(int fd) {

@@ -14,7 +14,7 @@
 
 int cmitogen_epoll_create(void) {
     int fd = epoll_create1(EPOLL_CLOEXEC);
-    return fd < 0 ? -errno : fd;
+    return fd < 0 ? -errno : cmitogen_above_standard(fd);
 }
 
 int cmitogen_epoll_set(int epoll, int fd, uint64_t token, uint32_t interest, bool add) {
@@ -48,7 +48,7 @@ int cmitogen_epoll_wait(int epoll, struct cmitogen_event *events, int capacity, 
 
 int cmitogen_eventfd_create(void) {
     int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    return fd < 0 ? -errno : fd;
+    return fd < 0 ? -errno : cmitogen_above_standard(fd);
 }
 
 void cmitogen_eventfd_signal(int fd) {

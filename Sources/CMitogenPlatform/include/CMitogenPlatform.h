@@ -48,6 +48,9 @@ int cmitogen_set_nonblocking(int fd, bool on);
 /// Duplicates `fd` to the lowest free number that is at least `minimum`, close-on-exec.
 int cmitogen_duplicate(int fd, int minimum);
 int cmitogen_open_null(void);
+/// Moves a descriptor away from 0, 1 and 2, which a program may have closed: what it thinks is its output must not be
+/// ours. Everything that this file opens goes through it.
+int cmitogen_above_standard(int fd);
 int cmitogen_open_for_reading(const char *path);
 /// Closes every descriptor from `first` up.
 void cmitogen_close_from(int first);
