@@ -105,11 +105,15 @@ struct CallReply: Sendable {
     private func remoteError(_ remote: RemoteFailure) -> MitogenError {
         let prefix = "Mitogen.MitogenError."
         guard remote.typeName.hasPrefix(prefix) else { return remote.error.inContext(call.context.displayName) }
+        let code = MitogenError.Code(String(remote.typeName.dropFirst(prefix.count)))
+        // The callee knows no more than the name that it was sent, which is not for people.
+        let isUnknown = code == .unknownFunction
         return MitogenError(
-            MitogenError.Code(String(remote.typeName.dropFirst(prefix.count))),
-            remote.message,
+            code,
+            isUnknown ? "\(call.functionName): \(remote.message)" : remote.message,
             context: call.context.displayName,
-            remote: remote
+            remote: remote,
+            hint: isUnknown ? "both sides must be the same program, or share the library that the function is in" : nil
         )
     }
 
