@@ -36,6 +36,8 @@ public final class FunctionExecutor: TaskExecutor {
         var starting = 0
         /// Threads that are awake, without those that have stalled.
         var active = 0
+        /// How many more than there are processors may be awake, because functions have been found to block.
+        var extra = 0
         var brokers: [Broker] = []
         var hasMonitor = false
         var threads: Int { workers.count + starting }
@@ -76,7 +78,7 @@ public final class FunctionExecutor: TaskExecutor {
     /// Gives waiting jobs threads, as far as there are processors.
     private func employ() {
         let step = state.withLock { state -> Step in
-            guard !state.jobs.isEmpty, state.active < parallelism else { return .nothing }
+            guard !state.jobs.isEmpty, state.active < parallelism + state.extra else { return .nothing }
             if let sleeper = state.idle.popLast() {
                 state.active += 1
                 return .wake(sleeper)
@@ -244,12 +246,13 @@ public final class FunctionExecutor: TaskExecutor {
     private func check(_ seen: inout [ObjectIdentifier: UInt64]) -> Bool {
         let (workers, brokers, waiting) = state.withLock { ($0.workers, $0.brokers, $0.jobs.count) }
         var isBusy = waiting > 0
+        var stalled = 0
         for worker in workers {
             let sequence = worker.sequence.load(ordering: .relaxed)
             let isSame = seen.updateValue(sequence, forKey: ObjectIdentifier(worker)) == sequence
             guard sequence & 1 == 1 else { continue }
             isBusy = true
-            if isSame { stall(worker, at: sequence) }
+            if isSame, stall(worker, at: sequence) { stalled += 1 }
         }
         for broker in brokers {
             let sequence = broker.inlineState
@@ -259,18 +262,24 @@ public final class FunctionExecutor: TaskExecutor {
             if isSame, !broker.isDrivenNow { _ = startDriver(of: broker, takingOver: true) }
         }
         if seen.count > 2 * (workers.count + brokers.count) + 16 { seen.removeAll() }
+        // Where one function blocks, the next ones probably do too: finding out one by one would take too long.
+        state.withLock { state in
+            if waiting == 0 { state.extra = 0 } else if stalled > 0 { state.extra = min(limit, 2 * state.extra + 1) }
+        }
         for _ in 0..<waiting { employ() }
         return isBusy
     }
 
-    private func stall(_ worker: Worker, at sequence: UInt64) {
+    /// Gives the place of a thread to another one; false if it has none any more, or is in another job by now.
+    private func stall(_ worker: Worker, at sequence: UInt64) -> Bool {
         state.withLock { state in
             guard !worker.isStalled.load(ordering: .relaxed), worker.sequence.load(ordering: .relaxed) == sequence
             else {
-                return
+                return false
             }
             worker.isStalled.store(true, ordering: .relaxed)
             state.active -= 1
+            return true
         }
     }
 }
