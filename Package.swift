@@ -84,7 +84,10 @@ let package = Package(
         ),
         .target(
             name: "MitogenFixtures",
-            dependencies: ["Mitogen", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "CMitogenPlatform", "Mitogen", "MitogenPickle", "MitogenProtocol",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             path: "Tests/MitogenFixtures",
             swiftSettings: swiftSettings
         ),
@@ -114,6 +117,13 @@ let package = Package(
             swiftSettings: swiftSettings
         ),
         // Runs the built programs: `swift build` comes first.
-        .testTarget(name: "IntegrationTests", dependencies: ["CMitogenPlatform"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: [
+                "CMitogenPlatform", "Mitogen", "MitogenFixtures", "MitogenPickle", "MitogenProtocol",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: swiftSettings
+        ),
     ]
 )

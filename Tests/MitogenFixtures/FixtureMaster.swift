@@ -6,21 +6,125 @@
 
 internal import Mitogen
 
-/// What the fixture program does when it is started as a master.
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
+/// What the fixture program does when it is started as a master: what its first argument says.
 public enum FixtureMaster {
+    /// Does not return, or exits.
     public static func run() {
-        Runner.main()
+        let arguments = CommandLine.arguments.dropFirst()
+        switch arguments.first {
+        case "raw-child": RawChild.run(behaviour: arguments.dropFirst().first ?? "")
+        case "leak-check": LeakCheck.run()
+        default: Runner.main()
+        }
     }
 
     private enum Runner: MitogenProgram {
         static func main(router: Router) async throws {
-            let child = try await router.local { $0.name = "first" }
-            print(try await child.call(Add(1, 2)))
-            let nested = try await router.local(via: child) { $0.name = "second" }
-            print(try await nested.call(Add(3, 4)))
-            print(nested.name ?? "unnamed", nested.id)
-            let result = try await nested.run(["uname", "-a"])
-            print(result.status, result.outputText)
+            let arguments = Array(CommandLine.arguments.dropFirst())
+            switch arguments.first {
+            case "chain":
+                let depth = arguments.dropFirst().first.flatMap { Int($0) } ?? 10
+                try await holdChain(depth: depth, doing: arguments.last ?? "", router)
+            case "blocking-calls": try await measureBlockingCalls(router)
+            case "detach": try await detach(to: arguments.last ?? "", router)
+            case "return-early": try await returnEarly(router)
+            case "throw": throw MitogenError(.misuse, "the fixture was told to throw")
+            default: try await demonstrate(router)
+            }
         }
+    }
+
+    private static func demonstrate(_ router: Router) async throws {
+        let child = try await router.local { $0.name = "first" }
+        print(try await child.call(Add(1, 2)))
+        let nested = try await router.local(via: child) { $0.name = "second" }
+        print(try await nested.call(Add(3, 4)))
+        print(nested.name ?? "unnamed", nested.id)
+        let result = try await nested.run(["uname", "-a"])
+        print(result.status, result.outputText)
+    }
+
+    /// Starts contexts one through the other, tells the process id of each and of what they run, and stays.
+    private static func holdChain(depth: Int, doing what: String, _ router: Router) async throws {
+        var chain: [Context] = []
+        for level in 1...depth {
+            let context = try await router.local(via: chain.last) { $0.name = "level\(level)" }
+            say("pid \(try await context.call(ProcessID()))")
+            chain.append(context)
+        }
+        try await withThrowingTaskGroup { group in
+            for context in chain {
+                switch what {
+                case "hang": group.addTask { try await context.call(HangForever()) }
+                case "doze": group.addTask { _ = try await context.call(Doze(milliseconds: 1_000_000)) }
+                case "commands": group.addTask { try await runStubbornCommand(in: context) }
+                default: break
+                }
+            }
+            // Whatever runs has begun when another call made later is answered.
+            for context in chain { _ = try await context.call(Add(1, 1)) }
+            if what != "commands" { say("ready") }
+            while true { try await Task.sleep(for: .seconds(1000)) }
+        }
+    }
+
+    /// A command that does not end when it is asked to, with another process in its group.
+    private static func runStubbornCommand(in context: Context) async throws {
+        let script = "trap '' TERM; sleep 1000 & echo pid $$; echo pid $!; echo ready; wait; sleep 1000"
+        _ = try await context.run(["sh", "-c", script]) { piece in
+            write(1, piece.bytes, piece.bytes.count)
+            return true
+        }
+    }
+
+    /// Tells in how many milliseconds a call is answered while 32 others block their threads, at best.
+    private static func measureBlockingCalls(_ router: Router) async throws {
+        let child = try await router.local()
+        var best = Duration.seconds(1000)
+        for _ in 0..<4 {
+            let blocked = try (0..<32).map { _ in try child.startCall(Block(milliseconds: 300)) }
+            let clock = ContinuousClock()
+            let elapsed = try await clock.measure { _ = try await child.call(Add(1, 2)) }
+            best = min(best, elapsed)
+            for call in blocked { try await call.get() }
+        }
+        say("best \(best.components.seconds * 1000 + best.components.attoseconds / 1_000_000_000_000_000)")
+    }
+
+    private static func detach(to path: String, _ router: Router) async throws {
+        let child = try await router.local { $0.name = "detached" }
+        say("pid \(try await child.call(ProcessID()))")
+        var events = child.events.makeAsyncIterator()
+        try child.callNoReply(DetachAndWork(path: path))
+        if case .disconnected(let reason) = await events.next() { say("disconnected \(reason)") }
+        // The program ends now, and its router with it.
+    }
+
+    /// Ends while functions and commands are running and a connection is being made.
+    private static func returnEarly(_ router: Router) async throws {
+        let child = try await router.local()
+        let nested = try await router.local(via: child)
+        for context in [child, nested] {
+            say("pid \(try await context.call(ProcessID()))")
+            _ = try context.startCall(HangForever())
+            _ = try context.startCall(Doze(milliseconds: 1_000_000))
+        }
+        // Unstructured, because they are to be under way when the program ends.
+        Task { try await runStubbornCommand(in: nested) }
+        Task {
+            _ = try await router.local { $0.executable = ["/bin/sh", "-c", "echo pid $$ >&2; exec sleep 1000"] }
+        }
+        try await Task.sleep(for: .milliseconds(300))
+        say("ready")
+    }
+
+    static func say(_ text: String) {
+        writeAll(1, Array("\(text)\n".utf8))
     }
 }

@@ -11,6 +11,7 @@ internal import MitogenFixtures
 @main
 enum Fixture {
     static func main() {
+        ReplacedProgram.runOriginalIfReplaced()
         Mitogen.runChildIfRequested()
         FixtureMaster.run()
     }

@@ -1,0 +1,203 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import Mitogen
+internal import MitogenFixtures
+internal import Testing
+
+extension LibraryTests {
+    @Suite("Failing functions")
+    struct Failures {}
+}
+
+extension LibraryTests.Failures {
+    @Test("An error arrives with its type, its text and its place")
+    func thrown() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local { $0.name = "shop" }
+            let pid = try await child.call(ProcessID())
+            let error = try await failure { try await child.call(Buy("milk")) }
+            #expect(error.code == .callError)
+            #expect(error.context == "shop")
+            let remote = try #require(error.remote)
+            #expect(remote.typeName == "MitogenFixtures.OutOfStock")
+            #expect(remote.message == "no milk left")
+            let place = try #require(remote.traceback)
+            for part in ["MitogenFixtures.Buy", "context \(child.id)", "pid \(pid)"] { #expect(place.contains(part)) }
+            #expect("\(error)".contains("shop: MitogenFixtures.OutOfStock: no milk left"))
+        }
+    }
+
+    @Test("The library's own errors keep their code, through contexts in between too")
+    func ownErrors() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local()
+            let nested = try await router.local(via: child)
+            let direct = try await failure { try await nested.call(FailWithPasswordError()) }
+            #expect(direct.code == .passwordError)
+            #expect(direct.message == "the password was wrong")
+            // An error of a call that a function made, and did not catch.
+            let gone = try await failure { _ = try await child.call(Ask(4711, 2000, "?")) }
+            #expect(gone.code == .channelError)
+            #expect(gone.message.contains("no route to 4711"))
+        }
+    }
+
+    @Test("A function that ends with the cancellation error was cancelled")
+    func cancellation() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local()
+            #expect(try await failure { try await child.call(FailWithCancellation()) }.code == .cancelled)
+        }
+    }
+
+    @Test("An error with a very long text arrives, shortened")
+    func longText() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local()
+            let error = try await failure { try await child.call(FailAtLength(1_000_000)) }
+            #expect(error.code == .callError)
+            #expect(error.remote?.typeName == "MitogenFixtures.OutOfStock")
+            #expect(error.message.utf8.count < 40_000)
+            #expect(error.message.hasPrefix("MitogenFixtures.OutOfStock: no äää"))
+        }
+    }
+
+    /// How a process may end, and what the caller is told of it.
+    static let ways: [(Crash.Way, [String])] = [
+        (.fatalError, ["SIGILL", "Fatal error: the fixture was told to"]),
+        (.indexOutOfRange, ["SIGILL", "Fatal error: Index out of range"]),
+        (.stackOverflow, ["SIGSEGV"]),
+        (.badPointer, ["SIGSEGV"]),
+        (.abort, ["SIGABRT"]),
+        (.kill, ["SIGKILL"]),
+        (.exit3, ["exit status 3"]),
+        (.exit0, ["ended"]),
+    ]
+
+    @Test("A function that ends its process: the caller is told why within a second, the others go on", arguments: ways)
+    func crash(_ way: Crash.Way, _ expected: [String]) async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local { $0.name = "victim" }
+            let sibling = try await router.local()
+            let pid = try await child.call(ProcessID())
+            let waiting = try child.startCall(Doze(milliseconds: 100_000))
+            var error: MitogenError?
+            let elapsed = try await duration { error = try await failure { try await child.call(Crash(way)) } }
+            #expect(elapsed < .seconds(1))
+            #expect(error?.code == .channelError)
+            #expect(error?.context == "victim")
+            for text in expected + ["Crash"] {
+                #expect(error?.message.contains(text) == true, "\(error?.message ?? "")")
+            }
+            // Whatever else was called there is told as well.
+            #expect(try await failure { _ = try await waiting.get() }.code == .channelError)
+            #expect(try await sibling.call(Add(1, 2)) == 3)
+            #expect(!Processes.isRunning(pid))
+            let later = try await failure { _ = try await child.call(Add(1, 2)) }
+            #expect(later.message.contains("no route to \(child.id), my ID is 0"))
+        }
+    }
+
+    @Test("The same behind another context", arguments: ways)
+    func crashBehind(_ way: Crash.Way, _ expected: [String]) async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local { $0.name = "middle" }
+            let victim = try await router.local(via: child) { $0.name = "victim" }
+            var error: MitogenError?
+            let elapsed = try await duration { error = try await failure { try await victim.call(Crash(way)) } }
+            #expect(elapsed < .seconds(1))
+            #expect(error?.code == .channelError)
+            #expect(error?.context == "middle.victim")
+            for text in expected + ["Crash"] {
+                #expect(error?.message.contains(text) == true, "\(error?.message ?? "")")
+            }
+            #expect(try await child.call(Add(1, 2)) == 3)
+            let later = try await failure { _ = try await victim.call(Add(1, 2)) }
+            #expect(later.message.contains("no route to \(victim.id)"))
+        }
+    }
+
+    @Test("A context in between that is killed: whoever waits for something behind it is told")
+    func middleKilled() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local { $0.name = "middle" }
+            let nested = try await router.local(via: child)
+            let pids = [try await child.call(ProcessID()), try await nested.call(ProcessID())]
+            let waiting = try nested.startCall(Doze(milliseconds: 100_000))
+            _ = try child.startCall(Crash(.kill))
+            let error = try await within(.seconds(2)) { try await failure { _ = try await waiting.get() } }
+            #expect(error.code == .channelError)
+            #expect(error.message.contains("the respondent Context has disconnected"))
+            #expect(error.message.contains("SIGKILL"))
+            #expect(try await Processes.stillRunning(pids, after: .seconds(2)).isEmpty)
+        }
+    }
+
+    @Test("What a program says before it crashes arrives too")
+    func lastWords() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local { $0.name = "talker" }
+            try await child.call(WriteText("something else\n", to: 2))
+            let error = try await failure { try await child.call(Crash(.fatalError)) }
+            #expect(error.message.contains("something else"))
+            let logged = try await CapturedLog.waitForLine(of: "stderr.[talker]") { $0 == "something else" }
+            #expect(logged)
+        }
+    }
+
+    @Test("A function that never returns can be given up, and its context ended")
+    func hanging() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local()
+            let pid = try await child.call(ProcessID())
+            let error = try await failure { try await child.call(HangForever(), timeout: .milliseconds(100)) }
+            #expect(error.code == .timeoutError)
+            #expect(error.message.contains("HangForever"))
+            #expect(try await child.call(Add(1, 2)) == 3)
+            let elapsed = try await duration { try await child.shutdown(waits: true, timeout: .seconds(5)) }
+            #expect(elapsed < .seconds(2))
+            #expect(try await Processes.stillRunning([pid], after: .seconds(1)).isEmpty)
+        }
+    }
+
+    @Test("A function that closes the standard descriptors leaves its context usable")
+    func closesDescriptors() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local()
+            try await child.call(CloseStandardDescriptors())
+            #expect(try await child.call(Add(1, 2)) == 3)
+            // What is opened from now on gets the numbers 0, 1 and 2.
+            #expect(try await child.run(["echo", "still here"]).outputText == "still here\n")
+            let nested = try await router.local(via: child)
+            #expect(try await nested.call(Add(1, 2)) == 3)
+            #expect(try await nested.run(["sh", "-c", "cat; echo done"], stdin: .bytes([65])).outputText == "Adone\n")
+            try await child.call(PrintText("into nowhere"))
+            #expect(try await child.call(Add(1, 2)) == 3)
+        }
+    }
+
+    @Test("Nothing is left of 50 contexts that have crashed")
+    func noZombies() async throws {
+        try await withFixtureRouter { router in
+            let pids = try await withThrowingTaskGroup(of: Int32.self) { group in
+                for number in 0..<50 {
+                    group.addTask {
+                        let child = try await router.local()
+                        let pid = try await child.call(ProcessID())
+                        try? await child.call(Crash(number.isMultiple(of: 2) ? .kill : .exit0))
+                        return pid
+                    }
+                }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            let areReaped = try await eventually(within: .seconds(5)) {
+                pids.allSatisfy { Processes.state(of: $0) == nil }
+            }
+            #expect(areReaped)
+        }
+    }
+}

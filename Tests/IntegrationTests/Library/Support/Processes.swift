@@ -1,0 +1,112 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
+/// What the kernel tells about processes.
+enum Processes {
+    /// Whether a process exists and is not only waiting to be reaped.
+    static func isRunning(_ pid: Int32) -> Bool {
+        guard let state = state(of: pid) else { return false }
+        return state != "Z" && state != "X"
+    }
+
+    /// The letter for a process's state; nil if there is no such process.
+    static func state(of pid: Int32) -> Character? {
+        // The name, in parentheses, may contain anything.
+        guard let stat = Files.text("/proc/\(pid)/stat"), let end = stat.lastIndex(of: ")") else { return nil }
+        return stat[stat.index(after: end)...].first { $0 != " " }
+    }
+
+    static func name(of pid: Int32) -> String {
+        String((Files.text("/proc/\(pid)/comm") ?? "").prefix { $0 != "\n" })
+    }
+
+    /// What `ps` shows.
+    static func title(of pid: Int32) -> String {
+        String((Files.text("/proc/\(pid)/cmdline") ?? "").prefix { $0 != "\0" })
+    }
+
+    /// The children of a process, the dead ones that nobody has reaped included.
+    static func children(of pid: Int32) -> [Int32] {
+        Files.names(in: "/proc/\(pid)/task").flatMap { task in
+            (Files.text("/proc/\(pid)/task/\(task)/children") ?? "").split(separator: " ").compactMap { Int32($0) }
+        }
+    }
+
+    /// Waits until none of them runs any more; returns those that do.
+    static func stillRunning(_ pids: [Int32], after limit: Duration) async throws -> [Int32] {
+        _ = try await eventually(within: limit) { !pids.contains(where: isRunning) }
+        return pids.filter(isRunning)
+    }
+
+    static func processorTime(of pid: Int32) -> Int {
+        guard let stat = Files.text("/proc/\(pid)/stat"), let end = stat.lastIndex(of: ")") else { return 0 }
+        let fields = stat[stat.index(after: end)...].split(separator: " ")
+        return (Int(fields[11]) ?? 0) + (Int(fields[12]) ?? 0)
+    }
+}
+
+enum Files {
+    static func text(_ path: String) -> String? {
+        bytes(path).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    static func bytes(_ path: String) -> [UInt8]? {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return nil }
+        defer { close(file) }
+        var result: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        while true {
+            let count = read(file, &buffer, buffer.count)
+            guard count >= 0 else { return nil }
+            if count == 0 { return result }
+            result += buffer.prefix(count)
+        }
+    }
+
+    static func write(_ bytes: [UInt8], to path: String) throws {
+        let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o755)
+        guard file >= 0 else { throw TestFailure("cannot write \(path)") }
+        defer { close(file) }
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
+            guard count > 0 else { throw TestFailure("cannot write \(path)") }
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    static func names(in directory: String) -> [String] {
+        guard let handle = opendir(directory) else { return [] }
+        defer { closedir(handle) }
+        var result: [String] = []
+        while let entry = readdir(handle) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { result.append(name) }
+        }
+        return result
+    }
+}
+
+/// Makes a directory, and removes it and the files in it when the body is done.
+func withTemporaryDirectory<Result>(_ body: (String) async throws -> Result) async throws -> Result {
+    var template = Array("/tmp/mitogen-test-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw TestFailure("cannot make a temporary directory") }
+    let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    defer {
+        for name in Files.names(in: path) { unlink("\(path)/\(name)") }
+        rmdir(path)
+    }
+    return try await body(path)
+}

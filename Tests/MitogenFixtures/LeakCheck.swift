@@ -1,0 +1,163 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import CMitogenPlatform
+internal import Mitogen
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
+/// Uses everything that takes descriptors, processes, threads or files, and tells what is left of it 5 s later; threads
+/// of functions, which stay for 10 s in case another function is called, have 12 s.
+enum LeakCheck {
+    /// What a process holds.
+    private struct Inventory: Equatable {
+        var descriptors: [String] = []
+        var children: [String] = []
+        var threads: [String] = []
+        var temporaryFiles: [String] = []
+
+        init() {
+            descriptors = names(in: "/proc/self/fd").map { linkTarget("/proc/self/fd/\($0)") }
+                .filter { !$0.hasSuffix("/fd") }.sorted()
+            for task in names(in: "/proc/self/task") {
+                let name = content("/proc/self/task/\(task)/comm").trimmed
+                if name.hasPrefix("mitogen") { threads.append(name) }
+                children += content("/proc/self/task/\(task)/children").split(separator: " ").map(String.init)
+            }
+            temporaryFiles = names(in: "/tmp").filter { $0.hasPrefix("mitogen.\(getpid())") }.sorted()
+        }
+
+        func hasOnlyMoreFunctionThreads(than before: Inventory) -> Bool {
+            var rest = self
+            rest.threads.removeAll { $0 == "mitogen.functio" }
+            return rest == before
+        }
+    }
+
+    static func run() -> Never {
+        // The main thread only waits, so that no executor of the library is needed before the check begins.
+        var ends: [Int32] = [0, 0]
+        _ = cmitogen_pipe(&ends, false)
+        let finished = ends[1]
+        Task {
+            let isClean = await check()
+            var status: UInt8 = isClean ? 0 : 1
+            _ = write(finished, &status, 1)
+        }
+        var status: UInt8 = 1
+        _ = read(ends[0], &status, 1)
+        exit(Int32(status))
+    }
+
+    private static func check() async -> Bool {
+        // What the Swift runtime opens on first use belongs to the start.
+        try? await Task.sleep(for: .milliseconds(1))
+        let before = Inventory()
+        do {
+            try await work()
+        } catch {
+            FixtureMaster.say("the work failed: \(error)")
+            return false
+        }
+        var after = Inventory()
+        for turn in 0..<240 where after != before {
+            if turn >= 100, !after.hasOnlyMoreFunctionThreads(than: before) { break }
+            try? await Task.sleep(for: .milliseconds(50))
+            after = Inventory()
+        }
+        guard after != before else {
+            FixtureMaster.say("clean")
+            return true
+        }
+        FixtureMaster.say("before: \(before)\nafter: \(after)")
+        return false
+    }
+
+    private static func work() async throws {
+        for _ in 0..<2 { try await useOneRouter() }
+        let router = try Router()
+        _ = try await router.local()
+        router.shutdown()
+        await router.join()
+        let latch = Latch<Int>()
+        _ = try? await latch.get(timeout: .milliseconds(10))
+    }
+
+    private static func useOneRouter() async throws {
+        try await withRouter { router in
+            try await startMany(router)
+            try await failToConnect(router)
+            let child = try await router.local()
+            let nested = try await router.local(via: child)
+            for context in [child, nested] {
+                _ = try await context.run(["sh", "-c", "cat; echo done >&2"], stdin: .bytes([1, 2, 3]))
+                _ = try? await context.run(["sleep", "100"], timeout: .milliseconds(50))
+                _ = try? await context.run(["/nonexistent"])
+                _ = try? await context.call(Doze(milliseconds: 100_000), timeout: .milliseconds(20))
+                _ = try? await context.call(Buy("nothing"))
+                _ = try await context.call(Echo([UInt8](repeating: 1, count: 3_000_000)))
+            }
+            for way in [Crash.Way.kill, .fatalError, .exit0] {
+                let victim = try await router.local()
+                try? await victim.call(Crash(way))
+            }
+            _ = try child.startCall(HangForever())
+            _ = try nested.startCall(Doze(milliseconds: 100_000))
+        }
+    }
+
+    private static func startMany(_ router: Router) async throws {
+        try await withThrowingTaskGroup { group in
+            for _ in 0..<25 {
+                group.addTask {
+                    let context = try await router.local()
+                    _ = try await context.call(Add(1, 2))
+                    try await context.shutdown(waits: true)
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    private static func failToConnect(_ router: Router) async throws {
+        for executable in [["/bin/false"], ["/nonexistent"], ["/bin/sh", "-c", "sleep 100"], ["/bin/echo", "noise"]] {
+            _ = try? await router.local {
+                $0.executable = executable
+                $0.connectTimeout = 0.3
+            }
+        }
+    }
+
+    private static func names(in directory: String) -> [String] {
+        guard let handle = opendir(directory) else { return [] }
+        defer { closedir(handle) }
+        var result: [String] = []
+        while let entry = readdir(handle) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if !name.hasPrefix(".") { result.append(name) }
+        }
+        return result
+    }
+
+    private static func content(_ path: String) -> String {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return "" }
+        defer { close(file) }
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        let count = read(file, &buffer, buffer.count)
+        return String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
+    }
+}
+
+extension String {
+    fileprivate var trimmed: String { String(prefix { $0 != "\n" }) }
+}

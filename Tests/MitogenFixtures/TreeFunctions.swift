@@ -1,0 +1,218 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+public import Mitogen
+
+/// Who a context is, as its functions see it.
+public struct WhoAmI: RemoteFunction {
+    public struct Report: Codable, Sendable, Equatable {
+        public var contextID: ContextID
+        public var parentID: ContextID?
+        public var parentIDs: [ContextID]
+        public var callerID: ContextID
+        public var isMaster: Bool
+        /// The same as told by the task local value, in the function and in a task that it started.
+        public var taskLocalIDs: [ContextID]
+        public var taskLocalParentIDs: [ContextID]
+        public var taskLocalIsMaster: Bool
+        public var masterID: ContextID
+        public var directParentID: ContextID?
+        public var isUnidirectional: Bool
+        public var maxMessageSize: Int
+    }
+
+    public init() {}
+
+    public func run(in context: ExternalContext) async throws -> Report {
+        let inTask = await Task { Mitogen.contextID }.value
+        return Report(
+            contextID: context.contextID,
+            parentID: context.parentID,
+            parentIDs: context.parentIDs,
+            callerID: context.caller.id,
+            isMaster: context.isMaster,
+            taskLocalIDs: [Mitogen.contextID, inTask],
+            taskLocalParentIDs: Mitogen.parentIDs,
+            taskLocalIsMaster: Mitogen.isMaster,
+            masterID: context.master.id,
+            directParentID: context.parent?.id,
+            isUnidirectional: context.router.isUnidirectional,
+            maxMessageSize: context.router.maxMessageSize
+        )
+    }
+}
+
+/// Starts a context from where it runs, and returns it.
+public struct StartChild: RemoteFunction {
+    public var name: String
+    public var executable: [String]?
+
+    public init(name: String, executable: [String]? = nil) {
+        self.name = name
+        self.executable = executable
+    }
+
+    public func run(in context: ExternalContext) async throws -> Context {
+        try await context.router.local {
+            $0.name = name
+            $0.executable = executable
+        }
+    }
+}
+
+/// Adds two numbers in another context.
+public struct AddIn: RemoteFunction {
+    public var context: Context
+    public var left: Int
+    public var right: Int
+
+    public init(_ context: Context, _ left: Int, _ right: Int) {
+        self.context = context
+        self.left = left
+        self.right = right
+    }
+
+    public func run(in context: ExternalContext) async throws -> Int {
+        try await self.context.call(Add(left, right))
+    }
+}
+
+/// Adds in the context that it runs in, by a call to itself.
+public struct AddInMyself: RemoteFunction {
+    public init() {}
+
+    public func run(in context: ExternalContext) async throws -> Int {
+        try await context.router.myself().call(Add(20, 22))
+    }
+}
+
+/// Whether two contexts that were sent are the router's own object.
+public struct IsCanonical: RemoteFunction {
+    public var context: Context
+
+    public init(_ context: Context) {
+        self.context = context
+    }
+
+    public func run(in context: ExternalContext) async throws -> Bool {
+        self.context === context.router.contextByID(self.context.id, creates: false)
+    }
+}
+
+/// Sends a text to a handle of another context and returns the answer.
+public struct Ask: RemoteFunction {
+    public var id: ContextID
+    public var handle: Handle
+    public var text: String
+    public var timeout: Double?
+
+    public init(_ id: ContextID, _ handle: Handle, _ text: String, timeout: Double? = nil) {
+        self.id = id
+        self.handle = handle
+        self.text = text
+        self.timeout = timeout
+    }
+
+    public func run(in context: ExternalContext) async throws -> String {
+        guard let target = context.router.contextByID(id) else { return "no such context" }
+        let question = Message(handle: handle, data: Array(text.utf8))
+        let answer = try await target.sendAwait(question, timeout: timeout.map { .seconds($0) })
+        return String(decoding: answer.data, as: UTF8.self)
+    }
+}
+
+/// Sends a text to a handle of another context, and wants no answer.
+public struct Tell: RemoteFunction {
+    public var id: ContextID
+    public var handle: Handle
+    public var text: String
+
+    public init(_ id: ContextID, _ handle: Handle, _ text: String) {
+        self.id = id
+        self.handle = handle
+        self.text = text
+    }
+
+    public func run(in context: ExternalContext) async throws {
+        try context.router.contextByID(id)?.send(Message(handle: handle, data: Array(text.utf8)))
+    }
+}
+
+/// Registers a handler that answers with what it gets.
+public struct Listen: RemoteFunction {
+    public enum Policy: String, Codable, Sendable {
+        case anyone
+        case parents
+        case immediatePeer
+        /// Only messages from context 2.
+        case custom
+    }
+
+    public var handle: Handle
+    public var policy: Policy
+    public var persists: Bool
+
+    public init(at handle: Handle, policy: Policy = .anyone, persists: Bool = true) {
+        self.handle = handle
+        self.policy = policy
+        self.persists = persists
+    }
+
+    public func run(in context: ExternalContext) async throws -> Handle {
+        let router = context.router
+        let policy: HandlePolicy =
+            switch self.policy {
+            case .anyone: .anyone
+            case .parents: .parents
+            case .immediatePeer: .immediatePeer
+            case .custom: .custom { $0.srcID == 2 }
+            }
+        return try router.addHandler(at: handle, persists: persists, policy: policy) { [weak router] message in
+            if let reply = message.replying(with: Message(handle: 0, data: message.data)) { router?.route(reply) }
+        }
+    }
+}
+
+/// Makes functions callable by name.
+public struct RegisterNames: RemoteFunction {
+    public init() {}
+
+    public func run(in context: ExternalContext) async throws {
+        try context.router.register("fixture.add", Add.self)
+        try context.router.register("fixture.nothing", DoNothing.self)
+    }
+}
+
+/// Runs a command where it runs.
+public struct RunHere: RemoteFunction {
+    public var arguments: [String]
+
+    public init(_ arguments: [String]) {
+        self.arguments = arguments
+    }
+
+    public func run(in context: ExternalContext) async throws -> String {
+        try await context.router.myself().run(arguments).outputText
+    }
+}
+
+/// Starts a context, lets go of the parent, and writes to a file what the context says after that, which number it has
+/// as a process, and who this context is by then.
+public struct DetachAndWork: RemoteFunction {
+    public var path: String
+
+    public init(path: String) {
+        self.path = path
+    }
+
+    public func run(in context: ExternalContext) async throws {
+        let child = try await context.router.local()
+        let pid = try await child.call(ProcessID())
+        try await context.detach()
+        let sum = try await child.call(Add(1, 2))
+        writeFile(path, "\(sum) \(pid) \(context.parentIDs.count) \(context.parentID == nil)")
+    }
+}
