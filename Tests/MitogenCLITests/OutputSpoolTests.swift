@@ -54,16 +54,16 @@ struct OutputSpoolTests {
 
     @Test("Up to the threshold no file is made")
     func threshold() throws {
-        var spool = OutputSpool(threshold: OutputSpool.headerSize + 8, directory: "/nonexistent")
+        var spool = OutputSpool(threshold: OutputSpool.headerSize + 8, directory: "/nonexistent/mitogen")
         try spool.append([1, 2, 3, 4], to: .stdout)
         try spool.append([5, 6, 7, 8], to: .stdout)
         let usesFile = spool.usesFile
         #expect(!usesFile)
         let error = #expect(throws: OutputError.self) { try spool.append([9], to: .stdout) }
-        #expect(error == .temporaryFile(.create, directory: "/nonexistent", errno: ENOENT))
+        #expect(error == .temporaryFile(.create, directory: "/nonexistent/mitogen", errno: ENOENT))
         #expect(
             error?.description
-                == "cannot create a temporary file for large output in '/nonexistent': No such file or directory"
+                == "cannot create a temporary file for large output in '/nonexistent/mitogen': No such file or directory"
         )
     }
 

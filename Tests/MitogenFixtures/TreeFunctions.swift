@@ -98,7 +98,7 @@ public struct IsCanonical: RemoteFunction {
     }
 
     public func run(in context: ExternalContext) async throws -> Bool {
-        self.context === context.router.contextByID(self.context.id, creates: false)
+        self.context == context.router.contextByID(self.context.id, creates: false)
     }
 }
 

@@ -6,6 +6,12 @@
 
 internal import CMitogenPlatform
 
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
 /// What only the Broker's thread touches: the poller, what is watched, the timers, and a job for after the turn.
 final class EventLoop<SomePoller: Poller & ~Copyable>: @unchecked Sendable {
     // Sendable because only the thread that has acquired the Broker's loop uses it; acquiring and releasing order the
@@ -28,7 +34,8 @@ final class EventLoop<SomePoller: Poller & ~Copyable>: @unchecked Sendable {
     /// Whether the last events came soon after the wait for them had begun.
     private var expectsSoon = false
     private let hasSpareProcessor = cmitogen_processor_count() > 1
-    private static var spinTime: Int64 { 50_000 }
+    /// Longer than it takes to wake a processor, or both sides of an exchange would always just have gone to sleep.
+    private static var spinTime: Int64 { 200_000 }
     /// How many jobs are not to be kept for this thread, because one of them has held up the loop.
     var inlinePenalty = 0
     /// What sides read into: upstream's CHUNK_SIZE.
@@ -128,10 +135,11 @@ final class EventLoop<SomePoller: Poller & ~Copyable>: @unchecked Sendable {
             while monotonicNanoseconds() - start < Self.spinTime {
                 poll(0, &found)
                 if !found.isEmpty { return }
+                sched_yield()  // whoever has real work goes first
             }
         }
         poll(timeout, &found)
-        expectsSoon = !found.isEmpty && monotonicNanoseconds() - start < 4 * Self.spinTime
+        expectsSoon = !found.isEmpty && monotonicNanoseconds() - start < 2 * Self.spinTime
     }
 
     private func poll(_ timeout: Int64?, _ found: inout [(UInt64, Readiness)]) {

@@ -24,9 +24,9 @@ extension Router {
         let name = "\(via.displayName).\(answer.name ?? "\(id)")"
         return core.withLock { core in
             core.state.table.peers[id] = PeerInfo(revision: answer.revision, capabilities: answer.capabilities)
-            let context = Context(router: self, id: id, name: name, via: via)
-            core.contexts[id] = context
-            return context
+            let state = core.contextState(id, name: name)
+            state.rename(name, via: via.id)
+            return Context(router: self, id: id, state: state)
         }
     }
 

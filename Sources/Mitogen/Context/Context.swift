@@ -11,28 +11,25 @@ internal import Synchronization
 ///
 /// A context is only a number and a name; that one exists does not mean that it can be reached. It can be an argument
 /// or a result of a remote function, and then names the same process everywhere.
-public final class Context: Sendable {
+public struct Context: Sendable {
     /// The router that reaches it; nil for one that was decoded outside a remote function.
     public let router: Router?
     public let id: ContextID
-    /// The context through which it was started, if it was not started here.
-    public let via: Context?
-    private let storedName: Mutex<String?>
-    private let hub = EventHub<ContextEvent>()
-    private let loss = OneShot<String>()
+    let state: ContextState
 
-    init(router: Router?, id: ContextID, name: String?, via: Context? = nil) {
+    init(router: Router?, id: ContextID, state: ContextState) {
         self.router = router
         self.id = id
-        self.via = via
-        storedName = Mutex(name)
+        self.state = state
     }
 
     /// The name that it was given when it was started, or that its route was announced with.
-    public var name: String? { storedName.withLock { $0 } }
+    public var name: String? { state.name }
 
-    func rename(_ name: String) {
-        storedName.withLock { $0 = name }
+    /// The context through which it was started, if it was not started here.
+    public var via: Context? {
+        guard let router, let via = state.via else { return nil }
+        return router.context(via)
     }
 
     /// What to call it in messages for people.
@@ -93,10 +90,10 @@ public final class Context: Sendable {
     /// - Throws: ``MitogenError``: `.timeoutError`, and `.cancelled` if the calling task is.
     public func shutdown(waits: Bool = false, timeout: Duration? = nil) async throws(MitogenError) {
         let router = try reachableRouter
-        let isKnown = router.contextByID(id, creates: false) === self
+        let isKnown = router.knows(self)
         try send(Message(handle: StandardHandle.shutdown))
         guard waits, isKnown else { return }
-        let loss = self.loss
+        let loss = state.loss
         _ = try await withDeadline(timeout, on: router.broker, loss, "\(displayName) has not ended") {
             () async throws(MitogenError) in
             try await loss.value()
@@ -104,7 +101,34 @@ public final class Context: Sendable {
     }
 
     /// What happens to this context, from now on.
-    public var events: AsyncStream<ContextEvent> { hub.events() }
+    public var events: AsyncStream<ContextEvent> { state.hub.events() }
+}
+
+/// What a router knows about a context: the same for everyone who names it.
+final class ContextState: Sendable {
+    private struct Names {
+        var name: String?
+        var via: ContextID?
+    }
+
+    private let names: Mutex<Names>
+    let hub = EventHub<ContextEvent>()
+    /// Resolved with the reason when it cannot be reached any more.
+    let loss = OneShot<String>()
+
+    init(name: String?) {
+        names = Mutex(Names(name: name))
+    }
+
+    var name: String? { names.withLock { $0.name } }
+    var via: ContextID? { names.withLock { $0.via } }
+
+    func rename(_ name: String, via: ContextID? = nil) {
+        names.withLock { names in
+            names.name = name
+            names.via = via ?? names.via
+        }
+    }
 
     func didDisconnect(reason: String) {
         guard loss.resolve(.success(reason)) else { return }
@@ -137,11 +161,12 @@ extension Context: CustomStringConvertible {
 extension Context: PickleValueConvertible {
     public var pickleValue: PickleValue { .context(id: id, name: name.map { String($0.prefix(99)) }) }
 
-    /// Takes the context that a message names: the router's own object where a remote function is running.
-    public convenience init(pickleValue: PickleValue) throws(PickleError) {
+    /// Takes the context that a message names: one that the router of the running remote function knows.
+    public init(pickleValue: PickleValue) throws(PickleError) {
         guard case .context(let id, let name) = pickleValue else {
             throw PickleError(.typeMismatch, "expected a context")
         }
-        self.init(router: ExternalContext.current?.router, id: id, name: name)
+        let router = ExternalContext.current?.router
+        self = router?.context(id, name: name) ?? Context(router: nil, id: id, state: ContextState(name: name))
     }
 }

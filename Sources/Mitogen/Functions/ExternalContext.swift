@@ -29,7 +29,7 @@ public struct ExternalContext: Sendable {
     /// The master of the tree.
     public var master: Context { router.context(0) }
     /// The context that started this one.
-    public var parent: Context? { parentID.map(router.context) }
+    public var parent: Context? { parentID.map { router.context($0) } }
 
     /// Lets go of the parent: this process and what it started live on when the parent ends (Mitogen semantics,
     /// section 5.8).

@@ -121,7 +121,7 @@ extension Router {
             message.dstID = peer
             route(message)
         case .lost(let id, let reason): lose(id, reason: reason)
-        case .named(let id, let name): context(id).rename(name)
+        case .named(let id, let name): context(id).state.rename(name)
         case .log(let text): logger.error("\(text)")
         }
     }
@@ -140,7 +140,7 @@ extension Router {
 
     /// A context is gone: whoever waits for it is told (section 4.8), and what runs here for it is stopped.
     private func lose(_ id: ContextID, reason: String) {
-        let (handlers, context) = core.withLock { core in
+        let (handlers, state) = core.withLock { core in
             core.state.table.peers[id] = nil
             return (core.state.handles.removeHandlers(waitingFor: id), core.contexts.removeValue(forKey: id))
         }
@@ -150,9 +150,9 @@ extension Router {
             : "\(DeadReason.respondentDisconnected): \(reason)"
         deliverDead(text, to: handlers)
         dispatcher.cancelAll(from: id)
-        guard let context else { return }
-        context.didDisconnect(reason: reason)
-        eventHub.send(.disconnected(context, reason: reason))
+        guard let state else { return }
+        state.didDisconnect(reason: reason)
+        eventHub.send(.disconnected(Context(router: self, id: id, state: state), reason: reason))
     }
 
     // MARK: Detaching

@@ -43,9 +43,9 @@ extension Router {
             core.handshakes[stream.id] = nil
             core.children[stream.id] = process
             if let info { core.state.table.peers[stream.remoteID] = info }
-            let context = core.contexts[stream.remoteID] ?? Context(router: self, id: stream.remoteID, name: name)
-            core.contexts[stream.remoteID] = context
-            return context
+            let state = core.contextState(stream.remoteID, name: name)
+            state.rename(name)
+            return Context(router: self, id: stream.remoteID, state: state)
         }
         apply { $0.state.table.connectChild(stream.id, id: stream.remoteID, name: name) }
         eventHub.send(.connected(context))

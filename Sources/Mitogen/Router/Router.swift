@@ -17,7 +17,7 @@ public final class Router: Sendable {
     struct Core {
         var state: RouterState
         var streams: [LinkID: Stream] = [:]
-        var contexts: [ContextID: Context] = [:]
+        var contexts: [ContextID: ContextState] = [:]
         var handshakes: [LinkID: Handshake] = [:]
         var children: [LinkID: ChildProcess] = [:]
         var allocator: IDAllocator
@@ -27,6 +27,13 @@ public final class Router: Sendable {
         var isDetached = false
         var isDebugEnabled = false
         var isProfilingEnabled = false
+
+        mutating func contextState(_ id: ContextID, name: String?) -> ContextState {
+            if let known = contexts[id] { return known }
+            let state = ContextState(name: name)
+            contexts[id] = state
+            return state
+        }
     }
 
     /// The thread that does this router's input and output.
@@ -96,7 +103,7 @@ public final class Router: Sendable {
 
     /// This context, as something to send to.
     public func myself() -> Context {
-        Context(router: self, id: contextID, name: "self")
+        Context(router: self, id: contextID, state: ContextState(name: "self"))
     }
 
     /// Whether contexts started from now on write debug logs.
@@ -180,24 +187,26 @@ public final class Router: Sendable {
 
     // MARK: Contexts
 
-    /// The context with this number: always the same object as long as the router knows it.
+    /// The context with this number.
     ///
     /// - Parameters:
     ///   - id: The number.
-    ///   - creates: Whether to make one if it is not known; true by default.
-    ///   - name: The name of one that is made.
+    ///   - creates: Whether to return one that the router does not know yet; true by default.
+    ///   - name: The name of one that is not known yet.
     public func contextByID(_ id: ContextID, creates: Bool = true, name: String? = nil) -> Context? {
-        core.withLock { core in
-            if let known = core.contexts[id] { return known }
-            guard creates else { return nil }
-            let context = Context(router: self, id: id, name: name)
-            core.contexts[id] = context
-            return context
+        let state = core.withLock { core in
+            creates ? core.contextState(id, name: name) : core.contexts[id]
         }
+        return state.map { Context(router: self, id: id, state: $0) }
     }
 
-    func context(_ id: ContextID) -> Context {
-        contextByID(id) ?? Context(router: self, id: id, name: nil)
+    func context(_ id: ContextID, name: String? = nil) -> Context {
+        Context(router: self, id: id, state: core.withLock { $0.contextState(id, name: name) })
+    }
+
+    /// Whether the context is one that can be told when it goes.
+    func knows(_ context: Context) -> Bool {
+        core.withLock { $0.contexts[context.id] === context.state }
     }
 
     /// The name of the stream by which a context is reached; nil if there is none.

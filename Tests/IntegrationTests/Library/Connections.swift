@@ -45,14 +45,11 @@ extension LibraryTests.Connections {
             #expect(nested.via?.id == named.id)
             let deep = try await router.local(via: nested) { $0.name = "c" }
             #expect(deep.name == "a.b.c")
-            // Compared apart: a failed expectation would look into the objects, which the runtime cannot do.
-            let isDeepSame = router.contextByID(deep.id, creates: false) === deep
-            #expect(isDeepSame)
+            #expect(router.contextByID(deep.id, creates: false) == deep)
             #expect(router.streamByID(deep.id) == "a")
             let started = try await child.call(StartChild(name: "own"))
             #expect(started.name == "own")
-            let isStartedSame = router.contextByID(started.id, creates: false) === started
-            #expect(isStartedSame)
+            #expect(router.contextByID(started.id, creates: false) == started)
         }
     }
 
@@ -102,7 +99,7 @@ extension LibraryTests.Connections {
     @Test("Images that cannot become contexts are refused")
     func images() async throws {
         let images: [(ContextImage, String)] = [
-            (.file("/nonexistent"), "No such file"), (.file("/etc/passwd"), "not an executable"),
+            (.file("/nonexistent/mitogen"), "No such file"), (.file("/etc/passwd"), "not an executable"),
             (.file("/"), "/"), (.currentProgram, "runChildIfRequested"),
         ]
         for (image, text) in images {
