@@ -124,6 +124,8 @@ final class Handshake: Sendable {
             stream.send(message)
         }
         stream.start(keepsAlive: true)
+        // The router began to leave before it knew of this attempt.
+        if router.isLeaving { fail(.brokerIsLeaving) }
         // It may have been settled while it was being started: then nobody else cleans up.
         if case .failure = result.outcome { cleanUp() }
     }
@@ -192,5 +194,14 @@ final class Handshake: Sendable {
         timer?.cancel()
         stream?.close(reason: "the attempt to connect has failed")
         process?.terminate()
+    }
+}
+
+extension MitogenError {
+    static var brokerIsLeaving: MitogenError {
+        MitogenError(
+            .connectionCancelled,
+            "Connection cancelled because the associated Broker began to shut down."
+        )
     }
 }

@@ -35,11 +35,15 @@ extension Router {
         try request.common.validate()
         let image = try ImageSource(configuration.image, for: request.common)
         return try await connectionLimit.withPermit { () async throws(MitogenError) in
+            // Without a Broker nobody would hear the child, or that its time is over.
+            guard !isLeaving else { throw .brokerIsLeaving }
             let id = try await allocateID()
             let handshake = Handshake(router: self, id: id, request: request, image: image)
             return try await handshake.connect()
         }
     }
+
+    var isLeaving: Bool { core.withLock { $0.isLeaving || $0.isShutDown } }
 
     /// What a new child is told.
     func configuration(

@@ -93,16 +93,10 @@ extension Router {
     func beginShutdown() {
         eventHub.send(.shutdown)
         let (children, handshakes) = core.withLock { core in
-            (core.children.keys.compactMap { core.streams[$0] }, core.handshakes.map(\.value))
+            core.isLeaving = true
+            return (core.children.keys.compactMap { core.streams[$0] }, core.handshakes.map(\.value))
         }
-        for handshake in handshakes {
-            handshake.fail(
-                MitogenError(
-                    .connectionCancelled,
-                    "Connection cancelled because the associated Broker began to shut down."
-                )
-            )
-        }
+        for handshake in handshakes { handshake.fail(.brokerIsLeaving) }
         dispatcher.cancelAll()
         processes.terminateAll(after: .milliseconds(500))
         for child in children {

@@ -23,6 +23,8 @@ public final class Router: Sendable {
         var allocator: IDAllocator
         var nextLink: UInt32 = 1
         var lossReasons: [ContextID: String] = [:]
+        /// Whether the Broker has begun to shut down: no connection is made any more.
+        var isLeaving = false
         var isShutDown = false
         var isDetached = false
         var isDebugEnabled = false
