@@ -45,6 +45,24 @@ public struct MitogenError: Error, Sendable {
         public static let passwordError = Code("passwordError")
         /// The host's key is unknown or has changed.
         public static let hostKeyError = Code("hostKeyError")
+        /// The account may not do what was asked for, as sudo or doas says.
+        public static let notPermitted = Code("notPermitted")
+        /// The target printed something, but its shell did not run the first stage.
+        public static let noMarker = Code("noMarker")
+        /// There is no image of the program for the target's platform.
+        public static let noImage = Code("noImage")
+        /// The target does not let a program be written and run anywhere.
+        public static let noPlaceToRun = Code("noPlaceToRun")
+        /// The target has no space for the program.
+        public static let diskFull = Code("diskFull")
+        /// Only a part of the program arrived.
+        public static let truncatedUpload = Code("truncatedUpload")
+        /// The program arrived with another content than was sent.
+        public static let checksumMismatch = Code("checksumMismatch")
+        /// The program is for another kind of machine than the target.
+        public static let wrongArchitecture = Code("wrongArchitecture")
+        /// The target could not, or may not, execute the program.
+        public static let executeError = Code("executeError")
         /// The value cannot be encoded.
         public static let unencodable = Code("unencodable")
         /// The callee does not know the function.
