@@ -1,0 +1,138 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+/// The `sh` script that brings a program to a machine where nothing is installed (architecture, section 5).
+///
+/// It comes in two parts. The ``script`` is an argument of the tool that makes the connection, passes through a login
+/// shell of any kind, and is all that is needed where the image is cached. Otherwise it evaluates one line of its
+/// standard input, ``uploadLine(for:compression:sha256:)``, behind which the image follows. That line passes through
+/// no other shell and may be as long as it needs to be.
+///
+/// What it prints, each a line that begins with ``marker`` (though not always at the beginning of a line):
+///
+///     MARKER Linux x86_64 cached            the program of the cache is executed now
+///     MARKER Linux x86_64 need TOOL…        it waits for a line to evaluate; the paths of gzip and xz, if any
+///     MARKER Linux x86_64 ready             the named executable is executed now
+///     MARKER Linux x86_64 ask               it waits for a line that executes it
+///     MARKER run                            the image has arrived and is executed now
+///     MARKER-error STAGE TEXT…              it has failed, and reads its input until that ends
+package struct FirstStage: Sendable, Hashable {
+    /// What is to run on the target.
+    package enum Program: Sendable, Hashable {
+        /// An image, which is sent if it is not there; nil if none is known before the target's platform is.
+        case image(BootstrapImage?)
+        /// A program that is there already, with what is in front of it: the words of a command.
+        case executable([String])
+    }
+
+    package let program: Program
+    /// Whether images are looked for, and left, in the user's cache on the target.
+    package let usesCache: Bool
+    /// The child's name as it is in `argv[1]`, of harmless characters.
+    package let argument: String
+    private let random: String
+
+    /// Creates a first stage.
+    ///
+    /// - Parameters:
+    ///   - random: Letters and digits that nobody can guess; 16 or more.
+    ///   - remoteName: The child's name. Characters with a meaning for some shell are replaced; the child learns its
+    ///     real name with its configuration.
+    /// - Throws: ``MitogenError`` with `.misuse` if the executable's words cannot be passed.
+    package init(
+        program: Program,
+        usesCache: Bool,
+        remoteName: String,
+        random: String
+    ) throws(MitogenError) {
+        precondition(random.utf8.allSatisfy(Self.isWordByte), "the random part is letters and digits")
+        if case .executable(let words) = program {
+            guard let first = words.first, !first.isEmpty else {
+                throw MitogenError(.misuse, "`executable` names no program")
+            }
+            for word in words where word.utf8.contains(where: { $0 == 0 || $0 == 10 || $0 == 13 }) {
+                throw MitogenError(.misuse, "a word of `executable` contains a line break or a zero byte")
+            }
+        }
+        self.program = program
+        self.usesCache = usesCache
+        self.random = random
+        let bytes = remoteName.utf8.prefix(200).map { Self.isNameByte($0) ? $0 : UInt8(ascii: "_") }
+        argument = "mitogen:" + String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// What every line of the script begins with. It is not in the script itself, which tools may print.
+    package var marker: String { "MITO" + random }
+
+    /// The script: one line without single quotes, backslashes, exclamation marks and `A=b command`.
+    package var script: String {
+        switch program {
+        case .image(let image): "m=\(random);" + imageScript(usesCache ? image : nil)
+        case .executable(let words):
+            if words.allSatisfy({ $0.utf8.allSatisfy(Self.isPlainByte) }) {
+                "m=\(random);echo \"MITO$m $(uname -sm) ready\";" + execution(of: words.map { "\"\($0)\"" })
+            } else {
+                "m=\(random);echo \"MITO$m $(uname -sm) ask\";read -r l&&eval \"$l\""
+            }
+        }
+    }
+
+    /// The script as the words of a command, for tools that execute what they are given.
+    package var arguments: [String] { ["sh", "-c", script] }
+
+    /// The script as a text for a login shell, which may be fish or tcsh.
+    package var shellCommand: String { "exec sh -c '\(script)'" }
+
+    /// Looks for another image than the first, when the target turned out to be of its platform: a line to evaluate.
+    package func lookupLine(for image: BootstrapImage) -> String { imageScript(image) }
+
+    /// Executes a program whose words are no matter for a login shell: a line to evaluate.
+    package func executionLine(for words: [String]) -> String {
+        let quoted = words.map { word in
+            "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\"'\"'") + "'"
+        }
+        return "echo \"MITO$m run\";" + execution(of: quoted)
+    }
+
+    // The child runs without /proc only with SWIFT_ROOT. `exec env` would cost one more execution.
+    private func execution(of words: [String]) -> String {
+        "export SWIFT_ROOT=/;exec \(words.joined(separator: " ")) \"\(argument)\""
+    }
+
+    // k: the home belongs to the user, and nobody else can write to it or to the folders of the cache, none of which is
+    // a link; and the image, if it is asked about, is a file that only the user may read or execute, of the right size.
+    // Sizes and modes come from `ls`, which is everywhere; `-O` is a test in every shell that is a `sh`.
+    private func imageScript(_ image: BootstrapImage?) -> String {
+        let wait = #"read -r l&&eval "$l""#
+        let tools = "$(command -v gzip) $(command -v xz)"
+        guard let image else { return "echo \"MITO$m $(uname -sm) need \(tools)\";\(wait)" }
+        let pattern = "^(d.{4}-..-|-r.x------.?( +[0-9]+){3} +\(image.size) )"
+        return "u=$(uname -sm);d=${HOME:-/dev/null};c=$d/.cache/mitogen;i=$c/\(image.key);"
+            + #"k(){ [ -O "$d/." ]&&[ -O "$d/.cache" ]&&[ -O "$c" ]&&"#
+            + #"[ 4 = $(ls -ldn "$d/." "$d/.cache" "$c" "$1" 2>&1|grep -Ec "\#(pattern)") ];};"#
+            + #"if [ "$u" = "\#(image.platform)" ]&&[ -O "$i" ]&&[ -x "$i" ]&&k "$i";"#
+            + #"then echo "MITO$m $u cached";touch "$i" 2>/dev/null;"# + execution(of: [#""$i""#]) + ";fi;"
+            + #"echo "MITO$m $u need \#(tools)";"# + wait
+    }
+
+    static func isWordByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "a")...UInt8(ascii: "z"):
+            true
+        default: false
+        }
+    }
+
+    private static func isNameByte(_ byte: UInt8) -> Bool {
+        isWordByte(byte) || "_-.,:@%+=".utf8.contains(byte)
+    }
+
+    /// What may be between double quotes in the script.
+    private static func isPlainByte(_ byte: UInt8) -> Bool {
+        isNameByte(byte) || "/ ".utf8.contains(byte)
+    }
+}

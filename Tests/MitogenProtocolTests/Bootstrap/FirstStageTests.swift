@@ -1,0 +1,74 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+import MitogenProtocol
+import Testing
+
+@Suite("The first stage's text")
+struct FirstStageTests {
+    static let key = String(repeating: "0123456789abcdef", count: 4)
+    static let image = BootstrapImage(key: key, size: 7_512_345, platform: .init(system: "Linux", machine: "x86_64"))
+    static let random = "0123456789abcdef0123456789abcdef"
+
+    static func stage(
+        _ program: FirstStage.Program = .image(image),
+        usesCache: Bool = true,
+        name: String = "user@host.example.org:12345"
+    ) throws -> FirstStage {
+        try FirstStage(program: program, usesCache: usesCache, remoteName: name, random: random)
+    }
+
+    static var programs: [FirstStage.Program] {
+        [
+            .image(image), .image(nil), .executable(["/usr/bin/my agent"]),
+            .executable(["env", "A=b", "/opt/it's!/\"$HOME\"\\`x`"]),
+        ]
+    }
+
+    @Test("The script passes through every login shell", arguments: programs, [true, false])
+    func characters(program: FirstStage.Program, usesCache: Bool) throws {
+        let script = try Self.stage(program, usesCache: usesCache, name: "it's ü!\\\n\"$x`y`").script
+        #expect(script.utf8.allSatisfy { (0x20..<0x7F).contains($0) && !"'!\\".utf8.contains($0) })
+        #expect(!script.contains(#/(^|[;&|{ ])(?!export )[A-Za-z_]+=[^; ]* +[a-z]/#.ignoresCase()))
+        for word in ["for ", "while ", "until "] { #expect(!script.contains(word)) }
+    }
+
+    @Test("The script is small, and the other part no larger than it must be")
+    func sizes() throws {
+        let stage = try Self.stage()
+        #expect(stage.shellCommand.utf8.count <= 700)
+        #expect(try Self.stage(usesCache: false).shellCommand.utf8.count <= 150)
+        let line = stage.uploadLine(for: Self.image, compression: .gzip, sha256: Self.key)
+        #expect(line.utf8.count <= 2500)
+        #expect(!line.contains("\n"))
+        #expect(!line.contains("while ") && !line.contains("until ") && !line.contains("for "))
+    }
+
+    @Test("A tool that prints the command does not print the marker", arguments: programs)
+    func marker(program: FirstStage.Program) throws {
+        let stage = try Self.stage(program)
+        #expect(!stage.shellCommand.contains(stage.marker))
+    }
+
+    @Test("The name is harmless, and as long as it was")
+    func name() throws {
+        #expect(try Self.stage(name: "a/b c'd$e").argument == "mitogen:a_b_c_d_e")
+        #expect(try Self.stage(name: "user@host:1").argument == "mitogen:user@host:1")
+        #expect(try Self.stage(name: String(repeating: "é", count: 500)).argument.utf8.count == 208)
+    }
+
+    @Test("What cannot be a command is refused", arguments: [[], [""], ["a\nb"], ["a", "b\0"], ["\r"]])
+    func refused(words: [String]) {
+        let error = #expect(throws: MitogenError.self) { try Self.stage(.executable(words)) }
+        #expect(error?.code == .misuse)
+    }
+
+    @Test("The size decides what a cached image is")
+    func size() throws {
+        let other = BootstrapImage(key: Self.key, size: 1, platform: Self.image.platform)
+        #expect(try Self.stage().script != Self.stage(.image(other)).script)
+    }
+}
