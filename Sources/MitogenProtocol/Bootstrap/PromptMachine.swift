@@ -1,0 +1,163 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+/// Watches what a tool says before the far side speaks, and says what to answer. Types one password at most.
+package struct PromptMachine: Sendable {
+    /// What to do.
+    package enum Answer: Sendable, Hashable {
+        /// The password and a line end.
+        case typePassword
+        /// `yes` and a line end.
+        case acceptHostKey
+        /// The attempt has failed.
+        case fail(MitogenError.Code, message: String, hint: String?)
+    }
+
+    private static let longestLine = 4096
+
+    private let table: PromptTable
+    private let hasPassword: Bool
+    private var line: [UInt8] = []
+    private var typedPassword = false
+    private var sawChangedKey = false
+    private var isDone = false
+
+    /// - Parameter hasPassword: Whether there is a password that can be typed.
+    package init(_ table: PromptTable, hasPassword: Bool) {
+        self.table = table
+        self.hasPassword = hasPassword
+    }
+
+    /// Reads what the tool has written.
+    package mutating func receive(_ bytes: some Collection<UInt8>) -> [Answer] {
+        var answers: [Answer] = []
+        for byte in bytes where !isDone {
+            if byte == 10 {
+                if let answer = judge(line.map(ByteSearch.folded), said: line) { answers.append(answer) }
+                line.removeAll(keepingCapacity: true)
+            } else if line.count < Self.longestLine {
+                line.append(byte)
+            }
+            if case .fail? = answers.last { isDone = true }
+        }
+        if !isDone, !line.isEmpty, let answer = answer(to: line.map(ByteSearch.folded)) {
+            // What is asked next is asked anew, even on the same line.
+            line.removeAll(keepingCapacity: true)
+            answers.append(answer)
+            if case .fail = answer { isDone = true }
+        }
+        return answers
+    }
+
+    /// The far side speaks: what comes now is not the tool's.
+    package mutating func stop() {
+        isDone = true
+    }
+
+    // MARK: Questions
+
+    private mutating func answer(to line: [UInt8]) -> Answer? {
+        let end = line.lastIndex { $0 != 0x20 && $0 != 0x0D } ?? -1
+        let text = line[...end]
+        if table.hostKeyPrompts.contains(where: { matches($0, line, text) }) {
+            if table.hostKeyAnswer == .accept { return .acceptHostKey }
+            return .fail(
+                .hostKeyError,
+                message: "\(table.tool) asks whether the host's key is the right one",
+                hint: "other options override `checkHostKeys`, or it is `accept` that is wanted"
+            )
+        }
+        guard table.passwordPrompts.contains(where: { matches($0, line, text) }) else { return nil }
+        if typedPassword { return incorrectPassword }
+        guard hasPassword else { return passwordRequired }
+        typedPassword = true
+        return .typePassword
+    }
+
+    private func matches(_ prompt: PromptTable.Prompt, _ line: [UInt8], _ text: ArraySlice<UInt8>) -> Bool {
+        switch prompt {
+        case .ending(let ending):
+            return text.suffix(ending.utf8.count).elementsEqual(ByteSearch.folded(ending))
+        case .containing(let part):
+            return text.last == UInt8(ascii: ":") && ByteSearch.index(of: ByteSearch.folded(part), in: text) != nil
+        case .leading(let start):
+            guard let place = ByteSearch.index(of: ByteSearch.folded(start), in: line[...]) else { return false }
+            let rest = line[(place + start.utf8.count)...]
+            return 1...50 ~= rest.count && !rest.contains(UInt8(ascii: "*"))
+        }
+    }
+
+    // MARK: Complete lines
+
+    private mutating func judge(_ line: [UInt8], said original: [UInt8]) -> Answer? {
+        let rule = table.rules.first { rule in
+            if rule.needsPassword && !typedPassword { return false }
+            let text = ByteSearch.folded(rule.text)
+            guard rule.isAtStart else { return ByteSearch.index(of: text, in: line[...]) != nil }
+            let start = line.drop { $0 == 0x0D || $0 == 0x20 }
+            if start.starts(with: text) { return true }
+            // ssh says `user@host: Permission denied`.
+            guard rule.meaning == .loginDenied, let colon = ByteSearch.index(of: Array(": ".utf8), in: start),
+                start[..<colon].contains(UInt8(ascii: "@"))
+            else { return false }
+            return start[(colon + 2)...].starts(with: text)
+        }
+        switch rule?.meaning {
+        case nil, .nothing: return nil
+        case .hostKeyChanged:
+            sawChangedKey = true
+            return nil
+        case .incorrectPassword: return incorrectPassword
+        case .passwordRequired: return hasPassword ? cannotType : passwordRequired
+        case .loginDenied:
+            if typedPassword { return incorrectPassword }
+            if !hasPassword, ByteSearch.index(of: Array("password".utf8), in: line[...]) != nil {
+                return .fail(
+                    .passwordError,
+                    message: "\(table.tool) password was requested, but none specified",
+                    hint: "offer a key that the host accepts, or give a password"
+                )
+            }
+            return .fail(
+                .passwordError,
+                message: "\(table.tool) authentication is incorrect",
+                hint: "check the user, and the key that is offered"
+            )
+        case .hostKeyRefused:
+            return .fail(
+                .hostKeyError,
+                message: sawChangedKey
+                    ? "the host's key has changed, \(table.tool) refuses to connect"
+                    : "\(table.tool) reported an unrecognized or mismatching host key",
+                hint: sawChangedKey
+                    ? "if the host was set up anew, remove its old key from known_hosts"
+                    : "add its key to known_hosts, or connect with `checkHostKeys: .accept`"
+            )
+        case .notPermitted:
+            return .fail(
+                .notPermitted,
+                message: "\(table.tool) does not permit it: \(Transcript.printable(original))",
+                hint: "the account needs a rule that lets it run sh"
+            )
+        }
+    }
+
+    private var incorrectPassword: Answer {
+        .fail(.passwordError, message: "\(table.tool) password is incorrect", hint: nil)
+    }
+
+    private var passwordRequired: Answer {
+        .fail(.passwordError, message: "\(table.tool) password is required", hint: "give a password")
+    }
+
+    private var cannotType: Answer {
+        .fail(
+            .passwordError,
+            message: "\(table.tool) password is required, but there is no terminal to type it on",
+            hint: nil
+        )
+    }
+}

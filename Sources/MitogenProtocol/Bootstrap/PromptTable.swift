@@ -1,0 +1,155 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+/// What a tool asks and answers on the way to a shell (Mitogen semantics, sections 7.3 to 7.6). All texts are literal;
+/// the case of ASCII letters does not matter.
+package struct PromptTable: Sendable, Hashable {
+    /// A question that waits for an answer at the end of an unfinished line.
+    package enum Prompt: Sendable, Hashable {
+        /// The line ends with this; spaces behind it are of no account.
+        case ending(String)
+        /// The line has this somewhere, and ends with a colon.
+        case containing(String)
+        /// The line ends with this text and 1 to 50 bytes behind it that are not `*`, which some tools print for each
+        /// letter of a password.
+        case leading(String)
+    }
+
+    /// What a complete line means.
+    package struct Rule: Sendable, Hashable {
+        package enum Meaning: Sendable, Hashable {
+            /// The password that was typed is wrong.
+            case incorrectPassword
+            /// There is no way to type a password, or none was given.
+            case passwordRequired
+            /// The login failed, for a reason that the line does not tell for sure.
+            case loginDenied
+            /// The host's key is not the known one, or not known.
+            case hostKeyRefused
+            /// The host's key has changed; what is to be done about it is said in another line.
+            case hostKeyChanged
+            /// The account may not do this.
+            case notPermitted
+            /// The line means nothing, whatever is in it.
+            case nothing
+        }
+
+        package let text: String
+        package let meaning: Meaning
+        /// Whether the line begins with the text, and not only has it somewhere.
+        package let isAtStart: Bool
+        /// Whether it counts only after a password was typed.
+        package let needsPassword: Bool
+
+        package init(_ text: String, _ meaning: Meaning, isAtStart: Bool = false, needsPassword: Bool = false) {
+            self.text = text
+            self.meaning = meaning
+            self.isAtStart = isAtStart
+            self.needsPassword = needsPassword
+        }
+    }
+
+    /// What to do about a host whose key is not known.
+    package enum HostKeyAnswer: Sendable, Hashable {
+        case accept
+        case refuse
+    }
+
+    /// The tool's name in messages.
+    package var tool: String
+    package var passwordPrompts: [Prompt]
+    package var rules: [Rule]
+    package var hostKeyPrompts: [Prompt]
+    package var hostKeyAnswer: HostKeyAnswer
+
+    package init(
+        tool: String,
+        passwordPrompts: [Prompt] = [],
+        rules: [Rule] = [],
+        hostKeyPrompts: [Prompt] = [],
+        hostKeyAnswer: HostKeyAnswer = .refuse
+    ) {
+        self.tool = tool
+        self.passwordPrompts = passwordPrompts
+        self.rules = rules
+        self.hostKeyPrompts = hostKeyPrompts
+        self.hostKeyAnswer = hostKeyAnswer
+    }
+}
+
+extension PromptTable {
+    /// For OpenSSH's client.
+    package static func ssh(hostKeyAnswer: HostKeyAnswer = .refuse) -> PromptTable {
+        PromptTable(
+            tool: "SSH",
+            passwordPrompts: [.containing("password")],
+            rules: [
+                Rule("debug1:", .nothing, isAtStart: true),
+                Rule("debug2:", .nothing, isAtStart: true),
+                Rule("debug3:", .nothing, isAtStart: true),
+                Rule("remote host identification has changed", .hostKeyChanged),
+                Rule("host key verification failed.", .hostKeyRefused),
+                Rule("permission denied", .loginDenied, isAtStart: true),
+            ],
+            hostKeyPrompts: [
+                .ending("are you sure you want to continue connecting (yes/no)?"),
+                .ending("are you sure you want to continue connecting (yes/no/[fingerprint])?"),
+            ],
+            hostKeyAnswer: hostKeyAnswer
+        )
+    }
+
+    /// What sudo is told to ask with.
+    package static let sudoPrompt = "mitogen-sudo-prompt:"
+
+    /// For sudo and sudo-rs, which puts its own words around the prompt.
+    package static let sudo = PromptTable(
+        tool: "sudo",
+        passwordPrompts: [.ending(sudoPrompt), .leading("[sudo: \(sudoPrompt)] ")],
+        rules: [
+            Rule("sorry, try again.", .incorrectPassword, isAtStart: true, needsPassword: true),
+            Rule("incorrect password attempt", .incorrectPassword, needsPassword: true),
+            Rule("sudo: a password is required", .passwordRequired),
+            Rule("sudo: a terminal is required", .passwordRequired),
+            Rule("sudo: no tty present and no askpass program specified", .passwordRequired),
+            Rule("is not in the sudoers file", .notPermitted),
+            Rule("is not allowed to run sudo", .notPermitted),
+            Rule("is not allowed to execute", .notPermitted),
+            Rule("sudo: sorry, you must have a tty", .notPermitted, isAtStart: true),
+        ]
+    )
+
+    /// For su. The texts are those of several systems, and can be others in other languages.
+    package static func su(
+        passwordPrompt: String = "password:",
+        incorrectPrompts: [String] = [
+            "su: sorry", "su: authentication failure", "su: incorrect password", "authentication is denied",
+        ]
+    ) -> PromptTable {
+        PromptTable(
+            tool: "su",
+            passwordPrompts: [.ending(passwordPrompt)],
+            rules: incorrectPrompts.map { Rule($0, .incorrectPassword) }
+        )
+    }
+
+    /// For doas.
+    package static func doas(
+        passwordPrompt: String = "Password:",
+        incorrectPrompts: [String] = ["doas: authentication failed", "doas: authorization failed"]
+    ) -> PromptTable {
+        PromptTable(
+            tool: "doas",
+            passwordPrompts: [.ending(passwordPrompt)],
+            rules: incorrectPrompts.map { Rule($0, .incorrectPassword, needsPassword: true) } + [
+                Rule("doas: authentication required", .passwordRequired),
+                Rule("doas: authentication failed", .passwordRequired),
+                Rule("doas: a tty is required", .passwordRequired),
+                Rule("doas: operation not permitted", .notPermitted),
+            ]
+        )
+    }
+}

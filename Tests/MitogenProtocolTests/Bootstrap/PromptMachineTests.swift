@@ -1,0 +1,189 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+import MitogenProtocol
+import Testing
+
+@Suite("Prompts of ssh, sudo, su and doas")
+struct PromptMachineTests {
+    /// What a tool writes, piece by piece as it waits for answers, and what must be answered.
+    struct Example: Sendable, CustomTestStringConvertible {
+        let table: PromptTable
+        let hasPassword: Bool
+        let pieces: [String]
+        let answers: [String]
+
+        init(_ table: PromptTable, _ pieces: [String], _ answers: [String], hasPassword: Bool = true) {
+            self.table = table
+            self.hasPassword = hasPassword
+            self.pieces = pieces
+            self.answers = answers
+        }
+
+        var testDescription: String { "\(table.tool): \(pieces)" }
+    }
+
+    static func describe(_ answer: PromptMachine.Answer) -> String {
+        switch answer {
+        case .typePassword: "type"
+        case .acceptHostKey: "yes"
+        case .fail(let code, let message, _): "\(code): \(message)"
+        }
+    }
+
+    static let known = "Are you sure you want to continue connecting (yes/no/[fingerprint])? "
+    static let prompt = PromptTable.sudoPrompt
+    static func incorrect(_ tool: String) -> String { "passwordError: \(tool) password is incorrect" }
+    static func required(_ tool: String) -> String { "passwordError: \(tool) password is required" }
+
+    static let ssh: [Example] = [
+        Example(.ssh(), ["me@host's password: "], ["type"]),
+        Example(.ssh(), ["Banner\r\n", "(me@host) Password: "], ["type"]),
+        Example(.ssh(), ["Password for me@host:"], ["type"]),
+        Example(.ssh(), ["debug1: Next authentication method: password\n"], []),
+        Example(.ssh(), ["debug1: Permission denied\r\n"], []),
+        Example(
+            .ssh(),
+            ["a@b's password: ", "\r\nPermission denied, please try again.\r\n"],
+            ["type", incorrect("SSH")]
+        ),
+        Example(.ssh(), ["a@b's password: ", "\r\na@b's password: "], ["type", incorrect("SSH")]),
+        Example(
+            .ssh(),
+            ["a@b: Permission denied (publickey).\r\n"],
+            ["passwordError: SSH authentication is incorrect"]
+        ),
+        Example(
+            .ssh(),
+            ["a@b: Permission denied (publickey,password).\r\n"],
+            ["passwordError: SSH password was requested, but none specified"],
+            hasPassword: false
+        ),
+        Example(.ssh(), ["password:"], [required("SSH")], hasPassword: false),
+        Example(.ssh(), ["bash: /x: Permission denied\n", "cat: x: Permission denied\n"], []),
+        Example(
+            .ssh(),
+            ["Host key verification failed.\r\n"],
+            ["hostKeyError: SSH reported an unrecognized or mismatching host key"]
+        ),
+        Example(
+            .ssh(),
+            ["@  WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!  @\r\nHost key verification failed.\r\n"],
+            ["hostKeyError: the host's key has changed, SSH refuses to connect"]
+        ),
+        Example(.ssh(), ["@ REMOTE HOST IDENTIFICATION HAS CHANGED! @\n"], []),
+        Example(.ssh(hostKeyAnswer: .accept), [known, "\r\na's password: "], ["yes", "type"]),
+        Example(
+            .ssh(hostKeyAnswer: .accept),
+            ["Are you sure you want to continue connecting (yes/no)? "],
+            ["yes"]
+        ),
+        Example(.ssh(), [known], ["hostKeyError: SSH asks whether the host's key is the right one"]),
+    ]
+
+    static let sudo: [Example] = [
+        Example(.sudo, [prompt], ["type"]),
+        Example(.sudo, ["Lecture.\r\n\r\n" + prompt], ["type"]),
+        Example(.sudo, ["[sudo: \(prompt)] Password: "], ["type"]),
+        Example(.sudo, ["[sudo: \(prompt)] Mot de passe\u{A0}: ", "***", "\r\n"], ["type"]),
+        Example(
+            .sudo,
+            [prompt, "\r\nSorry, try again.\r\n\(prompt)"],
+            ["type", incorrect("sudo")]
+        ),
+        Example(.sudo, [prompt, prompt], ["type", incorrect("sudo")]),
+        Example(.sudo, ["Sorry, try again.\n"], []),
+        Example(.sudo, [prompt, "\r\nsudo: 1 incorrect password attempt\r\n"], ["type", incorrect("sudo")]),
+        Example(.sudo, [prompt], [required("sudo")], hasPassword: false),
+        Example(.sudo, ["sudo: a password is required\n"], [required("sudo")], hasPassword: false),
+        Example(
+            .sudo,
+            ["sudo: a password is required\n"],
+            ["passwordError: sudo password is required, but there is no terminal to type it on"]
+        ),
+        Example(
+            .sudo,
+            [prompt, "\r\nBob is not in the sudoers file.\r\n"],
+            ["type", "notPermitted: sudo does not permit it: Bob is not in the sudoers file."]
+        ),
+        Example(
+            .sudo,
+            ["sudo: sorry, you must have a tty to run sudo\n"],
+            ["notPermitted: sudo does not permit it: sudo: sorry, you must have a tty to run sudo"]
+        ),
+    ]
+
+    static let others: [Example] = [
+        Example(.su(), ["Password: "], ["type"]),
+        Example(.su(passwordPrompt: "Passwort:"), ["PASSWORT: "], ["type"]),
+        Example(.su(), ["Password: ", "\r\nsu: ", "Authentication failure\r\n"], ["type", incorrect("su")]),
+        Example(.su(), ["su: Sorry\n"], [incorrect("su")]),
+        Example(.su(incorrectPrompts: ["falsch"]), ["su: Falsches Passwort\n"], [incorrect("su")]),
+        Example(.su(), ["Password: "], [required("su")], hasPassword: false),
+        Example(.doas(), ["\rdoas (me@host) password: "], ["type"]),
+        Example(
+            .doas(),
+            ["\rdoas (me@host) password: ", "\r\ndoas: Authentication failed\r\n"],
+            ["type", incorrect("doas")]
+        ),
+        Example(.doas(), ["doas: Authentication required\n"], [required("doas")], hasPassword: false),
+        Example(
+            .doas(),
+            ["doas: Authentication failed\n"],
+            ["passwordError: doas password is required, but there is no terminal to type it on"]
+        ),
+        Example(
+            .doas(),
+            ["doas: Operation not permitted\n"],
+            ["notPermitted: doas does not permit it: doas: Operation not permitted"]
+        ),
+    ]
+
+    @Test("Every text has its answer, in pieces and byte by byte", arguments: ssh + sudo + others)
+    func answers(_ example: Example) {
+        var machine = PromptMachine(example.table, hasPassword: example.hasPassword)
+        var single = machine
+        var found: [String] = []
+        var foundSingly: [String] = []
+        for piece in example.pieces {
+            found += machine.receive(piece.utf8).map(Self.describe)
+            for byte in piece.utf8 { foundSingly += single.receive(CollectionOfOne(byte)).map(Self.describe) }
+        }
+        #expect(found == example.answers)
+        #expect(foundSingly == example.answers)
+    }
+
+    @Test(
+        "What looks like a question but is not one",
+        arguments: [
+            "password: \n", "[sudo: mitogen-sudo-prompt:] Password: ***", "mitogen-sudo-prompt:\r\n",
+            "[sudo: mitogen-sudo-prompt:] " + String(repeating: "x", count: 51), "the password is",
+        ]
+    )
+    func noQuestion(text: String) {
+        for table in [.ssh(), .sudo] as [PromptTable] {
+            var machine = PromptMachine(table, hasPassword: true)
+            #expect(machine.receive(text.utf8).isEmpty)
+        }
+    }
+
+    @Test("Nothing is answered after a failure, nor when the far side speaks")
+    func silence() {
+        var failed = PromptMachine(.su(), hasPassword: false)
+        #expect(failed.receive("Password: ".utf8).count == 1)
+        #expect(failed.receive("Password: ".utf8).isEmpty)
+        var stopped = PromptMachine(.su(), hasPassword: true)
+        stopped.stop()
+        #expect(stopped.receive("Password: ".utf8).isEmpty)
+    }
+
+    @Test("A line without an end takes no memory")
+    func endless() {
+        var machine = PromptMachine(.ssh(), hasPassword: true)
+        for _ in 0..<100 { #expect(machine.receive([UInt8](repeating: 0x78, count: 10_000)).isEmpty) }
+        #expect(machine.receive("\nme's password: ".utf8) == [.typePassword])
+    }
+}
