@@ -1,0 +1,197 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+/// How far an attempt to connect had come.
+package enum BootstrapStage: String, Sendable, Hashable {
+    /// The tool was started; nothing has answered from the far side.
+    case connecting
+    /// The far side was recognised; the image for it is looked for or compressed.
+    case choosingImage
+    /// The image is being sent.
+    case sendingImage
+    /// The program was executed and has not answered.
+    case starting
+    /// It has answered.
+    case ready
+}
+
+/// How the tool that made the connection ended.
+package enum BootstrapExit: Sendable, Hashable, CustomStringConvertible {
+    case exited(Int32)
+    case signalled(Int32)
+
+    package var description: String {
+        switch self {
+        case .exited(let status): "exit status \(status)"
+        case .signalled(let signal): "ended by signal \(signal)"
+        }
+    }
+}
+
+/// Why an attempt to connect has failed, with everything that helps a person to do something about it.
+package struct BootstrapFailure: Error, Sendable, Hashable {
+    /// How far it had come.
+    package let stage: BootstrapStage
+    package let code: MitogenError.Code
+    package let message: String
+    package var hint: String?
+    /// How the tool ended, if it has.
+    package var exit: BootstrapExit?
+    /// The last lines that the tool and the far side have said.
+    package var lines: [String] = []
+    /// The folders that were tried, with what was wrong with each.
+    package var tried: [String] = []
+    /// Whether it was a cached image that could not be executed: without the cache it may work.
+    package var wasCached = false
+
+    package var error: MitogenError {
+        var text = message
+        if !tried.isEmpty { text += "; tried \(tried.joined(separator: ", "))" }
+        if let exit { text += " (\(exit))" }
+        return MitogenError(code, text, diagnostics: lines, hint: hint)
+    }
+}
+
+extension BootstrapFailure {
+    /// Understands what the first stage says about its own failure.
+    init(reportedStage: String, text: String, during stage: BootstrapStage) {
+        switch reportedStage {
+        case "place": self = Self.place(text, stage)
+        case "size": self = Self.size(text, stage)
+        case "checksum":
+            self = Self(
+                stage: stage,
+                code: .checksumMismatch,
+                message: "the image arrived with another content than was sent",
+                hint: "the link or the target's disk damages data; try again"
+            )
+        default:
+            self = Self(
+                stage: stage,
+                code: .streamError,
+                message: "the first stage failed: \(Transcript.printable(Array("\(reportedStage) \(text)".utf8)))"
+            )
+        }
+    }
+
+    private static func place(_ text: String, _ stage: BootstrapStage) -> BootstrapFailure {
+        let words = Transcript.printable(Array(text.utf8)).split(separator: " ")
+        let reasons = [
+            "write": "not writable", "run": "programs do not run there", "space": "not enough space",
+        ]
+        let tried = words.map { word in
+            guard let equals = word.lastIndex(of: "="), let reason = reasons[String(word[word.index(after: equals)...])]
+            else { return word == "memory" ? "memory (needs /proc and perl or python3)" : String(word) }
+            return "\(word[..<equals]) (\(reason))"
+        }
+        let isFull = words.contains { $0.hasSuffix("=space") }
+        return BootstrapFailure(
+            stage: stage,
+            code: isFull ? .diskFull : .noPlaceToRun,
+            message: isFull
+                ? "no folder of the target has space for the program and lets it run"
+                : "no folder of the target lets a program be written and run",
+            hint: isFull
+                ? "free some space there, or set TMPDIR to a folder that has it"
+                : "set TMPDIR to a folder where programs run, mount one, or put the program there and name it "
+                    + "with `executable`",
+            tried: tried
+        )
+    }
+
+    private static func size(_ text: String, _ stage: BootstrapStage) -> BootstrapFailure {
+        let words = Transcript.printable(Array(text.utf8)).split(separator: " ", maxSplits: 2)
+        let said = words.count > 2 ? String(words[2]) : ""
+        let (arrived, expected) = (
+            words.first.flatMap { Int($0) } ?? 0, words.dropFirst().first.flatMap { Int($0) } ?? 0
+        )
+        func mentions(_ texts: String...) -> Bool { texts.contains { ByteSearch.contains(said, $0) } }
+        let detail = said.isEmpty ? "" : ": \(said)"
+        if mentions("no space left", "quota", "file too large", "file size limit") {
+            return BootstrapFailure(
+                stage: stage,
+                code: .diskFull,
+                message: "the target's disk was full after \(arrived) of \(expected) bytes of the image\(detail)",
+                hint: "free some space there, or set TMPDIR to a folder that has it"
+            )
+        }
+        if arrived < expected, said.isEmpty || mentions("unexpected end", "short read") {
+            return BootstrapFailure(
+                stage: stage,
+                code: .truncatedUpload,
+                message: "the image was cut short on its way: \(arrived) of \(expected) bytes arrived\(detail)",
+                hint: "something between here and the target closes the input early; try again"
+            )
+        }
+        return BootstrapFailure(
+            stage: stage,
+            code: .checksumMismatch,
+            message: "the image arrived damaged, with \(arrived) instead of \(expected) bytes\(detail)",
+            hint: "the link damages data, or the target's decompressor does not work"
+        )
+    }
+
+    /// Understands an end without a word of the first stage.
+    static func ended(stage: BootstrapStage, exit: BootstrapExit?, lines: [String]) -> BootstrapFailure {
+        switch stage {
+        case .connecting:
+            var hint: String?
+            if exit == .exited(127) || exit == .exited(126) { hint = "the tool, or sh on the target, was not found" }
+            return BootstrapFailure(
+                stage: stage,
+                code: .eofError,
+                message: "the connection ended before the target's shell answered",
+                hint: hint
+            )
+        case .choosingImage, .sendingImage:
+            return BootstrapFailure(
+                stage: stage,
+                code: .eofError,
+                message: "the connection ended while the image was being sent",
+                hint: "the link was cut, or the tool or the target's shell was ended; try again"
+            )
+        case .starting, .ready:
+            return execution(stage, exit, lines)
+        }
+    }
+
+    private static func execution(
+        _ stage: BootstrapStage,
+        _ exit: BootstrapExit?,
+        _ lines: [String]
+    ) -> BootstrapFailure {
+        func mentions(_ texts: String...) -> Bool {
+            lines.contains { line in texts.contains { ByteSearch.contains(line, $0) } }
+        }
+        let isRefused = exit == .exited(126) || exit == .exited(127)
+        // A shell that gets "exec format error" may try to read the program as a script.
+        if mentions("exec format error", "cannot execute binary file", "elf: not found")
+            || mentions("syntax error") && !isRefused
+        {
+            return BootstrapFailure(
+                stage: stage,
+                code: .wrongArchitecture,
+                message: "the program is for another kind of machine than the target",
+                hint: "build it for the target's processor and system"
+            )
+        }
+        if isRefused {
+            return BootstrapFailure(
+                stage: stage,
+                code: .executeError,
+                message: "the target did not execute the program",
+                hint: exit == .exited(127)
+                    ? "it is not there, or needs a dynamic loader that is not there"
+                    : "it may not be executed: check its mode, the mount's noexec and the security policy"
+            )
+        }
+        return BootstrapFailure(
+            stage: stage,
+            code: .eofError,
+            message: "the program ended before it was ready"
+        )
+    }
+}

@@ -1,0 +1,75 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+extension BootstrapMachine {
+    /// Takes the next piece of the output that means something; nil if it is not there yet.
+    mutating func step() -> [BootstrapAction]? {
+        if state == .starting, let isFrame = Self.beginsFrame(output.rest) {
+            guard isFrame else { return nil }
+            state = .handedOver
+            return [.handOver(output.takeRest())]
+        }
+        guard let line = output.next() else {
+            guard noiseSize + output.rest.count > Self.noiseLimit + Self.longestReport else { return nil }
+            return state == .connecting ? fail(noMarker("it only printed other things")) : takeNoise(output.takeRest())
+        }
+        guard let place = ByteSearch.index(of: marker, in: line[...]) else { return takeNoise(line) }
+        let text = String(decoding: line[(place + marker.count)...].prefix { $0 != 13 }, as: UTF8.self)
+        guard let report = FirstStageReport(Substring(text)) else { return takeNoise(line) }
+        transcript.append(line[..<place])
+        return handle(report)
+    }
+
+    private mutating func takeNoise(_ line: [UInt8]) -> [BootstrapAction] {
+        transcript.append(line)
+        guard state == .connecting else { return [] }
+        noiseSize += line.count + 1
+        return noiseSize > Self.noiseLimit ? fail(noMarker("it only printed other things")) : []
+    }
+
+    private mutating func handle(_ report: FirstStageReport) -> [BootstrapAction] {
+        prompts = nil
+        switch (state, report) {
+        case (_, .failed(let stage, let text)):
+            return fail(BootstrapFailure(reportedStage: stage, text: text, during: self.stage))
+        case (.connecting, .cached), (.lookingUp, .cached):
+            wasCached = true
+            return start()
+        case (.connecting, .ready), (.sending, .running):
+            return start()
+        case (.connecting, .asked):
+            guard case .executable(let words) = firstStage.program else { return [] }
+            state = .sending
+            return [.send(Array((firstStage.executionLine(for: words) + "\n").utf8))]
+        case (.connecting, .needed(let platform, let offers)):
+            self.platform = platform
+            if case .image(let image?) = firstStage.program, image.platform == platform {
+                state = .compressing(image)
+                return [.compress(image, offers)]
+            }
+            state = .choosing(offers)
+            return [.findImage(platform)]
+        case (.lookingUp(let image), .needed(_, let offers)):
+            state = .compressing(image)
+            return [.compress(image, offers)]
+        default: return []
+        }
+    }
+
+    private mutating func start() -> [BootstrapAction] {
+        state = .starting
+        return [.configure]
+    }
+
+    /// Whether a frame is all that bytes can be the beginning of; nil if they are something else. What a shell or a
+    /// program says about its failure has a printable third character, an identifier's highest byte is small.
+    private static func beginsFrame(_ bytes: [UInt8]) -> Bool? {
+        guard bytes.first == UInt8(ascii: "M") else { return bytes.isEmpty ? false : nil }
+        if bytes.count > 1, MessageEncoding(rawValue: UInt16(bytes[0]) << 8 | UInt16(bytes[1])) == nil { return nil }
+        if bytes.count > 2, bytes[2] >= 0x09 { return nil }
+        return bytes.count > 2
+    }
+}

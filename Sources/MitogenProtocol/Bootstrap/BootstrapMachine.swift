@@ -1,0 +1,251 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+/// One attempt to bring a program to the far side and run it, from the start of the tool that makes the connection to
+/// the program's first answer. It is fed with what happens and says what to do.
+///
+///     connecting ──cached, ready──▶ starting ──first frame──▶ ready
+///         │ need                       ▲
+///         ▼                            │ run
+///     choosingImage ──▶ compressing ──▶ sendingImage
+///
+/// Any of them ends in a failure; after that, and after ``BootstrapAction/handOver(_:)``, nothing is said any more.
+package struct BootstrapMachine: Sendable {
+    /// Where a tool asks its questions.
+    package enum PromptPlace: Sendable, Hashable {
+        /// On the terminal or pipe that also has its diagnostics.
+        case diagnostics
+        /// On standard output: the whole connection is one terminal.
+        case output
+    }
+
+    enum State: Sendable, Hashable {
+        case connecting
+        case choosing([ImageCompression])
+        case lookingUp(BootstrapImage)
+        case compressing(BootstrapImage)
+        case sending
+        case starting
+        case handedOver
+        case failed(BootstrapStage)
+    }
+
+    /// More than this in front of the marker is no noise of login scripts.
+    static let noiseLimit = 64 << 10
+    static let longestReport = 8192
+
+    let firstStage: FirstStage
+    let marker: [UInt8]
+    private let promptPlace: PromptPlace
+    var prompts: PromptMachine?
+    var state = State.connecting
+    var platform: TargetPlatform?
+    var output = LineSplitter()
+    private var diagnostics = LineSplitter()
+    var transcript = Transcript()
+    var noiseSize = 0
+    var wasCached = false
+    private var outputEnded = false
+    private var diagnosticsEnded: Bool
+    private var exit: BootstrapExit?
+    private var expectsEnd = false
+
+    /// - Parameters:
+    ///   - prompts: What the tool asks, if it asks.
+    ///   - hasDiagnostics: Whether there is a stream of diagnostics, which ends by itself.
+    package init(
+        _ firstStage: FirstStage,
+        prompts: PromptMachine? = nil,
+        on promptPlace: PromptPlace = .diagnostics,
+        hasDiagnostics: Bool = true
+    ) {
+        self.firstStage = firstStage
+        self.prompts = prompts
+        self.promptPlace = promptPlace
+        marker = Array(firstStage.marker.utf8)
+        diagnosticsEnded = !hasDiagnostics
+    }
+
+    /// How far it has come.
+    package var stage: BootstrapStage {
+        switch state {
+        case .connecting: .connecting
+        case .choosing, .lookingUp, .compressing: .choosingImage
+        case .sending: .sendingImage
+        case .starting: .starting
+        case .handedOver: .ready
+        case .failed(let stage): stage
+        }
+    }
+
+    /// Whether nothing will be said any more.
+    package var isSettled: Bool {
+        switch state {
+        case .handedOver, .failed: true
+        default: false
+        }
+    }
+
+    // MARK: What happens
+
+    /// Bytes of the far side's standard output.
+    package mutating func receive(output bytes: some Collection<UInt8>) -> [BootstrapAction] {
+        guard !isSettled else { return [] }
+        output.append(bytes)
+        var actions: [BootstrapAction] = []
+        while !isSettled, let more = step() { actions += more }
+        return actions + answers(to: bytes, on: .output)
+    }
+
+    /// Bytes of the tool's standard error, or of its terminal.
+    package mutating func receive(diagnostics bytes: some Collection<UInt8>) -> [BootstrapAction] {
+        guard !isSettled else { return [] }
+        diagnostics.append(bytes)
+        while let line = diagnostics.next() { transcript.append(line) }
+        if diagnostics.rest.count > Self.longestReport { transcript.append(diagnostics.takeRest()) }
+        return answers(to: bytes, on: .diagnostics)
+    }
+
+    /// The far side's standard output has ended.
+    package mutating func outputDidEnd() -> [BootstrapAction] {
+        outputEnded = true
+        return checkEnd()
+    }
+
+    /// The tool's standard error has ended.
+    package mutating func diagnosticsDidEnd() -> [BootstrapAction] {
+        diagnosticsEnded = true
+        // Alone it is no news: a shell may close what it does not need.
+        return outputEnded || exit != nil ? checkEnd() : []
+    }
+
+    /// The tool has ended.
+    package mutating func processDidExit(_ exit: BootstrapExit) -> [BootstrapAction] {
+        self.exit = exit
+        return checkEnd()
+    }
+
+    /// Long enough was waited for what else belongs to the end (``BootstrapAction/expectEnd``).
+    package mutating func graceDidEnd() -> [BootstrapAction] {
+        isSettled ? [] : failAtEnd()
+    }
+
+    /// The time for the whole attempt is over.
+    package mutating func deadlineDidPass(_ timeout: Duration) -> [BootstrapAction] {
+        let doing =
+            switch stage {
+            case .connecting: "waiting for an answer from the target's shell"
+            case .choosingImage: "making the image for the target"
+            case .sendingImage: "sending the image"
+            case .starting, .ready: "waiting for the program's answer"
+            }
+        return giveUp(
+            .timeoutError,
+            "connecting took longer than \(timeout), while \(doing)",
+            hint: "the last lines may say what it waits for; allow more time with `connectTimeout`"
+        )
+    }
+
+    /// Something outside has failed: the attempt's failure gets what is known here.
+    package mutating func giveUp(
+        _ code: MitogenError.Code,
+        _ message: String,
+        hint: String? = nil
+    ) -> [BootstrapAction] {
+        isSettled ? [] : fail(BootstrapFailure(stage: stage, code: code, message: message, hint: hint))
+    }
+
+    // MARK: Images
+
+    /// The image for the platform that was asked for, or nil if there is none.
+    package mutating func found(_ image: BootstrapImage?) -> [BootstrapAction] {
+        guard case .choosing(let offers) = state else { return [] }
+        guard let image else {
+            return giveUp(
+                .noImage,
+                "there is no image of this program for the target's platform, \(platform.map(\.description) ?? "")",
+                hint: "build the program for it and name that with a `PayloadProvider`, or with `executable` if it is "
+                    + "installed there"
+            )
+        }
+        guard firstStage.usesCache else {
+            state = .compressing(image)
+            return [.compress(image, offers)]
+        }
+        state = .lookingUp(image)
+        return [.send(Array((firstStage.lookupLine(for: image) + "\n").utf8))]
+    }
+
+    /// The image is there in a form that was asked for. It must be written behind what this says to send.
+    package mutating func upload(
+        _ compression: ImageCompression,
+        byteCount: Int,
+        sha256: String
+    ) -> [BootstrapAction] {
+        guard case .compressing(let image) = state else { return [] }
+        state = .sending
+        let line = firstStage.uploadLine(for: image, compression: compression, sha256: sha256)
+        return [
+            .send(Array("\(line)\n\(byteCount)\n".utf8)), .sendImage(compression, byteCount: byteCount),
+        ]
+    }
+
+    // MARK: Prompts
+
+    private mutating func answers(to bytes: some Collection<UInt8>, on place: PromptPlace) -> [BootstrapAction] {
+        guard place == promptPlace, state == .connecting, let answers = prompts?.receive(bytes) else { return [] }
+        return answers.flatMap { answer -> [BootstrapAction] in
+            switch answer {
+            case .typePassword: [.typePassword]
+            case .acceptHostKey: [.acceptHostKey]
+            case .fail(let code, let message, let hint): giveUp(code, message, hint: hint)
+            }
+        }
+    }
+
+    // MARK: The end
+
+    private mutating func checkEnd() -> [BootstrapAction] {
+        guard !isSettled else { return [] }
+        if outputEnded, diagnosticsEnded, exit != nil { return failAtEnd() }
+        defer { expectsEnd = true }
+        return expectsEnd ? [] : [.expectEnd]
+    }
+
+    private mutating func failAtEnd() -> [BootstrapAction] {
+        takeRests()
+        if state == .connecting, noiseSize > 0 { return fail(noMarker("the connection ended after other output")) }
+        return fail(.ended(stage: stage, exit: exit, lines: transcript.lines))
+    }
+
+    /// What has no line end belongs to what was said, too.
+    private mutating func takeRests() {
+        while let line = output.next() { transcript.append(line) }
+        noiseSize += output.rest.count
+        transcript.append(output.takeRest())
+        transcript.append(diagnostics.takeRest())
+    }
+
+    mutating func fail(_ failure: BootstrapFailure) -> [BootstrapAction] {
+        takeRests()
+        state = .failed(failure.stage)
+        var failure = failure
+        failure.lines = transcript.lines
+        failure.exit = exit
+        failure.wasCached = wasCached
+        return [.fail(failure)]
+    }
+
+    func noMarker(_ detail: String) -> BootstrapFailure {
+        BootstrapFailure(
+            stage: stage,
+            code: .noMarker,
+            message: "the target did not run the first stage: \(detail)",
+            hint: "the login scripts must let `sh -c` run and print less than 64 KiB; a forced command or a program "
+                + "instead of a shell does not"
+        )
+    }
+}
