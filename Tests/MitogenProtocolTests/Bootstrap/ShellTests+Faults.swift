@@ -155,8 +155,8 @@ extension ShellTests {
 
     @Test("A disk that becomes full is told from a cut link", arguments: [ImageCompression.gzip, .none])
     func diskFull(compression: ImageCompression) throws {
-        guard Tool.canMount else { try Test.cancel("mounting needs root and unshare") }
         defer { folder.remove() }
+        guard Tool.canMount else { try Test.cancel("mounting needs root and unshare") }
         let outcome = try run {
             $0.compression = compression
             $0.mounts = true
@@ -170,8 +170,8 @@ extension ShellTests {
 
     @Test("A home that cannot be written to, or lets nothing run", arguments: ["ro", "noexec"])
     func home(kind: String) throws {
-        guard Tool.canMount else { try Test.cancel("mounting needs root and unshare") }
         defer { folder.remove() }
+        guard Tool.canMount else { try Test.cancel("mounting needs root and unshare") }
         let outcome = try run {
             $0.mounts = true
             $0.preparation = "mount -t tmpfs -o mode=755,\(kind) x \(home)"
