@@ -25,6 +25,14 @@ let staticExecutable: [LinkerSetting] = [
     ),
 ]
 
+// The tool's payload is what travels to every new host. Only GNU ld can leave out the tables for unwinding.
+let payload: [LinkerSetting] = [
+    .unsafeFlags(
+        ["-use-ld=bfd", "-Xlinker", "-T", "-Xlinker", Context.packageDirectory + "/Sources/mitogen-agent/payload.ld"],
+        .when(platforms: [.linux], configuration: .release)
+    )
+]
+
 // ArgumentParser needs FoundationEssentials, whose static archives refer to each other in a circle.
 let staticFoundation: [LinkerSetting] = [
     .unsafeFlags(
@@ -63,8 +71,9 @@ let package = Package(
         .executableTarget(
             name: "mitogen-agent",
             dependencies: ["Mitogen", "MitogenBenchFunctions"],
+            exclude: ["payload.ld"],
             swiftSettings: swiftSettings,
-            linkerSettings: staticExecutable
+            linkerSettings: staticExecutable + payload
         ),
         .target(name: "CMitogenBench"),
         .target(

@@ -10,9 +10,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -89,6 +92,45 @@ int cmitogen_open_null(void) {
 int cmitogen_open_for_reading(const char *path) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
+}
+
+int64_t cmitogen_file_size(const char *path) {
+    struct stat status;
+    return stat(path, &status) < 0 ? -errno : status.st_size;
+}
+
+int cmitogen_write_file(const char *path, const void *bytes, size_t length) {
+    char temporary[4096];
+    if (snprintf(temporary, sizeof temporary, "%s.XXXXXX", path) >= (int)sizeof temporary) return -ENAMETOOLONG;
+    int fd = mkostemp(temporary, O_CLOEXEC); // made with mode 0600
+    if (fd < 0) return -errno;
+    const char *at = bytes;
+    int error = 0;
+    while (length > 0 && !error) {
+        ssize_t count = write(fd, at, length);
+        if (count < 0 && errno != EINTR) error = -errno;
+        if (count > 0) {
+            at += count;
+            length -= (size_t)count;
+        }
+    }
+    if (close(fd) < 0 && !error) error = -errno;
+    if (!error && rename(temporary, path) < 0) error = -errno;
+    if (error) unlink(temporary);
+    return error;
+}
+
+int cmitogen_make_directories(const char *path) {
+    char part[4096];
+    size_t length = strlen(path);
+    if (length >= sizeof part) return -ENAMETOOLONG;
+    for (size_t i = 1; i <= length; i++) {
+        if (path[i] != '/' && path[i] != 0) continue;
+        memcpy(part, path, i);
+        part[i] = 0;
+        if (mkdir(part, 0700) < 0 && errno != EEXIST) return -errno;
+    }
+    return 0;
 }
 
 // Without close_range (before Linux 5.9): what /proc lists, else every number up to the limit. Runs between clone and

@@ -23,6 +23,7 @@
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 struct child {
@@ -42,10 +43,11 @@ static void reset_signals(void) {
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static int place_descriptors(const int wanted[3], int null) {
+static int place_descriptors(const int wanted[3], int null, int terminal) {
     int high[3];
     for (int i = 0; i < 3; i++) { // out of the way first, so that no dup2 overwrites one that is still needed
-        high[i] = fcntl(wanted[i] < 0 ? null : wanted[i], F_DUPFD, 3);
+        int from = wanted[i] == -2 ? terminal : wanted[i] < 0 ? null : wanted[i];
+        high[i] = fcntl(from, F_DUPFD, 3);
         if (high[i] < 0) return -1;
     }
     for (int i = 0; i < 3; i++) {
@@ -85,9 +87,13 @@ static int child_main(void *argument) {
     child->stage = CMITOGEN_SPAWN_SESSION;
     if (setsid() < 0) goto failed;
     reset_signals();
+    child->stage = CMITOGEN_SPAWN_TERMINAL;
+    // The first terminal that the leader of a session opens becomes the session's controlling one.
+    int terminal = what->terminal ? open(what->terminal, O_RDWR) : -1;
+    if (what->terminal && terminal < 0) goto failed;
     child->stage = CMITOGEN_SPAWN_DESCRIPTORS;
     if (what->open_files_hard && cmitogen_set_open_files(what->open_files_soft, what->open_files_hard) < 0) goto failed;
-    if (place_descriptors(what->descriptors, child->null) < 0) goto failed;
+    if (place_descriptors(what->descriptors, child->null, terminal) < 0) goto failed;
     child->stage = CMITOGEN_SPAWN_DIRECTORY;
     if (what->directory && chdir(what->directory) < 0) goto failed;
     child->stage = CMITOGEN_SPAWN_EXEC;
@@ -119,6 +125,20 @@ pid_t cmitogen_spawn(const struct cmitogen_spawn *what, int *stage) {
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
     *stage = child.stage;
     return -child.error;
+}
+
+int cmitogen_open_terminal(char *path, size_t capacity) {
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (master < 0) return -errno;
+    struct termios settings;
+    if (grantpt(master) == 0 && unlockpt(master) == 0 && ptsname_r(master, path, capacity) == 0
+        && tcgetattr(master, &settings) == 0) {
+        cfmakeraw(&settings); // also for the other side: on Linux the two have their settings in common
+        if (tcsetattr(master, TCSANOW, &settings) == 0 && cmitogen_set_nonblocking(master, true) == 0) return master;
+    }
+    int error = errno ? errno : EIO;
+    close(master);
+    return -error;
 }
 
 int cmitogen_pidfd_open(pid_t pid) {

@@ -52,6 +52,11 @@ int cmitogen_open_null(void);
 /// ours. Everything that this file opens goes through it.
 int cmitogen_above_standard(int fd);
 int cmitogen_open_for_reading(const char *path);
+int64_t cmitogen_file_size(const char *path);
+/// Writes a file that only the user may read, under another name first. 0 or a negative errno.
+int cmitogen_write_file(const char *path, const void *bytes, size_t length);
+/// Makes a folder, and those above it, which only the user may use. 0 or a negative errno.
+int cmitogen_make_directories(const char *path);
 /// Closes every descriptor from `first` up.
 void cmitogen_close_from(int first);
 /// How many descriptors this process has open.
@@ -65,15 +70,19 @@ struct cmitogen_spawn {
     char *const *arguments;   // ends with NULL
     char *const *environment; // ends with NULL
     const char *directory;    // NULL: unchanged
-    int descriptors[3];       // what becomes 0, 1 and 2; negative: /dev/null
+    int descriptors[3];       // what becomes 0, 1 and 2; -1: /dev/null, -2: the terminal
+    const char *terminal;     // what becomes the controlling terminal; NULL: there is none
     uint64_t open_files_soft, open_files_hard; // RLIMIT_NOFILE to set if hard is not 0
 };
 
-enum { CMITOGEN_SPAWN_CLONE = 1, CMITOGEN_SPAWN_SESSION, CMITOGEN_SPAWN_DESCRIPTORS, CMITOGEN_SPAWN_DIRECTORY, CMITOGEN_SPAWN_EXEC };
+enum { CMITOGEN_SPAWN_CLONE = 1, CMITOGEN_SPAWN_SESSION, CMITOGEN_SPAWN_TERMINAL, CMITOGEN_SPAWN_DESCRIPTORS, CMITOGEN_SPAWN_DIRECTORY, CMITOGEN_SPAWN_EXEC };
 
 /// Starts a program in a session of its own, with default signal dispositions and an empty mask, and nothing open
 /// but 0, 1 and 2. Returns the process id, or a negative errno and in `stage` the step that failed.
 pid_t cmitogen_spawn(const struct cmitogen_spawn *what, int *stage);
+
+/// Opens a pseudo-terminal that passes bytes on as they are. Returns the non-blocking master and the slave's path.
+int cmitogen_open_terminal(char *path, size_t capacity);
 
 /// A descriptor that becomes readable when the process ends; -ENOSYS before Linux 5.3.
 int cmitogen_pidfd_open(pid_t pid);
@@ -126,6 +135,7 @@ void cmitogen_main_queue_drain(void);
 
 // --------------------------------------------------------------------------------------------------------------- image
 
+void cmitogen_sha256(const void *bytes, size_t length, uint8_t digest[32]);
 /// The GNU build id of the running program; returns its length, 0 if it has none.
 size_t cmitogen_own_build_id(uint8_t *buffer, size_t capacity);
 

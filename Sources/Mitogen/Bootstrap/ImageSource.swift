@@ -65,6 +65,24 @@ enum ImageIdentity {
     ///
     /// - Throws: ``MitogenError`` with `.imageUnusable` if it cannot be read, is not a program or has none.
     static func ofFile(_ path: String) throws(MitogenError) -> String {
+        guard let buildID = try image(path).buildID else {
+            throw MitogenError(.imageUnusable, "\(path) has no build id", hint: "link it with -Xlinker --build-id")
+        }
+        return text(buildID[...])
+    }
+
+    /// Refuses a program that would not run where its libraries are missing.
+    static func requireStatic(_ path: String) throws(MitogenError) {
+        guard try image(path).isDynamic else { return }
+        throw MitogenError(
+            .imageUnusable,
+            "\(path) is linked dynamically, so it cannot run on other machines",
+            hint: "add to its target in Package.swift: "
+                + "linkerSettings: [.unsafeFlags([\"-static-executable\"], .when(platforms: [.linux]))]"
+        )
+    }
+
+    private static func image(_ path: String) throws(MitogenError) -> ELFImage {
         let descriptor = cmitogen_open_for_reading(path)
         guard descriptor >= 0 else {
             throw .system("cannot read the image \(path)", errno: -descriptor, .imageUnusable)
@@ -77,10 +95,7 @@ enum ImageIdentity {
         guard let image = ELFImage(head) else {
             throw MitogenError(.imageUnusable, "\(path) is not an executable file for this kind of machine")
         }
-        guard let buildID = image.buildID else {
-            throw MitogenError(.imageUnusable, "\(path) has no build id", hint: "link it with -Xlinker --build-id")
-        }
-        return text(buildID[...])
+        return image
     }
 
     private static func text(_ bytes: ArraySlice<UInt8>) -> String {

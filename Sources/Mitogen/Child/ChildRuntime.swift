@@ -26,7 +26,8 @@ enum ChildRuntime {
         wasAsked.store(true, ordering: .relaxed)
         let arguments = CommandLine.arguments
         guard arguments.count == 2, arguments[1].hasPrefix("mitogen:") else { return }
-        guard isatty(0) == 0 else {
+        // su gives its program a terminal; then the first stage has set this.
+        guard isatty(0) == 0 || getenv("SWIFT_ROOT") != nil else {
             fail("this is how a program starts its contexts; it cannot be done by hand", status: 2)
         }
         run()
@@ -34,6 +35,7 @@ enum ChildRuntime {
 
     private static func run() -> Never {
         cmitogen_close_from(3)
+        removeOwnFile()
         cmitogen_ignore_sigpipe()
         cmitogen_keep_freed_memory()
         OpenFilesLimit.raise()
@@ -47,6 +49,15 @@ enum ChildRuntime {
         } catch {
             fail("\(error)", status: 1)
         }
+    }
+
+    /// Where an image is neither cached nor can be removed by the shell that starts it, it removes itself.
+    private static func removeOwnFile() {
+        // Set by the first stage, for a machine without /proc; commands are not to inherit it where there is one.
+        if access("/proc/self/exe", F_OK) == 0 { unsetenv("SWIFT_ROOT") }
+        guard let path = getenv("MITOGEN_UNLINK") else { return }
+        unlink(path)
+        unsetenv("MITOGEN_UNLINK")
     }
 
     private static func fail(_ text: String, status: Int32) -> Never {

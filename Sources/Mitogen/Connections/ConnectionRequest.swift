@@ -8,10 +8,18 @@
 /// connection.
 enum ConnectionRequest: Sendable, Codable {
     case local(LocalOptions)
+    case ssh(SSHOptions)
+    case sudo(SudoOptions)
+    case su(SuOptions)
+    case doas(DoasOptions)
 
     var common: CommonOptions {
         switch self {
         case .local(let options): options.common
+        case .ssh(let options): options.common
+        case .sudo(let options): options.common
+        case .su(let options): options.common
+        case .doas(let options): options.common
         }
     }
 
@@ -19,6 +27,10 @@ enum ConnectionRequest: Sendable, Codable {
     func defaultName(pid: Int32) -> String {
         switch self {
         case .local: "local.\(pid)"
+        case .ssh(let options): options.defaultName
+        case .sudo(let options): options.defaultName
+        case .su(let options): options.defaultName
+        case .doas(let options): options.defaultName
         }
     }
 }

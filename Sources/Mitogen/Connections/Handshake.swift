@@ -22,6 +22,7 @@ final class Handshake: Sendable {
     private struct Parts {
         var stream: Stream?
         var process: ChildProcess?
+        var driver: BootstrapDriver?
         var timer: Timer?
     }
 
@@ -44,19 +45,95 @@ final class Handshake: Sendable {
     /// Makes the attempt.
     func connect() async throws(MitogenError) -> Context {
         let timeout = Duration.seconds(common.connectTimeout)
-        let timer = router.broker.schedule(after: timeout) { [weak self] in
-            self?.fail(MitogenError(.timeoutError, "Connection timed out after \(timeout)."))
-        }
+        let timer = router.broker.schedule(after: timeout) { [weak self] in self?.deadlineDidPass(timeout) }
         parts.withLock { $0.timer = timer }
         do throws(MitogenError) {
-            try start()
+            if case .local = request { try start() } else { try startRemote() }
         } catch {
             fail(error)
         }
         return try await result.value { [self] in fail(.cancelledCaller) }
     }
 
+    private func deadlineDidPass(_ timeout: Duration) {
+        // What was said and how far it came belong into the error.
+        if let driver = parts.withLock({ $0.stream == nil ? $0.driver : nil }) {
+            return driver.deadlineDidPass(timeout)
+        }
+        fail(MitogenError(.timeoutError, "Connection timed out after \(timeout)."))
+    }
+
     // MARK: Starting
+
+    /// Brings the program to where the method leads, and runs it.
+    private func startRemote() throws(MitogenError) {
+        let remoteName = common.remoteName ?? ProcessIdentity.default
+        let images = try router.images()
+        let program: FirstStage.Program
+        if let executable = common.executable {
+            program = .executable(executable)
+        } else {
+            program = try .image(images.own())
+        }
+        let stage = try FirstStage(
+            program: program,
+            usesCache: true,
+            remoteName: remoteName,
+            random: Self.randomWord()
+        )
+        guard let plan = request.plan(for: stage) else { throw MitogenError(.misuse, "the method makes no connection") }
+        let name = common.name ?? request.defaultName(pid: 0)
+        let logger = router.logger
+        let driver = BootstrapDriver(
+            stage,
+            plan: plan,
+            images: images,
+            configuration: configurationFrame(remoteName),
+            broker: router.broker
+        ) { [weak self] outcome in
+            switch outcome {
+            case .failed(let error): self?.fail(error)
+            case .ready(let descriptors, let bytes): self?.handOver(descriptors, bytes, name: name)
+            }
+        }
+        parts.withLock { $0.driver = driver }
+        let process = try driver.start { line in logger.debug("\(name): \(line)") }
+        parts.withLock { $0.process = process }
+        if case .failure = result.outcome { cleanUp() }
+    }
+
+    /// The program speaks: from here on there are only frames.
+    private func handOver(_ descriptors: StreamDescriptors, _ bytes: [UInt8], name: String) {
+        let stream = router.makeStream(descriptors: descriptors, remoteID: id, name: name, handshake: self)
+        parts.withLock { parts in
+            parts.stream = stream
+            parts.driver = nil
+        }
+        stream.start(keepsAlive: true, received: bytes)
+        if case .failure = result.outcome { cleanUp() }
+    }
+
+    /// What the child waits for, as a frame.
+    private func configurationFrame(_ remoteName: String) -> [UInt8] {
+        let configuration = router.configuration(
+            for: id,
+            common,
+            remoteName: remoteName,
+            image: image.identity ?? ""
+        )
+        guard var message = try? Message.pickled(configuration, handle: StandardHandle.configure) else { return [] }
+        message.dstID = id
+        message.srcID = router.contextID
+        message.authID = message.srcID
+        message.header.length = UInt32(message.data.count)
+        return withUnsafeBytes(of: message.header.bytes) { Array($0[..<MessageHeader.size]) } + message.data
+    }
+
+    private static func randomWord() -> String {
+        let letters = Array("abcdefghijklmnopqrstuvwxyz0123456789")
+        var generator = SystemRandomNumberGenerator()
+        return String((0..<20).map { _ in letters[Int.random(in: 0..<letters.count, using: &generator)] })
+    }
 
     private func start() throws(MitogenError) {
         let remoteName = common.remoteName ?? ProcessIdentity.default
@@ -83,7 +160,7 @@ final class Handshake: Sendable {
                     path: command.path,
                     environment: ProcessIdentity.environment,
                     directory: nil,
-                    descriptors: [sockets[1], sockets[1], diagnostics[1]]
+                    descriptors: (.descriptor(sockets[1]), .descriptor(sockets[1]), .descriptor(diagnostics[1]))
                 ),
                 broker: router.broker
             )
@@ -98,7 +175,7 @@ final class Handshake: Sendable {
     private func attach(_ spawned: SpawnedProcess, socket: Int32, diagnostics: Int32, remoteName: String) {
         let name = common.name ?? request.defaultName(pid: spawned.pid)
         let logger = router.logger
-        let process = ChildProcess(process: spawned, standardError: diagnostics, broker: router.broker) { line in
+        let process = ChildProcess(process: spawned, diagnostics: diagnostics, broker: router.broker) { line in
             logger.debug("\(name): \(line)")
         }
         let stream = router.makeStream(
@@ -184,14 +261,15 @@ final class Handshake: Sendable {
 
     /// Settles the attempt.
     func fail(_ error: MitogenError) {
-        let name = parts.withLock { $0.stream?.name } ?? common.name ?? "local"
+        let name = parts.withLock { $0.stream?.name } ?? common.name ?? request.defaultName(pid: 0)
         guard result.resolve(.failure(error.inContext(name))) else { return }
         cleanUp()
     }
 
     private func cleanUp() {
-        let (stream, process, timer) = parts.withLock { ($0.stream, $0.process, $0.timer) }
+        let (stream, process, driver, timer) = parts.withLock { ($0.stream, $0.process, $0.driver, $0.timer) }
         timer?.cancel()
+        driver?.cancel()
         stream?.close(reason: "the attempt to connect has failed")
         process?.terminate()
     }

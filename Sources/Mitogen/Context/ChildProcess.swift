@@ -23,22 +23,38 @@ final class ChildProcess: Sendable {
     let process: SpawnedProcess
     private let broker: Broker
     private let state = Mutex(State())
-    private let diagnostics: LineReader
+    private let diagnostics: LineReader?
 
     /// How many of the last lines are kept for error messages.
     private static let keptLines = 100
 
-    /// Takes over a process and the descriptor that its standard error arrives on.
-    init(process: SpawnedProcess, standardError: Int32, broker: Broker, whenLine: @escaping @Sendable (String) -> Void)
-    {
+    /// Takes over a process and the descriptor that its diagnostics arrive on, if there is one.
+    ///
+    /// - Parameters:
+    ///   - raw: Called on the Broker's thread with the diagnostics as they arrive.
+    ///   - whenLine: Called on the Broker's thread with every line of them.
+    init(
+        process: SpawnedProcess,
+        diagnostics descriptor: Int32?,
+        broker: Broker,
+        raw: (@Sendable (UnsafeRawBufferPointer) -> Void)? = nil,
+        whenLine: @escaping @Sendable (String) -> Void
+    ) {
         self.process = process
         self.broker = broker
         let kept = Kept()
-        diagnostics = LineReader(descriptor: standardError, broker: broker) { line in
-            kept.append(line)
-            whenLine(line)
+        diagnostics = descriptor.map { descriptor in
+            LineReader(descriptor: descriptor, broker: broker, raw: raw) { line in
+                kept.append(line)
+                whenLine(line)
+            }
         }
         self.kept = kept
+    }
+
+    /// Calls `body` when no more diagnostics will come.
+    func whenDiagnosticsEnd(_ body: @escaping @Sendable () -> Void) {
+        diagnostics?.whenEnded(body)
     }
 
     private let kept: Kept
@@ -78,7 +94,7 @@ final class ChildProcess: Sendable {
             if isFirst { body(text) }
         }
         if state.withLock({ $0.isDetached }) {
-            diagnostics.close()
+            diagnostics?.close()
             process.abandon()
             return report("it has detached itself")
         }
@@ -87,9 +103,9 @@ final class ChildProcess: Sendable {
             limitTimer.cancel()
             // What it said last may still be in the pipe.
             broker.schedule { [self] in
-                diagnostics.drain()
+                diagnostics?.drain()
                 report(describe(status))
-                diagnostics.close()
+                diagnostics?.close()
             }
         }
         escalate()
@@ -122,13 +138,13 @@ final class ChildProcess: Sendable {
         let timer = broker.schedule(after: .seconds(1)) { [process] in process.signal(SIGKILL, group: true) }
         process.whenEnded { [self] _ in
             timer.cancel()
-            diagnostics.close()
+            diagnostics?.close()
         }
     }
 
     /// The router ends: so does its child.
     func killAndReap() {
-        diagnostics.close()
+        diagnostics?.close()
         state.withLock { $0.isDetached } ? process.abandon() : process.killAndReap()
     }
 }

@@ -52,7 +52,10 @@ final class Command: Sendable {
                 arguments: request.arguments,
                 environment: Self.environment(adding: request.environment),
                 directory: request.directory,
-                descriptors: [pipes.input?.child, pipes.output.child, pipes.error.child]
+                descriptors: (
+                    pipes.input.map { .descriptor($0.child) } ?? .null, .descriptor(pipes.output.child),
+                    .descriptor(pipes.error.child)
+                )
             )
             process = try router.processes.start { () throws(MitogenError) in
                 try SpawnedProcess(request, broker: router.broker)

@@ -20,8 +20,26 @@ package struct SpawnRequest: Sendable {
     package var path: String?
     package var environment: [String]
     package var directory: String?
-    /// What becomes descriptors 0, 1 and 2; nil is `/dev/null`.
-    package var descriptors: [Int32?]
+    /// What becomes descriptors 0, 1 and 2.
+    package var descriptors: (SpawnDescriptor, SpawnDescriptor, SpawnDescriptor)
+    /// The path of what becomes the controlling terminal; there is none by default.
+    package var terminal: String?
+}
+
+/// What one of a new program's first descriptors is.
+package enum SpawnDescriptor: Sendable {
+    case null
+    case descriptor(Int32)
+    /// The controlling terminal.
+    case terminal
+
+    var number: Int32 {
+        switch self {
+        case .null: -1
+        case .descriptor(let number): number
+        case .terminal: -2
+        }
+    }
 }
 
 /// A program that this process has started: in a session of its own, reaped as soon as it ends.
@@ -147,18 +165,21 @@ package final class SpawnedProcess: Sendable {
                 path.withCString { path in
                     String(searchPath).withCString { searchPath in
                         withOptionalCString(request.directory) { directory in
-                            let descriptors = request.descriptors.map { $0 ?? -1 }
-                            var what = cmitogen_spawn(
-                                path: path,
-                                search_path: searchPath,
-                                arguments: arguments,
-                                environment: environment,
-                                directory: directory,
-                                descriptors: (descriptors[0], descriptors[1], descriptors[2]),
-                                open_files_soft: limits?.soft ?? 0,
-                                open_files_hard: limits?.hard ?? 0
-                            )
-                            return cmitogen_spawn(&what, &stage)
+                            withOptionalCString(request.terminal) { terminal in
+                                let descriptors = request.descriptors
+                                var what = cmitogen_spawn(
+                                    path: path,
+                                    search_path: searchPath,
+                                    arguments: arguments,
+                                    environment: environment,
+                                    directory: directory,
+                                    descriptors: (descriptors.0.number, descriptors.1.number, descriptors.2.number),
+                                    terminal: terminal,
+                                    open_files_soft: limits?.soft ?? 0,
+                                    open_files_hard: limits?.hard ?? 0
+                                )
+                                return cmitogen_spawn(&what, &stage)
+                            }
                         }
                     }
                 }
@@ -173,6 +194,8 @@ package final class SpawnedProcess: Sendable {
         switch Int(stage) {
         case CMITOGEN_SPAWN_EXEC:
             return MitogenError(.spawnError, "cannot start \(path): \(reason)")
+        case CMITOGEN_SPAWN_TERMINAL:
+            return MitogenError(.spawnError, "cannot open a terminal for \(path): \(reason)")
         case CMITOGEN_SPAWN_DIRECTORY:
             return MitogenError(
                 .spawnError,

@@ -47,6 +47,7 @@ public final class Router: Sendable {
     let connectionLimit: AsyncSemaphore
     let dispatcher = CallDispatcher()
     let processes = ProcessTable()
+    private let imageStore = Mutex<ImageStore?>(nil)
     private let ownsBroker: Bool
 
     /// Makes the router of a master.
@@ -119,6 +120,21 @@ public final class Router: Sendable {
     /// Lets this context and those started from now on log at debug level.
     public func enableDebug() {
         core.withLock { $0.isDebugEnabled = true }
+    }
+
+    /// The images that this router sends.
+    func images() throws(MitogenError) -> ImageStore {
+        let path: String
+        switch configuration.image {
+        case .currentProgram: path = ProcessIdentity.executablePath
+        case .file(let file): path = file
+        }
+        try ImageIdentity.requireStatic(path)
+        return imageStore.withLock { store in
+            let images = store ?? ImageStore(path: path, broker: broker)
+            store = images
+            return images
+        }
     }
 
     // MARK: Handles

@@ -27,6 +27,7 @@ final class LineReader: Sendable {
     private let state = Mutex(State())
     private let broker: Broker
     private let isCapture: Bool
+    private let raw: (@Sendable (UnsafeRawBufferPointer) -> Void)?
     private let line: @Sendable (String) -> Void
     private let ended = OneShot<Void>()
 
@@ -34,15 +35,18 @@ final class LineReader: Sendable {
     ///
     /// - Parameters:
     ///   - isCapture: Whether a fatal signal's handler is to find what was read last.
+    ///   - raw: Called on the Broker's thread with everything as it arrives, before it is cut.
     ///   - line: Called on the Broker's thread for every line, without its newline.
     init(
         descriptor: Int32,
         broker: Broker,
         isCapture: Bool = false,
+        raw: (@Sendable (UnsafeRawBufferPointer) -> Void)? = nil,
         line: @escaping @Sendable (String) -> Void
     ) {
         self.broker = broker
         self.isCapture = isCapture
+        self.raw = raw
         self.line = line
         _ = cmitogen_set_nonblocking(descriptor, true)
         let side = Side(descriptor: descriptor, keepsAlive: false) { [weak self] _, scratch in
@@ -78,6 +82,7 @@ final class LineReader: Sendable {
             end()
             return false
         }
+        raw?(UnsafeRawBufferPointer(rebasing: scratch[..<count]))
         for text in state.withLock({ Self.cut(&$0.rest, adding: UnsafeRawBufferPointer(rebasing: scratch[..<count])) })
         {
             line(text)

@@ -84,7 +84,11 @@ package final class Stream: Sendable {
     }
 
     /// Begins to read. `keepsAlive` says whether a Broker that shuts down waits for this stream to end.
-    package func start(keepsAlive: Bool) {
+    ///
+    /// - Parameter bytes: What was read from the descriptor before; none by default. On the Broker's thread if there is
+    ///   any.
+    package func start(keepsAlive: Bool, received bytes: [UInt8] = []) {
+        if !bytes.isEmpty { take(bytes) }
         let receive = Side(descriptor: descriptors.receive, keepsAlive: keepsAlive) { [weak self] readiness, scratch in
             self?.isReady(readiness, scratch)
         }
@@ -235,6 +239,16 @@ package final class Stream: Sendable {
     private func isReady(_ readiness: Readiness, _ scratch: UnsafeMutableRawBufferPointer) {
         if readiness.contains(.writable) { flush() }
         if readiness.contains(.readable) || readiness.contains(.hangup) { receive(scratch) }
+    }
+
+    private func take(_ bytes: [UInt8]) {
+        var decoder = input.withLock { $0 }
+        do {
+            try bytes.withUnsafeBytes { bytes in try decoder.feed(bytes) { pass(on: $0) } }
+        } catch {
+            close(reason: "\(error)")
+        }
+        input.withLock { $0 = decoder }
     }
 
     /// Reads what is there, once: the Broker calls again if there is more, and others get their turn between.

@@ -1,0 +1,272 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import CMitogenPlatform
+internal import Synchronization
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
+/// Carries out what a ``BootstrapMachine`` says, for one connection: starts the tool, reads, writes, types.
+///
+/// Everything happens on the Broker's thread but the making of images.
+final class BootstrapDriver: Sendable {
+    private struct State {
+        var machine: BootstrapMachine
+        var side: Side?
+        /// The terminal's or pipe's own side, to type on.
+        var terminal: Int32?
+        var pending = Queue<[UInt8]>()
+        var isDone = false
+    }
+
+    /// What comes of it.
+    enum Outcome: Sendable {
+        /// The program speaks: its descriptor, and the first bytes that it has said.
+        case ready(StreamDescriptors, [UInt8])
+        case failed(MitogenError)
+    }
+
+    private let broker: Broker
+    private let plan: ConnectionPlan
+    private let images: ImageStore
+    private let configuration: [UInt8]
+    private let state: Mutex<State>
+    private let finished: @Sendable (Outcome) -> Void
+    private let tasks = OneShot<Void>()
+
+    /// - Parameters:
+    ///   - configuration: The frame that the program waits for.
+    ///   - finished: Called once, on the Broker's thread.
+    init(
+        _ stage: FirstStage,
+        plan: ConnectionPlan,
+        images: ImageStore,
+        configuration: [UInt8],
+        broker: Broker,
+        finished: @escaping @Sendable (Outcome) -> Void
+    ) {
+        self.broker = broker
+        self.plan = plan
+        self.images = images
+        self.configuration = configuration
+        self.finished = finished
+        let prompts = plan.prompts.map { PromptMachine($0, hasPassword: plan.password != nil) }
+        let isTerminal = plan.terminal == .all
+        let machine = BootstrapMachine(
+            stage,
+            prompts: prompts,
+            on: isTerminal ? .output : .diagnostics,
+            hasDiagnostics: !isTerminal
+        )
+        state = Mutex(State(machine: machine))
+    }
+
+    /// Starts the tool.
+    ///
+    /// - Throws: ``MitogenError`` with `.spawnError`; nothing is left then.
+    func start(whenLine: @escaping @Sendable (String) -> Void) throws(MitogenError) -> ChildProcess {
+        let ends = try ConnectionEnds(terminal: plan.terminal)
+        defer { ends.closeFarEnds() }
+        let spawned: SpawnedProcess
+        do throws(MitogenError) {
+            spawned = try SpawnedProcess(
+                SpawnRequest(
+                    arguments: plan.arguments,
+                    environment: ProcessIdentity.environment,
+                    directory: nil,
+                    descriptors: ends.descriptors,
+                    terminal: ends.terminalPath
+                ),
+                broker: broker
+            )
+        } catch {
+            ends.closeNearEnds()
+            throw MitogenError(.spawnError, "Child start failed: \(error.message)", hint: error.hint)
+        }
+        let process = ChildProcess(
+            process: spawned,
+            diagnostics: ends.diagnostics,
+            broker: broker,
+            raw: { [weak self] bytes in
+                let copy = Array(bytes)
+                self?.feed { $0.receive(diagnostics: copy) }
+            },
+            whenLine: whenLine
+        )
+        watch(process, ends)
+        return process
+    }
+
+    private func watch(_ process: ChildProcess, _ ends: ConnectionEnds) {
+        let side = Side(descriptor: ends.stream, keepsAlive: true) { [weak self] readiness, scratch in
+            guard let self else { return }
+            if readiness.contains(.writable) { write() }
+            if readiness.contains(.readable) || readiness.contains(.hangup) { read(ends.stream, scratch) }
+        }
+        state.withLock { state in
+            state.side = side
+            state.terminal = ends.diagnostics ?? ends.stream
+        }
+        broker.startReceive(side)
+        process.whenDiagnosticsEnd { [weak self] in self?.feed { $0.diagnosticsDidEnd() } }
+        process.process.whenEnded { [weak self] status in
+            self?.broker.schedule { [weak self] in
+                self?.feed { $0.processDidExit(BootstrapExit(status)) }
+            }
+        }
+    }
+
+    /// The time is over.
+    func deadlineDidPass(_ timeout: Duration) {
+        broker.schedule { [self] in feed { $0.deadlineDidPass(timeout) } }
+    }
+
+    /// Ends the attempt without a word.
+    func cancel() {
+        let side = state.withLock { state in
+            state.isDone = true
+            return state.side.take()
+        }
+        if let side { broker.close(side) }
+    }
+
+    // MARK: The machine
+
+    private func feed(_ event: (inout BootstrapMachine) -> [BootstrapAction]) {
+        let actions = state.withLock { state in state.isDone ? [] : event(&state.machine) }
+        for action in actions { perform(action) }
+    }
+
+    private func perform(_ action: BootstrapAction) {
+        switch action {
+        case .send(let bytes): send(bytes)
+        case .typePassword: type((plan.password?.value ?? "") + "\n")
+        case .acceptHostKey: type("yes\n")
+        case .findImage(let platform):
+            make { [images] in
+                await images.find(platform)
+            } then: { driver, image in
+                driver.feed { $0.found(image) }
+            }
+        case .compress(let image, let forms):
+            make { [images] in
+                await images.compressed(image, forms)
+            } then: { driver, upload in
+                driver.upload(upload)
+            }
+        case .sendImage: break  // its bytes follow those that announce it, see `upload`
+        case .configure: send(configuration)
+        case .handOver(let bytes): handOver(bytes)
+        case .expectEnd:
+            broker.schedule(after: .seconds(1)) { [weak self] in self?.feed { $0.graceDidEnd() } }
+        case .fail(let failure): finish(.failed(failure.error))
+        }
+    }
+
+    private func upload(_ result: Result<ImageStore.Upload, MitogenError>) {
+        switch result {
+        case .failure(let error): feed { $0.giveUp(error.code, error.message, hint: error.hint) }
+        case .success(let upload):
+            feed { $0.upload(upload.compression, byteCount: upload.bytes.count, sha256: upload.sha256) }
+            send(upload.bytes)
+        }
+    }
+
+    /// Images are made on a thread where that may take its time.
+    private func make<Value: Sendable>(
+        _ body: @escaping @Sendable () async -> Value,
+        then: @escaping @Sendable (BootstrapDriver, Value) -> Void
+    ) {
+        // Unstructured, because it is an event of the machine that asks for it; it ends by itself.
+        Task(executorPreference: FunctionExecutor.shared) { [weak self] in
+            let value = await body()
+            self?.broker.schedule { [weak self] in
+                if let self { then(self, value) }
+            }
+        }
+    }
+
+    // MARK: Input and output
+
+    private func read(_ descriptor: Int32, _ scratch: UnsafeMutableRawBufferPointer) {
+        let count = cmitogen_read(descriptor, scratch.baseAddress, scratch.count)
+        if count == -Int(EAGAIN) { return }
+        guard count > 0 else {
+            if let side = state.withLock({ $0.side }) { broker.stopReceive(side) }
+            closeSide()
+            return feed { $0.outputDidEnd() }
+        }
+        let bytes = Array(UnsafeRawBufferPointer(rebasing: scratch[..<count]))
+        feed { $0.receive(output: bytes) }
+    }
+
+    private func send(_ bytes: [UInt8]) {
+        state.withLock { $0.pending.append(bytes) }
+        write()
+    }
+
+    private func write() {
+        while true {
+            guard
+                let (side, bytes) = state.withLock({ state -> (Side, [UInt8])? in
+                    guard let side = state.side, let bytes = state.pending.popFirst() else { return nil }
+                    return (side, bytes)
+                })
+            else { break }
+            let count = bytes.withUnsafeBytes { cmitogen_write2(side.descriptor, $0.baseAddress, $0.count, nil, 0) }
+            if count == bytes.count { continue }
+            guard count >= 0 || count == -Int(EAGAIN) else { return }  // reading will tell why
+            state.withLock { $0.pending.prepend(Array(bytes.dropFirst(max(0, count)))) }
+            return broker.startTransmit(side)
+        }
+        if let side = state.withLock({ $0.side }) { broker.stopTransmit(side) }
+    }
+
+    private func type(_ text: String) {
+        guard let terminal = state.withLock({ $0.terminal }) else { return }
+        let bytes = Array(text.utf8)
+        _ = bytes.withUnsafeBytes { cmitogen_write2(terminal, $0.baseAddress, $0.count, nil, 0) }
+    }
+
+    // MARK: The end
+
+    private func handOver(_ bytes: [UInt8]) {
+        guard let side = state.withLock({ $0.side }) else { return }
+        // A second number for the same connection: the first one is closed with its side.
+        let descriptor = cmitogen_duplicate(side.descriptor, 3)
+        closeSide()
+        guard descriptor >= 0 else {
+            return finish(.failed(.system("cannot duplicate the connection", errno: -descriptor)))
+        }
+        finish(.ready(StreamDescriptors(socket: descriptor), bytes))
+    }
+
+    private func closeSide() {
+        if let side = state.withLock({ $0.side.take() }) { broker.close(side) }
+    }
+
+    private func finish(_ outcome: Outcome) {
+        let isFirst = state.withLock { state in
+            defer { state.isDone = true }
+            return !state.isDone
+        }
+        closeSide()
+        if isFirst { finished(outcome) }
+    }
+}
+
+extension BootstrapExit {
+    init(_ status: ExitStatus) {
+        switch status {
+        case .exited(let code): self = .exited(code)
+        case .signaled(let number): self = .signalled(number)
+        }
+    }
+}

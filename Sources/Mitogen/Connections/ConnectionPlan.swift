@@ -1,0 +1,68 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+/// What one connection method does for one connection.
+struct ConnectionPlan: Sendable {
+    /// Which of the tool's descriptors are a terminal (architecture, section 5): none, its standard error and the
+    /// session's own, or all.
+    enum TerminalUse: Sendable, Hashable {
+        case none
+        case diagnostics
+        case all
+    }
+
+    /// The tool with its arguments.
+    var arguments: [String]
+    var terminal = TerminalUse.none
+    /// What the tool may ask and say; nil if it asks nothing.
+    var prompts: PromptTable?
+    var password: Secret?
+}
+
+extension ConnectionRequest {
+    /// How the first stage gets to where it runs; nil for a method that needs none.
+    func plan(for stage: FirstStage) -> ConnectionPlan? {
+        switch self {
+        case .local: nil
+        case .ssh(let options):
+            ConnectionPlan(
+                arguments: options.arguments(command: stage.shellCommand),
+                terminal: options.mayAsk ? .diagnostics : .none,
+                prompts: .ssh(hostKeyAnswer: options.checkHostKeys == .accept ? .accept : .refuse),
+                password: options.password
+            )
+        case .sudo(let options):
+            ConnectionPlan(
+                arguments: options.arguments(command: stage.arguments, asks: options.password != nil),
+                terminal: options.password == nil ? .none : .diagnostics,
+                prompts: .sudo,
+                password: options.password
+            )
+        case .su(let options):
+            ConnectionPlan(
+                arguments: options.arguments(command: stage.shellCommand),
+                terminal: .all,
+                prompts: .su(passwordPrompt: options.passwordPrompt, incorrectPrompts: options.incorrectPrompts),
+                password: options.password
+            )
+        case .doas(let options):
+            ConnectionPlan(
+                arguments: options.arguments(command: stage.arguments),
+                terminal: options.password == nil ? .none : .diagnostics,
+                prompts: .doas(passwordPrompt: options.passwordPrompt, incorrectPrompts: options.incorrectPrompts),
+                password: options.password
+            )
+        }
+    }
+
+    /// Checks what would only fail later, and worse.
+    func validate() throws(MitogenError) {
+        switch self {
+        case .ssh(let options): try options.validate()
+        case .local, .sudo, .su, .doas: try common.validate()
+        }
+    }
+}

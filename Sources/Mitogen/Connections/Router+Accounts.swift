@@ -1,0 +1,65 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+extension Router {
+    /// Starts a context on another machine with OpenSSH's client (Mitogen semantics, section 7.3).
+    ///
+    /// The user's own configuration, agent and a running master connection are honoured. Nothing has to be installed
+    /// on the host but `sh`.
+    ///
+    /// - Parameters:
+    ///   - hostname: The host's name, address, or `Host` of the configuration.
+    ///   - via: The context to start ssh in; this one by default.
+    ///   - configure: Sets options.
+    /// - Returns: The context, ready to be called.
+    /// - Throws: ``MitogenError``, after which no process is left: `.hostKeyError`, `.passwordError`, `.spawnError`,
+    ///   `.noMarker`, `.eofError`, `.timeoutError`, those of the first stage, and `.cancelled` if the calling task is.
+    public func ssh(
+        _ hostname: String,
+        via: Context? = nil,
+        _ configure: (inout SSHOptions) -> Void = { _ in }
+    ) async throws(MitogenError) -> Context {
+        var options = SSHOptions(hostname: hostname)
+        configure(&options)
+        return try await connect(.ssh(options), from: via)
+    }
+
+    /// Starts a context as another user with sudo (Mitogen semantics, section 7.4); as ``ssh(_:via:_:)`` otherwise.
+    public func sudo(
+        via: Context? = nil,
+        _ configure: (inout SudoOptions) -> Void = { _ in }
+    ) async throws(MitogenError) -> Context {
+        var options = SudoOptions()
+        configure(&options)
+        return try await connect(.sudo(options), from: via)
+    }
+
+    /// Starts a context as another user with su (Mitogen semantics, section 7.5); as ``ssh(_:via:_:)`` otherwise.
+    public func su(
+        via: Context? = nil,
+        _ configure: (inout SuOptions) -> Void = { _ in }
+    ) async throws(MitogenError) -> Context {
+        var options = SuOptions()
+        configure(&options)
+        return try await connect(.su(options), from: via)
+    }
+
+    /// Starts a context as another user with doas (Mitogen semantics, section 7.6); as ``ssh(_:via:_:)`` otherwise.
+    public func doas(
+        via: Context? = nil,
+        _ configure: (inout DoasOptions) -> Void = { _ in }
+    ) async throws(MitogenError) -> Context {
+        var options = DoasOptions()
+        configure(&options)
+        return try await connect(.doas(options), from: via)
+    }
+
+    func connect(_ request: ConnectionRequest, from via: Context?) async throws(MitogenError) -> Context {
+        try request.validate()
+        if let via { return try await connect(request, via: via) }
+        return try await connect(request)
+    }
+}
