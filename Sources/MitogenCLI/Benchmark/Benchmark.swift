@@ -14,6 +14,7 @@ struct Benchmark: Sendable {
     let target: TargetSpecification
     /// The path of the program that is started as contexts.
     let image: String
+    let hops: HopSettings
 
     private static let warmUpCalls = 2000
     private static let calls = 20_000
@@ -50,12 +51,12 @@ struct Benchmark: Sendable {
     /// The context that is measured, and the one before it; nil if that is this process.
     private func connect(in router: Router) async throws(MitogenError) -> (parent: Context?, context: Context) {
         var parent: Context?
-        for hop in self.target.hops.dropLast() { parent = try await router.connect(hop, via: parent) }
+        for hop in self.target.hops.dropLast() { parent = try await router.connect(hop, via: parent, self.hops) }
         return (parent, try await self.connectLastHop(in: router, via: parent))
     }
 
     private func connectLastHop(in router: Router, via parent: Context?) async throws(MitogenError) -> Context {
-        try await router.connect(self.target.hops[self.target.hops.count - 1], via: parent)
+        try await router.connect(self.target.hops[self.target.hops.count - 1], via: parent, self.hops)
     }
 
     private func connectAndCall(in router: Router, via parent: Context?) async throws -> Double {

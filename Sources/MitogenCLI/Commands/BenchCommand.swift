@@ -32,6 +32,9 @@ package struct BenchCommand: ParsableCommand {
     @Flag(name: .customLong("json"), help: "Write one JSON object on one line.")
     package var writesJSON = false
 
+    @OptionGroup(title: "Connections")
+    package var connections: ConnectionArguments
+
     package init() {}
 
     package mutating func validate() throws {
@@ -42,7 +45,7 @@ package struct BenchCommand: ParsableCommand {
         let image = try AgentImage.locate()
         // First of all: it makes processes with fork, which a program with threads cannot.
         let raw = try RawMeasurement.measure()
-        let benchmark = Benchmark(target: try self.specification(), image: image)
+        let benchmark = Benchmark(target: try self.specification(), image: image, hops: try self.connections.settings())
         let writesJSON = self.writesJSON
         let loop = try MainLoop(signals: [])
         let status = loop.run { _ in

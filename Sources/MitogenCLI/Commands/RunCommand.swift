@@ -75,6 +75,9 @@ package struct RunCommand: ParsableCommand {
     @Flag(name: .customLong("stdin"), help: "Send standard input to the command in every target.")
     package var readsStandardInput = false
 
+    @OptionGroup(title: "Connections")
+    package var connections: ConnectionArguments
+
     @Argument(
         parsing: .captureForPassthrough,
         help: ArgumentHelp("The program to run and its arguments.", valueName: "COMMAND")

@@ -24,6 +24,9 @@ package struct RunOptions: Hashable, Sendable {
     /// Whether the command gets what this process reads.
     package let readsStandardInput: Bool
 
+    /// How hops are connected.
+    package let hops: HopSettings
+
     /// The program and its arguments; never empty.
     package let command: [String]
 
@@ -45,6 +48,7 @@ package struct RunOptions: Hashable, Sendable {
         self.environment = environment
         self.directory = arguments.directory
         self.readsStandardInput = arguments.readsStandardInput
+        self.hops = try arguments.connections.settings()
         // Only the first "--" is the tool's: a later one is an argument of the command.
         self.command = Array(arguments.command.dropFirst(arguments.command.first == "--" ? 1 : 0))
         guard let program = self.command.first else { throw ArgumentError("there is no command to run") }

@@ -9,9 +9,36 @@ internal import Mitogen
 extension Router {
     /// Makes one hop of a target.
     ///
-    /// - Parameter via: Where the hop starts; nil for this process.
-    func connect(_ hop: Hop, via: Context?) async throws(MitogenError) -> Context {
+    /// - Parameters:
+    ///   - via: Where the hop starts; nil for this process.
+    ///   - settings: What the command line says about connections.
+    func connect(_ hop: Hop, via: Context?, _ settings: HopSettings) async throws(MitogenError) -> Context {
         switch hop.kind {
+        case HopKind.ssh.name:
+            let destination = SSHDestination(hop.argument ?? "")
+            return try await self.ssh(destination.host, via: via) { options in
+                options.username = destination.user
+                options.port = destination.port
+                options.configFile = settings.sshConfig
+                options.sshArguments = settings.sshOptions.flatMap { ["-o", $0] }
+                options.identityFile = settings.identity
+                options.connectTimeout = settings.connectTimeout
+            }
+        case HopKind.sudo.name:
+            return try await self.sudo(via: via) { options in
+                options.username = hop.argument ?? options.username
+                options.connectTimeout = settings.connectTimeout
+            }
+        case HopKind.su.name:
+            return try await self.su(via: via) { options in
+                options.username = hop.argument ?? options.username
+                options.connectTimeout = settings.connectTimeout
+            }
+        case HopKind.doas.name:
+            return try await self.doas(via: via) { options in
+                options.username = hop.argument ?? options.username
+                options.connectTimeout = settings.connectTimeout
+            }
         case HopKind.local.name:
             return try await self.local(via: via) { options in
                 guard let name = hop.argument else { return }
@@ -23,4 +50,13 @@ extension Router {
             throw MitogenError(.misuse, "'\(hop.kind)' is not a kind of hop")
         }
     }
+}
+
+/// What the command line says about how hops are connected.
+package struct HopSettings: Hashable, Sendable {
+    var sshConfig: String?
+    var sshOptions: [String] = []
+    var identity: String?
+    /// Seconds for each hop.
+    var connectTimeout = 30.0
 }

@@ -64,7 +64,7 @@ struct RunSession: Sendable {
     private func follow(_ branch: TargetTree, from context: Context?) async -> [Int: RunOutcome] {
         guard let hop = branch.hop else { return [:] }
         do throws(MitogenError) {
-            let next = try await self.router.connect(hop, via: context)
+            let next = try await self.router.connect(hop, via: context, self.options.hops)
             return await self.visit(branch, in: next)
         } catch {
             let outcome = RunOutcome(failure: error, of: hop)

@@ -78,8 +78,36 @@ extension HopKind {
         return nil
     }
 
+    /// Another machine, by OpenSSH.
+    package static let ssh = HopKind(
+        name: "ssh",
+        argument: .required("[USER@]HOST[:PORT]"),
+        help: "another machine; an IPv6 address stands in brackets"
+    ) { SSHDestination.problem($0) }
+
+    /// Another user of the same machine, by sudo.
+    package static let sudo = HopKind(
+        name: "sudo",
+        argument: .optional("USER"),
+        help: "another user of the same machine, root by default"
+    )
+
+    /// Another user of the same machine, by su.
+    package static let su = HopKind(
+        name: "su",
+        argument: .optional("USER"),
+        help: "another user of the same machine by su, root by default"
+    )
+
+    /// Another user of the same machine, by doas.
+    package static let doas = HopKind(
+        name: "doas",
+        argument: .optional("USER"),
+        help: "another user of the same machine by doas, root by default"
+    )
+
     /// Every kind of hop that `mitogen run` knows, in the order of the help text.
-    package static let known: [HopKind] = [.local]
+    package static let known: [HopKind] = [.local, .ssh, .sudo, .su, .doas]
 
     /// Refuses characters that could disturb the terminal on which a label is shown; holds for every kind of hop.
     static func controlCharacterProblem(_ argument: String) -> String? {
