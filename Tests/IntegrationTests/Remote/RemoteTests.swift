@@ -1,0 +1,161 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import Mitogen
+internal import MitogenFixtures
+internal import Testing
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
+/// Contexts on other machines and accounts, with real servers.
+@Suite("Other machines and accounts", .needsTestbed, .serialized, .timeLimit(.minutes(3)))
+struct RemoteTests {
+    @Test(
+        "Every login shell will do, and every way to a server",
+        arguments: [
+            "tb-bash", "tb-dash", "tb-ash", "tb-tcsh", "tb-fish", "tb-noisy", "tb-jump3", "tb-banner",
+            "tb-one-session", "tb-dropbear",
+        ]
+    )
+    func loginShells(host: String) async throws {
+        try await withFixtureRouter { router in
+            let context = try await router.testbed(host)
+            #expect(context.name == "ssh.\(host)")
+            #expect(try await context.call(Add(1, 2)) == 3)
+            let expected =
+                ["tb-jump3": "tb-ash"][host] ?? (host.hasSuffix("sh") || host == "tb-noisy" ? host : "tb-bash")
+            #expect(try await context.userName() == expected)
+        }
+    }
+
+    @Test("The second connection finds the image in the cache, and leaves no other file")
+    func cache() async throws {
+        for _ in 0..<2 {
+            try await withFixtureRouter { router in
+                let context = try await router.testbed("tb-dash")
+                let files = try await context.run([
+                    "sh", "-c", "ls -1 $HOME/.cache/mitogen; ls -a /tmp | grep .mitogen-",
+                ])
+                #expect(files.outputText.split(separator: "\n").count >= 1)
+                #expect(!files.outputText.contains(".mitogen-"))
+                let mode = try await context.run(["sh", "-c", "stat -c '%a %U' $HOME/.cache/mitogen/*"])
+                #expect(mode.outputText.hasPrefix("500 tb-dash"))
+            }
+        }
+    }
+
+    @Test("Twelve first connections to one home at the same time all succeed")
+    func manyAtOnce() async throws {
+        try await withFixtureRouter { router in
+            let first = try await router.testbed("tb-bash")
+            _ = try await first.run(["sh", "-c", "rm -rf $HOME/.cache/mitogen"])
+            let users = try await withThrowingTaskGroup(of: String.self) { group in
+                for _ in 0..<12 { group.addTask { try await router.testbed("tb-bash").userName() } }
+                return try await group.reduce(into: [String]()) { $0.append($1) }
+            }
+            #expect(users == Array(repeating: "tb-bash", count: 12))
+        }
+    }
+
+    @Test("A password is typed, once, and is nowhere to be seen")
+    func password() async throws {
+        try await withFixtureRouter { router in
+            let password = try Testbed.password(of: "tb-bash")
+            let context = try await router.testbed("tb-password") { $0.password = password }
+            #expect(try await context.userName() == "tb-bash")
+            let shown = try await router.local().run([
+                "sh", "-c", "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null",
+            ])
+            #expect(!shown.outputText.contains(password.value))
+            #expect("\(password) \(String(reflecting: password))" == "<redacted> <redacted>")
+            let wrong = try await failure { try await router.testbed("tb-password") { $0.password = "not this" } }
+            #expect(wrong.code == .passwordError)
+            #expect(wrong.message.contains("incorrect"))
+        }
+    }
+
+    @Test("From account to account: ssh, sudo, su and sudo again, in one chain")
+    func chain() async throws {
+        try await withFixtureRouter { router in
+            let free = try await router.testbed("tb-bash") { $0.username = "tb-free" }
+            let root = try await router.sudo(via: free)
+            let other = try await router.su(via: root) { $0.username = "tb-sudo" }
+            let password = try Testbed.password(of: "tb-sudo")
+            let last = try await router.sudo(via: other) { options in
+                options.username = "tb-other"
+                options.password = password
+            }
+            #expect(last.name == "ssh.tb-bash.sudo.root.su.tb-sudo.sudo.tb-other")
+            #expect(try await last.userName() == "tb-other")
+            #expect(try await last.call(Add(2, 2)) == 4)
+        }
+    }
+
+    @Test("sudo asks for a password, or does not")
+    func sudo() async throws {
+        try await withFixtureRouter { router in
+            let free = try await router.testbed("tb-bash") { $0.username = "tb-free" }
+            let root = try await router.sudo(via: free)
+            #expect(root.name == "ssh.tb-bash.sudo.root")
+            #expect(try await root.userName() == "root")
+            let asked = try await router.testbed("tb-bash") { $0.username = "tb-sudo" }
+            let password = try Testbed.password(of: "tb-sudo")
+            let other = try await router.sudo(via: asked) { options in
+                options.username = "tb-other"
+                options.password = password
+            }
+            #expect(try await other.userName() == "tb-other")
+            #expect(try await other.call(Add(20, 22)) == 42)
+        }
+    }
+
+    @Test("su and doas ask for a password, or do not")
+    func suAndDoas() async throws {
+        try await withFixtureRouter { router in
+            let plain = try await router.testbed("tb-bash") { $0.username = "tb-plain" }
+            let otherPassword = try Testbed.password(of: "tb-other")
+            let other = try await router.su(via: plain) { options in
+                options.username = "tb-other"
+                options.password = otherPassword
+            }
+            #expect(try await other.userName() == "tb-other")
+            #expect(
+                try await other.call(Echo([UInt8]([0, 255, 10, 13, 4, 3, 26, 17, 19]))) == [
+                    0, 255, 10, 13, 4, 3, 26, 17, 19,
+                ]
+            )
+            let sudoer = try await router.testbed("tb-bash") { $0.username = "tb-sudo" }
+            let password = try Testbed.password(of: "tb-sudo")
+            let root = try await router.doas(via: sudoer) { $0.password = password }
+            #expect(try await root.userName() == "root")
+            // Root needs no password for anybody.
+            #expect(try await router.su(via: root) { $0.username = "tb-other" }.userName() == "tb-other")
+        }
+    }
+
+    @Test("Nothing is left when the router has ended")
+    func nothingLeft() async throws {
+        try await withFixtureRouter { router in
+            let context = try await router.testbed("tb-bash") { $0.remoteName = "left-behind" }
+            #expect(
+                try await router.sudo(via: try await router.testbed("tb-bash") { $0.username = "tb-free" }).userName()
+                    == "root"
+            )
+            #expect(try await context.call(Add(1, 1)) == 2)
+        }
+        let isGone = try await eventually {
+            try await withFixtureRouter { router in
+                let found = try await router.local().run(["pgrep", "-f", "mitogen:left-behin[d]"])
+                return found.outputText.isEmpty
+            }
+        }
+        #expect(isGone)
+    }
+}
