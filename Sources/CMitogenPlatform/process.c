@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -198,6 +199,13 @@ void cmitogen_keep_freed_memory(void) {
     mallopt(M_MMAP_THRESHOLD, 16 << 20);
     mallopt(M_TRIM_THRESHOLD, 16 << 20);
 #endif
+}
+
+void cmitogen_flush_output(void) {
+    if (ftrylockfile(stdout) != 0) return; // somebody prints just now, and may be held up by the full pipe
+    struct pollfd output = { .fd = STDOUT_FILENO, .events = POLLOUT };
+    if (poll(&output, 1, 0) == 1 && output.revents & POLLOUT) fflush_unlocked(stdout);
+    funlockfile(stdout);
 }
 
 void cmitogen_line_buffer_output(void) {

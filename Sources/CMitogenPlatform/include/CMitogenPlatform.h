@@ -103,6 +103,8 @@ void cmitogen_keep_freed_memory(void);
 void cmitogen_complain(const char *text);
 /// Makes stdio's standard output write whole lines.
 void cmitogen_line_buffer_output(void);
+/// Writes what stdio's standard output still holds, unless that would block.
+void cmitogen_flush_output(void);
 /// The environment's entries, ending with NULL.
 char **cmitogen_environment(void);
 /// Blocks the signals in this thread and every thread made later; `cmitogen_signal_wait` takes them one at a time.

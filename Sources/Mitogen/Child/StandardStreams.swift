@@ -21,6 +21,9 @@ struct StandardStreams: Sendable {
     private let standardOutput: Int32
     private let standardError: Int32
 
+    /// How many bytes may wait to be sent before output is read no more: what else is sent waits behind them.
+    private static let mostPending = 64 << 10
+
     /// Moves the link to private descriptors, puts `/dev/null` on 0 and pipes on 1 and 2, and keeps the original 2 for
     /// what a fatal signal leaves to say.
     static func takeOver() throws(MitogenError) -> StandardStreams {
@@ -70,11 +73,19 @@ struct StandardStreams: Sendable {
     /// Turns lines that arrive on the pipes into log records.
     func capture(on broker: Broker, _ router: Router) {
         let readers = [(standardOutput, "stdout"), (standardError, "stderr")].map { descriptor, name in
-            LineReader(descriptor: descriptor, broker: broker, isCapture: name == "stderr") { [weak router] line in
+            LineReader(
+                descriptor: descriptor,
+                broker: broker,
+                isCapture: name == "stderr",
+                isFull: { [weak router] in (router?.pendingBytes(towards: 0) ?? 0) > Self.mostPending }
+            ) { [weak router] line in
                 router?.forwardLog(name: name, level: 20, text: line)
             }
         }
         broker.onShutdown {
+            // First the pipe, so that there is room in it for an unfinished line.
+            readers.first?.readAll()
+            cmitogen_flush_output()
             for reader in readers { reader.drain() }
         }
         broker.onExit {

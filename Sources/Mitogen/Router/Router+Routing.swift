@@ -128,6 +128,14 @@ extension Router {
         route(Message(dstID: respondent, handle: StandardHandle.cancelCall, data: Array("\(handle)".utf8)))
     }
 
+    /// How many bytes wait to be written on the way to a context.
+    func pendingBytes(towards id: ContextID) -> Int {
+        let stream = core.withLock { core in
+            core.state.table.link(for: id).flatMap { core.streams[$0] }
+        }
+        return stream?.pendingBytes ?? 0
+    }
+
     /// Suspends while too much waits to be written on the way to a context.
     func waitForRoom(towards id: ContextID) async {
         let stream = core.withLock { core in

@@ -27,6 +27,7 @@ final class LineReader: Sendable {
     private let state = Mutex(State())
     private let broker: Broker
     private let isCapture: Bool
+    private let isFull: @Sendable () -> Bool
     private let raw: (@Sendable (UnsafeRawBufferPointer) -> Void)?
     private let line: @Sendable (String) -> Void
     private let ended = OneShot<Void>()
@@ -35,25 +36,43 @@ final class LineReader: Sendable {
     ///
     /// - Parameters:
     ///   - isCapture: Whether a fatal signal's handler is to find what was read last.
+    ///   - isFull: Whether lines cannot be passed on just now: then nothing is read, which holds up whoever writes.
     ///   - raw: Called on the Broker's thread with everything as it arrives, before it is cut.
     ///   - line: Called on the Broker's thread for every line, without its newline.
     init(
         descriptor: Int32,
         broker: Broker,
         isCapture: Bool = false,
+        isFull: @escaping @Sendable () -> Bool = { false },
         raw: (@Sendable (UnsafeRawBufferPointer) -> Void)? = nil,
         line: @escaping @Sendable (String) -> Void
     ) {
         self.broker = broker
         self.isCapture = isCapture
+        self.isFull = isFull
         self.raw = raw
         self.line = line
         _ = cmitogen_set_nonblocking(descriptor, true)
         let side = Side(descriptor: descriptor, keepsAlive: false) { [weak self] _, scratch in
             self?.receive(descriptor, scratch)
+            self?.holdBack()
         }
         state.withLock { $0.side = side }
         broker.startReceive(side)
+    }
+
+    deinit {
+        if let side = state.withLock({ $0.side.take() }) { broker.close(side) }
+    }
+
+    /// Reads no more until there is room for what has been read.
+    private func holdBack() {
+        guard isFull(), let side = state.withLock({ $0.side }) else { return }
+        broker.stopReceive(side)
+        broker.schedule(after: .milliseconds(5)) { [weak self] in
+            guard let self, let side = state.withLock({ $0.side }) else { return }
+            if isFull() { holdBack() } else { broker.startReceive(side) }
+        }
     }
 
     /// Calls `body` when everything has been read.
@@ -63,11 +82,18 @@ final class LineReader: Sendable {
 
     /// Reads what is there now, and passes on an unfinished last line. On the Broker's thread.
     func drain() {
+        readAll()
+        flushRest()
+    }
+
+    /// Reads what is there now, but no more than pipes hold: somebody may go on writing for ever.
+    func readAll() {
         guard let descriptor = state.withLock({ $0.side?.descriptor }) else { return }
         withUnsafeTemporaryAllocation(byteCount: 16 << 10, alignment: 16) { buffer in
-            while state.withLock({ !$0.hasEnded }), receive(descriptor, buffer) {}
+            for _ in 0..<64 {
+                guard state.withLock({ !$0.hasEnded }), receive(descriptor, buffer) else { return }
+            }
         }
-        flushRest()
     }
 
     /// Reads once; false if nothing was there.
