@@ -33,6 +33,7 @@ public enum FixtureMaster {
                 try await holdChain(depth: depth, doing: arguments.last ?? "", router)
             case "blocking-calls": try await measureBlockingCalls(router)
             case "detach": try await detach(to: arguments.last ?? "", router)
+            case "open-files": try await tellOpenFilesLimits(router)
             case "return-early": try await returnEarly(router)
             case "throw": throw MitogenError(.misuse, "the fixture was told to throw")
             default: try await demonstrate(router)
@@ -95,6 +96,17 @@ public enum FixtureMaster {
             for call in blocked { try await call.get() }
         }
         say("best \(best.components.seconds * 1000 + best.components.attoseconds / 1_000_000_000_000_000)")
+    }
+
+    /// What commands see of the limit, here and in contexts.
+    private static func tellOpenFilesLimits(_ router: Router) async throws {
+        let child = try await router.local()
+        let nested = try await router.local(via: child)
+        for context in [child, nested] {
+            say(String(try await context.run(["sh", "-c", "ulimit -n"]).outputText.dropLast()))
+        }
+        _ = try await nested.call(SpawnInherited(["true"]))
+        say(String(try await nested.call(RunHere(["sh", "-c", "ulimit -n"])).dropLast()))
     }
 
     private static func detach(to path: String, _ router: Router) async throws {

@@ -86,6 +86,11 @@ enum LeakCheck {
         _ = try await router.local()
         router.shutdown()
         await router.join()
+        _ = try? await router.local()
+        do {
+            // Forgotten, not shut down.
+            _ = try await Router().local().call(Add(1, 2))
+        }
         let latch = Latch<Int>()
         _ = try? await latch.get(timeout: .milliseconds(10))
     }

@@ -61,6 +61,15 @@ public struct WriteLines: RemoteFunction {
     }
 }
 
+/// Prints as long as the process lives.
+public struct PrintForever: RemoteFunction {
+    public init() {}
+
+    public func run(in context: ExternalContext) async throws {
+        while true { print("and again") }
+    }
+}
+
 /// Starts a program that inherits the standard descriptors, and waits for it.
 public struct SpawnInherited: RemoteFunction {
     public var arguments: [String]

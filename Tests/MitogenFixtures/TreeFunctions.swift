@@ -80,6 +80,19 @@ public struct AddIn: RemoteFunction {
     }
 }
 
+/// Who called a function in another context that this one calls.
+public struct CallerOfNested: RemoteFunction {
+    public var context: Context
+
+    public init(_ context: Context) {
+        self.context = context
+    }
+
+    public func run(in context: ExternalContext) async throws -> ContextID {
+        try await self.context.call(WhoAmI()).callerID
+    }
+}
+
 /// Adds in the context that it runs in, by a call to itself.
 public struct AddInMyself: RemoteFunction {
     public init() {}
@@ -89,7 +102,7 @@ public struct AddInMyself: RemoteFunction {
     }
 }
 
-/// Whether two contexts that were sent are the router's own object.
+/// Whether the context that was sent is the router's own object.
 public struct IsCanonical: RemoteFunction {
     public var context: Context
 

@@ -45,10 +45,12 @@ enum CapturedLog {
     private struct Handler: LogHandler {
         let label: String
         var metadata: Logger.Metadata = [:]
-        var logLevel = Logger.Level.trace
+        var logLevel: Logger.Level
 
         init(label: String) {
             self.label = label
+            // Of this library's own records, no more than programs usually see: making them takes time.
+            logLevel = label == "mitogen" ? .info : .trace
         }
 
         subscript(metadataKey key: String) -> Logger.Metadata.Value? {

@@ -37,8 +37,16 @@ final class HelperProcess: Sendable {
         posix_spawn_file_actions_adddup2(&actions, ends[1], 2)
         var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
         defer { for pointer in pointers { free(pointer) } }
+        // The threads of a test's executor block all signals, which the helper is not to inherit.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         var pid: pid_t = 0
-        guard posix_spawnp(&pid, arguments[0], &actions, nil, &pointers, environ) == 0 else {
+        guard posix_spawnp(&pid, arguments[0], &actions, &attributes, &pointers, environ) == 0 else {
             close(ends[0])
             throw TestFailure("cannot start \(arguments[0])")
         }

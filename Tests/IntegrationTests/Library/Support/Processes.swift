@@ -110,3 +110,6 @@ func withTemporaryDirectory<Result>(_ body: (String) async throws -> Result) asy
     }
     return try await body(path)
 }
+
+/// This process.
+let selfPID = getpid()

@@ -1,0 +1,220 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import CMitogenPlatform
+internal import Mitogen
+internal import MitogenFixtures
+internal import Synchronization
+internal import Testing
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
+extension LibraryTests {
+    @Suite("Brokers")
+    struct Brokers {}
+}
+
+private final class Notes: Sendable {
+    private let texts = Mutex<[String]>([])
+    var all: [String] { texts.withLock { $0 } }
+
+    func append(_ text: String) {
+        texts.withLock { $0.append(text) }
+    }
+}
+
+extension LibraryTests.Brokers {
+    @Test("Work runs on the Broker's thread, in the order it was handed in")
+    func schedule() async throws {
+        let broker = try Broker()
+        let notes = Notes()
+        #expect(!broker.isCurrent)
+        for number in 0..<100 { #expect(broker.schedule { notes.append("\(number) \(broker.isCurrent)") }) }
+        #expect(try await broker.submit { notes.all.count } == 100)
+        #expect(notes.all == (0..<100).map { "\($0) true" })
+        let error = await #expect(throws: TestFailure.self) { try await broker.submit { throw TestFailure("mine") } }
+        #expect(error?.description == "mine")
+        broker.shutdown()
+        await broker.join()
+    }
+
+    @Test("After its end a Broker takes no work")
+    func ended() async throws {
+        let broker = try Broker()
+        broker.shutdown()
+        broker.shutdown()
+        await broker.join()
+        await broker.join()
+        #expect(!broker.schedule {})
+        #expect(try await failure { try await broker.submit {} }.code == .misuse)
+        let router = try Router(broker: broker)
+        let error = try await failure { _ = try await router.myself().sendAwait(Message(handle: 5)) }
+        #expect(error.code == .misuse)
+    }
+
+    @Test("Timers run in the order of their times, unless they are cancelled")
+    func timers() async throws {
+        let broker = try Broker()
+        let notes = Notes()
+        let timers = [60, 20, 40, 10, 30].map { delay in
+            broker.schedule(after: .milliseconds(delay)) { notes.append("\(delay)") }
+        }
+        #expect(timers.allSatisfy { $0.isActive })
+        timers[2].cancel()
+        timers[2].cancel()
+        #expect(!timers[2].isActive)
+        #expect(try await eventually { notes.all.count == 4 })
+        #expect(notes.all == ["10", "20", "30", "60"])
+        #expect(!timers.contains { $0.isActive })
+        let start = ContinuousClock.now
+        let quarter = try await withCheckedThrowingContinuation {
+            (continuation: CheckedContinuation<Duration, any Error>) in
+            broker.schedule(after: .milliseconds(250)) { continuation.resume(returning: ContinuousClock.now - start) }
+        }
+        #expect(quarter >= .milliseconds(250) && quarter < .milliseconds(500))
+        broker.shutdown()
+        await broker.join()
+        #expect(notes.all.count == 4)
+    }
+
+    @Test("A shutdown waits for timers, but not for ever")
+    func shutdownLimit() async throws {
+        let broker = try Broker(shutdownTimeout: .milliseconds(400))
+        let notes = Notes()
+        broker.schedule(after: .milliseconds(100)) { notes.append("soon") }
+        broker.schedule(after: .seconds(100)) { notes.append("never") }
+        let elapsed = await duration {
+            broker.shutdown()
+            await broker.join()
+        }
+        #expect(elapsed > .milliseconds(390) && elapsed < .seconds(2))
+        #expect(notes.all == ["soon"])
+        let second = try Broker()
+        second.schedule(after: .milliseconds(100)) { notes.append("last") }
+        second.shutdown()
+        #expect(try await eventually(within: .milliseconds(90)) { second.keepsAlive })
+        let rest = await duration { await second.join() }
+        #expect(rest < .seconds(1))
+        #expect(notes.all == ["soon", "last"])
+        #expect(!second.keepsAlive)
+    }
+
+    @Test("Descriptors are watched")
+    func descriptors() async throws {
+        let broker = try Broker()
+        var ends: [Int32] = [0, 0]
+        try #require(cmitogen_pipe(&ends, true) == 0)
+        let (input, output) = (ends[0], ends[1])
+        let notes = Notes()
+        let side = Side(descriptor: input, keepsAlive: false) { readiness in
+            var buffer = [UInt8](repeating: 0, count: 100)
+            let count = read(input, &buffer, buffer.count)
+            if count > 0 { return notes.append(String(decoding: buffer.prefix(count), as: UTF8.self)) }
+            notes.append(count == 0 ? "end" : "nothing \(readiness.rawValue)")
+        }
+        broker.startReceive(side)
+        _ = write(output, "one", 3)
+        #expect(try await eventually { notes.all == ["one"] })
+        broker.stopReceive(side)
+        try await broker.submit {}
+        _ = write(output, "two", 3)
+        try await Task.sleep(for: .milliseconds(50))
+        #expect(notes.all == ["one"])
+        broker.startReceive(side)
+        #expect(try await eventually { notes.all == ["one", "two"] })
+        close(output)
+        #expect(try await eventually { notes.all.count > 2 })
+        #expect(notes.all[2] == "end")
+        broker.close(side)
+        try await broker.submit {}
+        #expect(fcntl(input, F_GETFD) == -1)
+        broker.shutdown()
+        await broker.join()
+    }
+
+    @Test("Writability is watched too")
+    func writable() async throws {
+        let broker = try Broker()
+        var ends: [Int32] = [0, 0]
+        try #require(cmitogen_pipe(&ends, false) == 0)
+        let notes = Notes()
+        let side = Side(descriptor: ends[1], keepsAlive: false) { readiness in
+            notes.append(readiness.contains(.writable) ? "writable" : "other")
+        }
+        broker.startTransmit(side)
+        #expect(try await eventually { notes.all.first == "writable" })
+        broker.stopTransmit(side)
+        broker.close(side)
+        broker.shutdown()
+        await broker.join()
+        close(ends[0])
+    }
+
+    @Test("A side that keeps the Broker alive is waited for")
+    func keepsAlive() async throws {
+        let broker = try Broker()
+        var ends: [Int32] = [0, 0]
+        try #require(cmitogen_pipe(&ends, true) == 0)
+        let (input, output) = (ends[0], ends[1])
+        let box = Mutex<Side?>(nil)
+        let side = Side(descriptor: input) { _ in
+            if let side = box.withLock({ $0.take() }) { broker.close(side) }
+        }
+        box.withLock { $0 = side }
+        broker.startReceive(side)
+        broker.shutdown()
+        let elapsed = try await duration {
+            try await Task.sleep(for: .milliseconds(200))
+            _ = write(output, "x", 1)
+            await broker.join()
+        }
+        #expect(elapsed > .milliseconds(190) && elapsed < .seconds(2))
+        close(output)
+    }
+
+    @Test("Actors and tasks can run on the Broker's thread")
+    func executor() async throws {
+        let broker = try Broker()
+        actor OnBroker {
+            nonisolated let broker: Broker
+            nonisolated var unownedExecutor: UnownedSerialExecutor { broker.asUnownedSerialExecutor() }
+
+            init(_ broker: Broker) {
+                self.broker = broker
+            }
+
+            var isThere: Bool { broker.isCurrent }
+        }
+        let isThere = await OnBroker(broker).isThere
+        #expect(isThere)
+        let task = Task(executorPreference: broker.taskExecutor) { broker.isCurrent }
+        #expect(await task.value)
+        broker.shutdown()
+        await broker.join()
+    }
+
+    @Test("One Broker serves several routers")
+    func shared() async throws {
+        let broker = try Broker()
+        let first = try Router(broker: broker, configuration: Fixture.configuration())
+        let second = try Router(broker: broker, configuration: Fixture.configuration())
+        let left = try await first.local()
+        let right = try await second.local()
+        #expect(left.id == 1 && right.id == 1)
+        let areDifferent = left != right
+        #expect(areDifferent)
+        #expect(try await left.call(Add(1, 2)) == 3)
+        #expect(try await right.call(Add(3, 4)) == 7)
+        let pids = [try await left.call(ProcessID()), try await right.call(ProcessID())]
+        broker.shutdown()
+        await broker.join()
+        #expect(try await Processes.stillRunning(pids, after: .zero).isEmpty)
+    }
+}
