@@ -64,7 +64,7 @@ struct RunOptionsTests {
     @Test(
         "Slips are usage errors",
         arguments: [
-            [], ["--"], ["--", ""], ["--targte", "local", "ls"], ["-x", "ls"], ["-t", "ssh:web", "ls"],
+            [], ["--"], ["--", ""], ["--targte", "local", "ls"], ["-x", "ls"], ["-t", "shh:web", "ls"],
             ["-t", "", "ls"], ["--timeout", "0", "ls"], ["--env", "=x", "ls"], ["--cwd", "", "ls"],
             ["--output", "xml", "ls"], ["-t"],
         ]

@@ -79,11 +79,38 @@ struct TargetSpecificationTests {
         #expect(error?.description == message)
     }
 
-    @Test("Only the local hop is known so far")
+    @Test("An unknown hop lists the known ones")
     func knownKinds() {
-        #expect(HopKind.known.map(\.usage) == ["local[:NAME]"])
-        let error = #expect(throws: TargetSyntaxError.self) { try TargetSpecification(parsing: "ssh:web1") }
-        #expect(error?.description == "unknown hop 'ssh' in target 'ssh:web1'; known hops: local[:NAME]")
+        let known = ["local[:NAME]", "ssh:[USER@]HOST[:PORT]", "sudo[:USER]", "su[:USER]", "doas[:USER]"]
+        #expect(HopKind.known.map(\.usage) == known)
+        let error = #expect(throws: TargetSyntaxError.self) { try TargetSpecification(parsing: "telnet:web1") }
+        #expect(
+            error?.description
+                == "unknown hop 'telnet' in target 'telnet:web1'; known hops: \(known.joined(separator: ", "))"
+        )
+    }
+
+    @Test(
+        "A destination of ssh is taken apart",
+        arguments: [
+            ("web1", nil, "web1", nil), ("deploy@web1", "deploy", "web1", nil), ("web1:2222", nil, "web1", 2222),
+            ("a@b@web1:22", "a@b", "web1", 22), ("[fe80::1]:22", nil, "fe80::1", 22), ("[::1]", nil, "::1", nil),
+        ] as [(String, String?, String, Int?)]
+    )
+    func sshDestinations(text: String, user: String?, host: String, port: Int?) throws {
+        _ = try TargetSpecification(parsing: "ssh:\(text)")
+        let destination = SSHDestination(text)
+        #expect(destination.user == user)
+        #expect(destination.host == host)
+        #expect(destination.port == port)
+    }
+
+    @Test(
+        "What is no destination of ssh is refused",
+        arguments: ["", "@web1", "web1:", "web1:0", "web1:65536", "web1:x", "-oProxyCommand=x", "a@-b", "a b", "user@"]
+    )
+    func badSSHDestinations(text: String) {
+        #expect(throws: TargetSyntaxError.self) { try TargetSpecification(parsing: "ssh:\(text)") }
     }
 
     @Test(
