@@ -39,7 +39,6 @@ final class BootstrapDriver: Sendable {
     private let configuration: [UInt8]
     private let state: Mutex<State>
     private let finished: @Sendable (Outcome) -> Void
-    private let tasks = OneShot<Void>()
 
     /// - Parameters:
     ///   - configuration: The frame that the program waits for.
@@ -90,6 +89,16 @@ final class BootstrapDriver: Sendable {
             ends.closeNearEnds()
             throw MitogenError(.spawnError, "Child start failed: \(error.message)", hint: error.hint)
         }
+        let side = Side(descriptor: ends.stream, keepsAlive: true) { [weak self] readiness, scratch in
+            guard let self else { return }
+            if readiness.contains(.writable) { write() }
+            if readiness.contains(.readable) || readiness.contains(.hangup) { read(ends.stream, scratch) }
+        }
+        // Before anything is read: the first question may come at once, on the Broker's thread.
+        state.withLock { state in
+            state.side = side
+            state.terminal = ends.diagnostics ?? ends.stream
+        }
         let process = ChildProcess(
             process: spawned,
             diagnostics: ends.diagnostics,
@@ -100,27 +109,14 @@ final class BootstrapDriver: Sendable {
             },
             whenLine: whenLine
         )
-        watch(process, ends)
-        return process
-    }
-
-    private func watch(_ process: ChildProcess, _ ends: ConnectionEnds) {
-        let side = Side(descriptor: ends.stream, keepsAlive: true) { [weak self] readiness, scratch in
-            guard let self else { return }
-            if readiness.contains(.writable) { write() }
-            if readiness.contains(.readable) || readiness.contains(.hangup) { read(ends.stream, scratch) }
-        }
-        state.withLock { state in
-            state.side = side
-            state.terminal = ends.diagnostics ?? ends.stream
-        }
         broker.startReceive(side)
         process.whenDiagnosticsEnd { [weak self] in self?.feed { $0.diagnosticsDidEnd() } }
-        process.process.whenEnded { [weak self] status in
+        spawned.whenEnded { [weak self] status in
             self?.broker.schedule { [weak self] in
                 self?.feed { $0.processDidExit(BootstrapExit(status)) }
             }
         }
+        return process
     }
 
     /// The time is over.
@@ -199,7 +195,6 @@ final class BootstrapDriver: Sendable {
         let count = cmitogen_read(descriptor, scratch.baseAddress, scratch.count)
         if count == -Int(EAGAIN) { return }
         guard count > 0 else {
-            if let side = state.withLock({ $0.side }) { broker.stopReceive(side) }
             closeSide()
             return feed { $0.outputDidEnd() }
         }
