@@ -45,7 +45,11 @@ package struct BenchCommand: ParsableCommand {
         let image = try AgentImage.locate()
         // First of all: it makes processes with fork, which a program with threads cannot.
         let raw = try RawMeasurement.measure()
-        let benchmark = Benchmark(target: try self.specification(), image: image, hops: try self.connections.settings())
+        let benchmark = Benchmark(
+            target: try self.specification(),
+            image: image,
+            hops: try self.connections.settingsWithPasswords()
+        )
         let writesJSON = self.writesJSON
         let loop = try MainLoop(signals: [])
         let status = loop.run { _ in

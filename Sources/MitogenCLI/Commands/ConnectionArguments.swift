@@ -29,12 +29,58 @@ package struct ConnectionArguments: ParsableArguments {
     )
     package var connectTimeout: String?
 
+    @Flag(name: .customLong("ask-password"), help: "Ask for the password of ssh hops.")
+    package var asksPassword = false
+
+    @Flag(name: .customLong("ask-become-password"), help: "Ask for the password of sudo, su and doas hops.")
+    package var asksBecomePassword = false
+
+    @Option(
+        name: .customLong("password-file"),
+        help: ArgumentHelp(
+            "Read the password of ssh hops from a file's first line; - is standard input.",
+            valueName: "FILE"
+        )
+    )
+    package var passwordFile: String?
+
+    @Option(
+        name: .customLong("become-password-file"),
+        help: ArgumentHelp("Read the password of sudo, su and doas hops from a file's first line.", valueName: "FILE")
+    )
+    package var becomePasswordFile: String?
+
     package init() {}
 
-    /// What was asked for.
+    /// What was asked for, with the passwords, which are read or asked for now.
+    ///
+    /// - Throws: ``ArgumentError``.
+    func settingsWithPasswords() throws(ArgumentError) -> HopSettings {
+        var settings = try settings()
+        settings.password = try passwordSource()?.read()
+        settings.becomePassword = try becomePasswordSource()?.read()
+        return settings
+    }
+
+    private func passwordSource() throws(ArgumentError) -> PasswordSource? {
+        try PasswordSource(asks: asksPassword, file: passwordFile, prompt: "SSH password: ", option: "password")
+    }
+
+    private func becomePasswordSource() throws(ArgumentError) -> PasswordSource? {
+        try PasswordSource(
+            asks: asksBecomePassword,
+            file: becomePasswordFile,
+            prompt: "Password for sudo, su and doas: ",
+            option: "become-password"
+        )
+    }
+
+    /// What was asked for, without passwords.
     ///
     /// - Throws: ``ArgumentError``.
     func settings() throws(ArgumentError) -> HopSettings {
+        _ = try passwordSource()
+        _ = try becomePasswordSource()
         var settings = HopSettings(sshConfig: sshConfig, sshOptions: sshOptions, identity: identity)
         if let connectTimeout {
             settings.connectTimeout =

@@ -91,7 +91,12 @@ package struct RunCommand: ParsableCommand {
     }
 
     package mutating func run() throws {
-        let options = try self.options()
+        var options = try self.options()
+        do throws(ArgumentError) {
+            options.hops = try connections.settingsWithPasswords()
+        } catch {
+            throw ValidationError("\(error)")
+        }
         let image: String
         do throws(MitogenError) {
             image = try AgentImage.locate()

@@ -25,7 +25,7 @@ package struct RunOptions: Hashable, Sendable {
     package let readsStandardInput: Bool
 
     /// How hops are connected.
-    package let hops: HopSettings
+    package var hops: HopSettings
 
     /// The program and its arguments; never empty.
     package let command: [String]

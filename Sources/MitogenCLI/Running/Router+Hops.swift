@@ -22,21 +22,25 @@ extension Router {
                 options.configFile = settings.sshConfig
                 options.sshArguments = settings.sshOptions.flatMap { ["-o", $0] }
                 options.identityFile = settings.identity
+                options.password = settings.password
                 options.connectTimeout = settings.connectTimeout
             }
         case HopKind.sudo.name:
             return try await self.sudo(via: via) { options in
                 options.username = hop.argument ?? options.username
+                options.password = settings.becomePassword
                 options.connectTimeout = settings.connectTimeout
             }
         case HopKind.su.name:
             return try await self.su(via: via) { options in
                 options.username = hop.argument ?? options.username
+                options.password = settings.becomePassword
                 options.connectTimeout = settings.connectTimeout
             }
         case HopKind.doas.name:
             return try await self.doas(via: via) { options in
                 options.username = hop.argument ?? options.username
+                options.password = settings.becomePassword
                 options.connectTimeout = settings.connectTimeout
             }
         case HopKind.local.name:
@@ -57,6 +61,10 @@ package struct HopSettings: Hashable, Sendable {
     var sshConfig: String?
     var sshOptions: [String] = []
     var identity: String?
+    /// For ssh hops.
+    var password: Secret?
+    /// For sudo, su and doas hops.
+    var becomePassword: Secret?
     /// Seconds for each hop.
     var connectTimeout = 30.0
 }
