@@ -93,25 +93,27 @@ public struct CallerOfNested: RemoteFunction {
     }
 }
 
+/// Waits in another context until it is cancelled.
+public struct ReportCancellationIn: RemoteFunction {
+    public var context: Context
+    public var path: String
+
+    public init(_ context: Context, path: String) {
+        self.context = context
+        self.path = path
+    }
+
+    public func run(in context: ExternalContext) async throws {
+        try await self.context.call(ReportCancellation(path: path))
+    }
+}
+
 /// Adds in the context that it runs in, by a call to itself.
 public struct AddInMyself: RemoteFunction {
     public init() {}
 
     public func run(in context: ExternalContext) async throws -> Int {
         try await context.router.myself().call(Add(20, 22))
-    }
-}
-
-/// Whether the context that was sent is the router's own object.
-public struct IsCanonical: RemoteFunction {
-    public var context: Context
-
-    public init(_ context: Context) {
-        self.context = context
-    }
-
-    public func run(in context: ExternalContext) async throws -> Bool {
-        self.context == context.router.contextByID(self.context.id, creates: false)
     }
 }
 

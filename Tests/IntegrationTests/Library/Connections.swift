@@ -236,6 +236,41 @@ extension LibraryTests.Connections {
         }
     }
 
+    @Test("No more connections are made at the same time than are allowed")
+    func concurrencyLimit() async throws {
+        try await withFixtureRouter {
+            $0.maxConcurrentConnections = 2
+        } _: { router in
+            let elapsed = try await duration {
+                try await withThrowingTaskGroup(of: MitogenError.self) { group in
+                    for _ in 0..<5 {
+                        group.addTask {
+                            try await failure {
+                                _ = try await router.local { $0.executable = ["/bin/sh", "-c", "sleep 0.3; exit 1"] }
+                            }
+                        }
+                    }
+                    // One that waits for its turn can be given up, and takes no turn from another.
+                    group.addTask {
+                        let waiter = Task {
+                            try await Task.sleep(for: .milliseconds(50))
+                            return try await failure { _ = try await router.local() }
+                        }
+                        try await Task.sleep(for: .milliseconds(100))
+                        waiter.cancel()
+                        return try await waiter.value
+                    }
+                    let codes = try await group.reduce(into: []) { $0.append($1.code) }
+                    guard codes.count(where: { $0 == .eofError }) == 5, codes.contains(.cancelled) else {
+                        throw TestFailure("\(codes)")
+                    }
+                }
+            }
+            #expect(elapsed > .milliseconds(890) && elapsed < .seconds(4))
+            #expect(try await router.local().call(Add(1, 2)) == 3)
+        }
+    }
+
     @Test("A shutdown gives up the attempts that are being made")
     func shutdownMeanwhile() async throws {
         try await withFixtureRouter { router in

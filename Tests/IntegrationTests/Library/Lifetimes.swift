@@ -140,7 +140,7 @@ extension LibraryTests.Lifetimes {
             #expect(error.code == .channelError)
         }
         #expect(try await within(.seconds(1)) { try await command.value }.code == .channelError)
-        _ = try await within(.seconds(1)) { await large.value }
+        _ = try await within(.seconds(10)) { await large.value }
         #expect(try await Processes.stillRunning(pids, after: .seconds(1)).isEmpty)
         let later = try await failure { _ = try await child.call(Add(1, 2)) }
         #expect(later.code == .misuse || later.code == .channelError)

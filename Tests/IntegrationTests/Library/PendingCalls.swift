@@ -123,16 +123,21 @@ extension LibraryTests.PendingCalls {
         }
     }
 
-    @Test("A call in a call is cancelled with it")
+    @Test("A call that a function makes is cancelled with it")
     func nestedCallCancelled() async throws {
         try await withFixtureRouter { router in
             let child = try await router.local()
             let nested = try await router.local(via: child)
-            let caller = Task {
-                try await failure { _ = try await child.call(Ask(nested.id, 4000, "?", timeout: 100)) }
+            try await withTemporaryDirectory { directory async throws in
+                let path = "\(directory)/state"
+                let caller = Task {
+                    try await failure { try await child.call(ReportCancellationIn(nested, path: path)) }
+                }
+                #expect(try await eventually { Files.text(path) == "started" })
+                caller.cancel()
+                #expect(try await caller.value.code == .cancelled)
+                #expect(try await eventually(within: .seconds(2)) { Files.text(path) == "cancelled" })
             }
-            // Nobody listens there, so that it fails by itself; with a listener that does not answer it would wait.
-            #expect(try await caller.value.code == .channelError)
         }
     }
 
