@@ -133,8 +133,26 @@ extension LibraryTests.Brokers {
         #expect(try await eventually { notes.all.count > 2 })
         #expect(notes.all[2] == "end")
         broker.close(side)
-        try await broker.submit {}
-        #expect(fcntl(input, F_GETFD) == -1)
+        broker.shutdown()
+        await broker.join()
+    }
+
+    @Test("A side that is let go of is closed")
+    func closing() async throws {
+        let broker = try Broker()
+        var ends: [Int32] = [0, 0]
+        try #require(cmitogen_pipe(&ends, true) == 0)
+        let (input, output) = (ends[0], ends[1])
+        let side = Side(descriptor: input, keepsAlive: false) { _ in }
+        broker.startReceive(side)
+        broker.close(side)
+        // A pipe that nobody can read any more is in error at its other end; the number may be another file's by now.
+        let isClosed = try await eventually {
+            var watched = pollfd(fd: output, events: 0, revents: 0)
+            return poll(&watched, 1, 0) == 1 && watched.revents & Int16(POLLERR) != 0
+        }
+        #expect(isClosed)
+        close(output)
         broker.shutdown()
         await broker.join()
     }
