@@ -290,7 +290,10 @@ extension LibraryTests.Messages {
         var pid: Int32 = 0
         let elapsed = try await duration {
             try await withRawChild("deaf") { router, liar, honest, inbox in
-                pid = liar.name == nil ? 0 : try #require(Processes.children(of: selfPID).first)
+                let children = Processes.children(of: selfPID)
+                pid = try #require(
+                    children.first { Files.text("/proc/\($0)/cmdline")?.contains("raw-child\0deaf") == true }
+                )
                 let large = [UInt8](repeating: 1, count: 20_000_000)
                 let error = try await failure { _ = try await liar.call(Echo(large), timeout: .milliseconds(500)) }
                 #expect(error.code == .timeoutError)
