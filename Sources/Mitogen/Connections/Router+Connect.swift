@@ -22,6 +22,13 @@ extension Router {
             throw MitogenError(.streamError, "\(via.displayName) made a connection but named no context")
         }
         let name = "\(via.displayName).\(answer.name ?? "\(id)")"
+        // Whatever it says: the context it has made is one that is reached the same way as itself.
+        let isBehind = core.withLock { core in
+            id != core.state.table.contextID && core.state.table.link(for: id) == core.state.table.link(for: via.id)
+        }
+        guard isBehind else {
+            throw MitogenError(.streamError, "\(via.displayName) named context \(id), which is not reached through it")
+        }
         return core.withLock { core in
             core.state.table.peers[id] = PeerInfo(revision: answer.revision, capabilities: answer.capabilities)
             let state = core.contextState(id, name: name)
