@@ -41,13 +41,39 @@ public struct MitogenError: Error, Sendable {
         public static let cancelled = Code("cancelled")
         /// The time allowed ran out.
         public static let timeoutError = Code("timeoutError")
-        /// A password was asked for and none was given, or it was wrong.
+        /// The password is wrong.
         public static let passwordError = Code("passwordError")
-        /// The host's key is unknown or has changed.
+        /// A password was asked for and none was given.
+        public static let passwordRequired = Code("passwordRequired")
+        /// No key that was offered is accepted, and no password was asked for.
+        public static let authenticationFailed = Code("authenticationFailed")
+        /// The host's key is unknown.
         public static let hostKeyError = Code("hostKeyError")
+        /// The host's key is another than the known one.
+        public static let hostKeyChanged = Code("hostKeyChanged")
+        /// The host's name has no address.
+        public static let unknownHost = Code("unknownHost")
+        /// There is no way to the host.
+        public static let noRoute = Code("noRoute")
+        /// The host refused the connection.
+        public static let connectionRefused = Code("connectionRefused")
+        /// The connection was cut.
+        public static let connectionLost = Code("connectionLost")
+        /// The account, or its password, has expired.
+        public static let accountExpired = Code("accountExpired")
+        /// There is no such user on the target.
+        public static let unknownUser = Code("unknownUser")
+        /// The account has no shell to log in with.
+        public static let noLoginShell = Code("noLoginShell")
+        /// The login ended before the first stage ran, by a login script or by the account's shell.
+        public static let loginExited = Code("loginExited")
+        /// The target ran another program than it was told to.
+        public static let forcedCommand = Code("forcedCommand")
+        /// The tool wants a terminal.
+        public static let terminalRequired = Code("terminalRequired")
         /// The account may not do what was asked for, as sudo or doas says.
         public static let notPermitted = Code("notPermitted")
-        /// The target printed something, but its shell did not run the first stage.
+        /// The target printed too much, and its shell did not run the first stage.
         public static let noMarker = Code("noMarker")
         /// There is no image of the program for the target's platform.
         public static let noImage = Code("noImage")
@@ -80,6 +106,11 @@ public struct MitogenError: Error, Sendable {
     public let diagnostics: [String]
     /// What to try.
     public let hint: String?
+    /// What the attempt to connect did, if it is one that has failed.
+    public let connection: ConnectionReport?
+
+    /// How far the attempt to connect had come; nil if it is no such failure.
+    public var stage: ConnectionStage? { connection?.stage }
 
     public init(
         _ code: Code,
@@ -87,7 +118,8 @@ public struct MitogenError: Error, Sendable {
         context: String? = nil,
         remote: RemoteFailure? = nil,
         diagnostics: [String] = [],
-        hint: String? = nil
+        hint: String? = nil,
+        connection: ConnectionReport? = nil
     ) {
         self.code = code
         self.message = message
@@ -95,6 +127,7 @@ public struct MitogenError: Error, Sendable {
         self.remote = remote
         self.diagnostics = diagnostics
         self.hint = hint
+        self.connection = connection
     }
 
     /// The same error, with the place it happened in if that was not known yet.
@@ -106,7 +139,21 @@ public struct MitogenError: Error, Sendable {
             context: name,
             remote: remote,
             diagnostics: diagnostics,
-            hint: hint
+            hint: hint,
+            connection: connection
+        )
+    }
+
+    /// The same error, with what the attempt to connect did.
+    package func after(_ connection: ConnectionReport) -> MitogenError {
+        MitogenError(
+            code,
+            message,
+            context: context,
+            remote: remote,
+            diagnostics: diagnostics,
+            hint: hint,
+            connection: connection
         )
     }
 }

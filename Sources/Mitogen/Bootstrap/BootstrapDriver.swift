@@ -37,6 +37,7 @@ final class BootstrapDriver: Sendable {
     private let plan: ConnectionPlan
     private let images: ImageStore
     private let configuration: [UInt8]
+    private let timeline: ConnectionTimeline
     private let state: Mutex<State>
     private let finished: @Sendable (Outcome) -> Void
 
@@ -48,6 +49,7 @@ final class BootstrapDriver: Sendable {
         plan: ConnectionPlan,
         images: ImageStore,
         configuration: [UInt8],
+        timeline: ConnectionTimeline,
         broker: Broker,
         finished: @escaping @Sendable (Outcome) -> Void
     ) {
@@ -55,6 +57,7 @@ final class BootstrapDriver: Sendable {
         self.plan = plan
         self.images = images
         self.configuration = configuration
+        self.timeline = timeline
         self.finished = finished
         let prompts = plan.prompts.map { PromptMachine($0, hasPassword: plan.password != nil) }
         let isTerminal = plan.terminal == .all
@@ -62,6 +65,7 @@ final class BootstrapDriver: Sendable {
             stage,
             prompts: prompts,
             on: isTerminal ? .output : .diagnostics,
+            tool: plan.failures,
             hasDiagnostics: !isTerminal
         )
         state = Mutex(State(machine: machine))
@@ -136,7 +140,11 @@ final class BootstrapDriver: Sendable {
     // MARK: The machine
 
     private func feed(_ event: (inout BootstrapMachine) -> [BootstrapAction]) {
-        let actions = state.withLock { state in state.isDone ? [] : event(&state.machine) }
+        let actions = state.withLock { state -> [BootstrapAction] in
+            guard !state.isDone else { return [] }
+            defer { timeline.note(state.machine) }
+            return event(&state.machine)
+        }
         for action in actions { perform(action) }
     }
 
@@ -152,6 +160,7 @@ final class BootstrapDriver: Sendable {
                 driver.feed { $0.found(image) }
             }
         case .compress(let image, let forms):
+            let forms = plan.compressesImage ? forms : [.none]
             make { [images] in
                 await images.compressed(image, forms)
             } then: { driver, upload in
@@ -170,6 +179,7 @@ final class BootstrapDriver: Sendable {
         switch result {
         case .failure(let error): feed { $0.giveUp(error.code, error.message, hint: error.hint) }
         case .success(let upload):
+            timeline.noteImage(byteCount: upload.bytes.count)
             feed { $0.upload(upload.compression, byteCount: upload.bytes.count, sha256: upload.sha256) }
             send(upload.bytes)
         }

@@ -19,7 +19,11 @@ struct ConnectionPlan: Sendable {
     var terminal = TerminalUse.none
     /// What the tool may ask and say; nil if it asks nothing.
     var prompts: PromptTable?
+    /// What the tool says when it fails.
+    var failures = ToolFailures()
     var password: Secret?
+    /// Whether the image is compressed on its way. On the same machine that costs more time than it saves.
+    var compressesImage = false
 }
 
 extension ConnectionRequest {
@@ -32,13 +36,16 @@ extension ConnectionRequest {
                 arguments: options.arguments(command: stage.shellCommand),
                 terminal: options.mayAsk ? .diagnostics : .none,
                 prompts: .ssh(hostKeyAnswer: options.checkHostKeys == .accept ? .accept : .refuse),
-                password: options.password
+                failures: .ssh,
+                password: options.password,
+                compressesImage: true
             )
         case .sudo(let options):
             ConnectionPlan(
                 arguments: options.arguments(command: stage.arguments, asks: options.password != nil),
-                terminal: options.password == nil ? .none : .diagnostics,
+                terminal: options.needsTerminal ? .diagnostics : .none,
                 prompts: .sudo,
+                failures: .sudo,
                 password: options.password
             )
         case .su(let options):
@@ -46,6 +53,7 @@ extension ConnectionRequest {
                 arguments: options.arguments(command: stage.shellCommand),
                 terminal: .all,
                 prompts: .su(passwordPrompt: options.passwordPrompt, incorrectPrompts: options.incorrectPrompts),
+                failures: .su,
                 password: options.password
             )
         case .doas(let options):
@@ -53,6 +61,7 @@ extension ConnectionRequest {
                 arguments: options.arguments(command: stage.arguments),
                 terminal: options.password == nil ? .none : .diagnostics,
                 prompts: .doas(passwordPrompt: options.passwordPrompt, incorrectPrompts: options.incorrectPrompts),
+                failures: .doas,
                 password: options.password
             )
         }

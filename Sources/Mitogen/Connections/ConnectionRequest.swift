@@ -45,6 +45,7 @@ struct ProxyConnect: RemoteFunction {
         var name: String?
         var capabilities: UInt32 = 0
         var revision = 0
+        var connection: ConnectionReport?
         var failure: ConnectionFailure?
     }
 
@@ -56,7 +57,8 @@ struct ProxyConnect: RemoteFunction {
                 id: made.id,
                 name: made.name,
                 capabilities: info?.capabilities ?? 0,
-                revision: info?.revision ?? 0
+                revision: info?.revision ?? 0,
+                connection: made.connection
             )
         } catch {
             return Output(failure: ConnectionFailure(error))
@@ -71,6 +73,7 @@ struct ConnectionFailure: Codable, Sendable {
     var context: String?
     var diagnostics: [String]
     var hint: String?
+    var connection: ConnectionReport?
 
     init(_ error: MitogenError) {
         code = error.code.description
@@ -78,6 +81,7 @@ struct ConnectionFailure: Codable, Sendable {
         context = error.context
         diagnostics = error.diagnostics.suffix(100).map { String($0.prefix(2000)) }
         hint = error.hint
+        connection = error.connection
     }
 
     func error(via name: String) -> MitogenError {
@@ -86,7 +90,8 @@ struct ConnectionFailure: Codable, Sendable {
             message,
             context: context.map { "\(name) → \($0)" } ?? name,
             diagnostics: diagnostics,
-            hint: hint
+            hint: hint,
+            connection: connection
         )
     }
 }

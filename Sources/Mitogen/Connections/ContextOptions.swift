@@ -19,6 +19,9 @@ public struct CommonOptions: Sendable, Codable, Hashable {
     /// What is started instead of the program's own image: the path of a program that is already there, or a wrapper
     /// with its arguments and the program. It must be the same version of the same program.
     public var executable: [String]?
+    /// Whether the image is looked for, and kept, in `~/.cache/mitogen` on the target; true by default. False leaves no
+    /// file there, and sends the image each time.
+    public var usesImageCache = true
     /// Whether the context logs at debug level; as the router by default.
     public var debug: Bool?
     /// Whether the context passes messages only between ancestors and descendants. A context of a unidirectional
@@ -46,6 +49,11 @@ extension ContextOptions {
     public var executable: [String]? {
         get { common.executable }
         set { common.executable = newValue }
+    }
+
+    public var usesImageCache: Bool {
+        get { common.usesImageCache }
+        set { common.usesImageCache = newValue }
     }
 
     public var debug: Bool? {

@@ -31,6 +31,7 @@ final class Handshake: Sendable {
     private let request: ConnectionRequest
     private let image: ImageSource
     private let parts = Mutex(Parts())
+    private let timeline = ConnectionTimeline()
     private let result = OneShot<Context>()
 
     init(router: Router, id: ContextID, request: ConnectionRequest, image: ImageSource) {
@@ -77,7 +78,7 @@ final class Handshake: Sendable {
         }
         let stage = try FirstStage(
             program: program,
-            usesCache: true,
+            usesCache: common.usesImageCache,
             remoteName: remoteName,
             random: Self.randomWord()
         )
@@ -89,6 +90,7 @@ final class Handshake: Sendable {
             plan: plan,
             images: images,
             configuration: configurationFrame(remoteName),
+            timeline: timeline,
             broker: router.broker
         ) { [weak self] outcome in
             switch outcome {
@@ -175,6 +177,7 @@ final class Handshake: Sendable {
     private func attach(_ spawned: SpawnedProcess, socket: Int32, diagnostics: Int32, remoteName: String) {
         let name = common.name ?? request.defaultName(pid: spawned.pid)
         let logger = router.logger
+        timeline.note(.starting)
         let process = ChildProcess(process: spawned, diagnostics: diagnostics, broker: router.broker) { line in
             logger.debug("\(name): \(line)")
         }
@@ -222,7 +225,9 @@ final class Handshake: Sendable {
             parts.timer?.cancel()
             return parts.process
         }
+        timeline.note(.ready)
         let context = router.connectChild(stream, name: stream.name, info: greeting.info, process: process)
+        context.state.connection = timeline.report
         if !result.resolve(.success(context)) { stream.close(reason: "the attempt to connect was given up") }
     }
 
@@ -262,7 +267,7 @@ final class Handshake: Sendable {
     /// Settles the attempt.
     func fail(_ error: MitogenError) {
         let name = parts.withLock { $0.stream?.name } ?? common.name ?? request.defaultName(pid: 0)
-        guard result.resolve(.failure(error.inContext(name))) else { return }
+        guard result.resolve(.failure(error.inContext(name).after(timeline.report))) else { return }
         cleanUp()
     }
 

@@ -33,6 +33,7 @@ extension Router {
             core.state.table.peers[id] = PeerInfo(revision: answer.revision, capabilities: answer.capabilities)
             let state = core.contextState(id, name: name)
             state.rename(name, via: via.id)
+            state.connection = answer.connection
             return Context(router: self, id: id, state: state)
         }
     }

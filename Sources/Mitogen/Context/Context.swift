@@ -32,6 +32,9 @@ public struct Context: Sendable {
         return router.context(via)
     }
 
+    /// What the connection to it took; nil if it was made neither here nor for here.
+    public var connection: ConnectionReport? { state.connection }
+
     /// What to call it in messages for people.
     package var displayName: String { name ?? "context \(id)" }
 
@@ -109,6 +112,7 @@ final class ContextState: Sendable {
     private struct Names {
         var name: String?
         var via: ContextID?
+        var connection: ConnectionReport?
     }
 
     private let names: Mutex<Names>
@@ -122,6 +126,11 @@ final class ContextState: Sendable {
 
     var name: String? { names.withLock { $0.name } }
     var via: ContextID? { names.withLock { $0.via } }
+
+    var connection: ConnectionReport? {
+        get { names.withLock { $0.connection } }
+        set { names.withLock { $0.connection = newValue } }
+    }
 
     func rename(_ name: String, via: ContextID? = nil) {
         names.withLock { names in

@@ -29,6 +29,18 @@ package struct ConnectionArguments: ParsableArguments {
     )
     package var connectTimeout: String?
 
+    @Flag(
+        name: .customLong("accept-new-host-keys"),
+        help: "Accept and remember the keys of hosts that are not known yet; a changed key is still refused."
+    )
+    package var acceptsNewHostKeys = false
+
+    @Flag(name: .customLong("sudo-terminal"), help: "Give sudo a terminal, for accounts with 'requiretty'.")
+    package var requestsSudoTerminal = false
+
+    @Flag(name: .customLong("no-image-cache"), help: "Keep no copy of the program in ~/.cache/mitogen of a target.")
+    package var avoidsImageCache = false
+
     @Flag(name: .customLong("ask-password"), help: "Ask for the password of ssh hops.")
     package var asksPassword = false
 
@@ -82,6 +94,9 @@ package struct ConnectionArguments: ParsableArguments {
         _ = try passwordSource()
         _ = try becomePasswordSource()
         var settings = HopSettings(sshConfig: sshConfig, sshOptions: sshOptions, identity: identity)
+        settings.acceptsNewHostKeys = acceptsNewHostKeys
+        settings.requestsSudoTerminal = requestsSudoTerminal
+        settings.usesImageCache = !avoidsImageCache
         if let connectTimeout {
             settings.connectTimeout =
                 Double(try TimeoutArgument(parsing: connectTimeout).duration.wholeMilliseconds) / 1000

@@ -20,28 +20,34 @@ extension Router {
                 options.username = destination.user
                 options.port = destination.port
                 options.configFile = settings.sshConfig
+                if settings.acceptsNewHostKeys { options.checkHostKeys = .accept }
                 options.sshArguments = settings.sshOptions.flatMap { ["-o", $0] }
                 options.identityFile = settings.identity
                 options.password = settings.password
                 options.connectTimeout = settings.connectTimeout
+                options.usesImageCache = settings.usesImageCache
             }
         case HopKind.sudo.name:
             return try await self.sudo(via: via) { options in
+                options.requestsTerminal = settings.requestsSudoTerminal
                 options.username = hop.argument ?? options.username
                 options.password = settings.becomePassword
                 options.connectTimeout = settings.connectTimeout
+                options.usesImageCache = settings.usesImageCache
             }
         case HopKind.su.name:
             return try await self.su(via: via) { options in
                 options.username = hop.argument ?? options.username
                 options.password = settings.becomePassword
                 options.connectTimeout = settings.connectTimeout
+                options.usesImageCache = settings.usesImageCache
             }
         case HopKind.doas.name:
             return try await self.doas(via: via) { options in
                 options.username = hop.argument ?? options.username
                 options.password = settings.becomePassword
                 options.connectTimeout = settings.connectTimeout
+                options.usesImageCache = settings.usesImageCache
             }
         case HopKind.local.name:
             return try await self.local(via: via) { options in
@@ -67,4 +73,7 @@ package struct HopSettings: Hashable, Sendable {
     var becomePassword: Secret?
     /// Seconds for each hop.
     var connectTimeout = 30.0
+    var acceptsNewHostKeys = false
+    var requestsSudoTerminal = false
+    var usesImageCache = true
 }

@@ -4,20 +4,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
-/// How far an attempt to connect had come.
-package enum BootstrapStage: String, Sendable, Hashable {
-    /// The tool was started; nothing has answered from the far side.
-    case connecting
-    /// The far side was recognised; the image for it is looked for or compressed.
-    case choosingImage
-    /// The image is being sent.
-    case sendingImage
-    /// The program was executed and has not answered.
-    case starting
-    /// It has answered.
-    case ready
-}
-
 /// How the tool that made the connection ended.
 package enum BootstrapExit: Sendable, Hashable, CustomStringConvertible {
     case exited(Int32)
@@ -34,7 +20,7 @@ package enum BootstrapExit: Sendable, Hashable, CustomStringConvertible {
 /// Why an attempt to connect has failed, with everything that helps a person to do something about it.
 package struct BootstrapFailure: Error, Sendable, Hashable {
     /// How far it had come.
-    package let stage: BootstrapStage
+    package let stage: ConnectionStage
     package let code: MitogenError.Code
     package let message: String
     package var hint: String?
@@ -57,7 +43,7 @@ package struct BootstrapFailure: Error, Sendable, Hashable {
 
 extension BootstrapFailure {
     /// Understands what the first stage says about its own failure.
-    init(reportedStage: String, text: String, during stage: BootstrapStage) {
+    init(reportedStage: String, text: String, during stage: ConnectionStage) {
         switch reportedStage {
         case "place": self = Self.place(text, stage)
         case "size": self = Self.size(text, stage)
@@ -77,7 +63,7 @@ extension BootstrapFailure {
         }
     }
 
-    private static func place(_ text: String, _ stage: BootstrapStage) -> BootstrapFailure {
+    private static func place(_ text: String, _ stage: ConnectionStage) -> BootstrapFailure {
         let words = Transcript.printable(Array(text.utf8)).split(separator: " ")
         let reasons = [
             "write": "not writable", "run": "programs do not run there", "space": "not enough space",
@@ -102,7 +88,7 @@ extension BootstrapFailure {
         )
     }
 
-    private static func size(_ text: String, _ stage: BootstrapStage) -> BootstrapFailure {
+    private static func size(_ text: String, _ stage: ConnectionStage) -> BootstrapFailure {
         let words = Transcript.printable(Array(text.utf8)).split(separator: " ", maxSplits: 2)
         let said = words.count > 2 ? String(words[2]) : ""
         let (arrived, expected) = (
@@ -135,31 +121,81 @@ extension BootstrapFailure {
     }
 
     /// Understands an end without a word of the first stage.
-    static func ended(stage: BootstrapStage, exit: BootstrapExit?, lines: [String]) -> BootstrapFailure {
+    ///
+    /// - Parameters:
+    ///   - noiseSize: How much else came on the far side's standard output.
+    ///   - tool: What the tool says when it fails.
+    static func ended(
+        stage: ConnectionStage,
+        exit: BootstrapExit?,
+        lines: [String],
+        noiseSize: Int,
+        tool: ToolFailures
+    ) -> BootstrapFailure {
         switch stage {
         case .connecting:
-            var hint: String?
-            if exit == .exited(127) || exit == .exited(126) { hint = "the tool, or sh on the target, was not found" }
-            return BootstrapFailure(
-                stage: stage,
-                code: .eofError,
-                message: "the connection ended before the target's shell answered",
-                hint: hint
-            )
+            if let known = tool.failure(in: lines) { return known }
+            return noiseSize > 0 ? otherProgram(exit) : noAnswer(exit, isSilent: lines.isEmpty, tool)
         case .choosingImage, .sendingImage:
             return BootstrapFailure(
                 stage: stage,
-                code: .eofError,
+                code: .connectionLost,
                 message: "the connection ended while the image was being sent",
-                hint: "the link was cut, or the tool or the target's shell was ended; try again"
+                hint: "the link was cut, or the tool or the target's shell was ended: see the target's log "
+                    + "(`journalctl -u ssh`, `dmesg`) and try again"
             )
         case .starting, .ready:
             return execution(stage, exit, lines)
         }
     }
 
+    /// Something was printed, and then it was over.
+    private static func otherProgram(_ exit: BootstrapExit?) -> BootstrapFailure {
+        if exit == .exited(0) {
+            return BootstrapFailure(
+                stage: .connecting,
+                code: .forcedCommand,
+                message: "the target ran something else than the first stage, without an error",
+                hint: "look for `ForceCommand` in its sshd_config and `command=` in its authorized_keys, and for "
+                    + "login scripts that call `exit`"
+            )
+        }
+        return loginExited("after it had printed something")
+    }
+
+    private static func noAnswer(_ exit: BootstrapExit?, isSilent: Bool, _ tool: ToolFailures) -> BootstrapFailure {
+        if exit == .exited(127) || exit == .exited(126) {
+            return BootstrapFailure(
+                stage: .connecting,
+                code: .eofError,
+                message: "the connection ended before the target's shell answered",
+                hint: "the tool, or `sh` on the target, was not found or may not be executed"
+            )
+        }
+        // A tool that fails itself says why. What ends without a word is a login shell.
+        if isSilent, tool.hasLoginShell, case .exited(let status) = exit, status != 255 {
+            return loginExited("without a word")
+        }
+        return BootstrapFailure(
+            stage: .connecting,
+            code: .eofError,
+            message: "the connection ended before the target's shell answered",
+            hint: "the last lines, if any, say why; run the tool by hand, with a command such as `true`"
+        )
+    }
+
+    private static func loginExited(_ detail: String) -> BootstrapFailure {
+        BootstrapFailure(
+            stage: .connecting,
+            code: .loginExited,
+            message: "the login ended before the first stage ran, \(detail)",
+            hint: "look for `exit` and failing commands in the login scripts (~/.bashrc, ~/.profile, /etc/profile.d, "
+                + "~/.config/fish, ~/.cshrc), and at the account's shell (`getent passwd USER`)"
+        )
+    }
+
     private static func execution(
-        _ stage: BootstrapStage,
+        _ stage: ConnectionStage,
         _ exit: BootstrapExit?,
         _ lines: [String]
     ) -> BootstrapFailure {

@@ -14,7 +14,7 @@ extension BootstrapMachine {
         }
         guard let line = output.next() else {
             guard noiseSize + output.rest.count > Self.noiseLimit + Self.longestReport else { return nil }
-            return state == .connecting ? fail(noMarker("it only printed other things")) : takeNoise(output.takeRest())
+            return state == .connecting ? fail(tooMuchNoise()) : takeNoise(output.takeRest())
         }
         guard let place = ByteSearch.index(of: marker, in: line[...]) else { return takeNoise(line) }
         let text = String(decoding: line[(place + marker.count)...].prefix { $0 != 13 }, as: UTF8.self)
@@ -27,7 +27,7 @@ extension BootstrapMachine {
         transcript.append(line)
         guard state == .connecting else { return [] }
         noiseSize += line.count + 1
-        return noiseSize > Self.noiseLimit ? fail(noMarker("it only printed other things")) : []
+        return noiseSize > Self.noiseLimit ? fail(tooMuchNoise()) : []
     }
 
     private mutating func handle(_ report: FirstStageReport) -> [BootstrapAction] {
@@ -35,7 +35,8 @@ extension BootstrapMachine {
         switch (state, report) {
         case (_, .failed(let stage, let text)):
             return fail(BootstrapFailure(reportedStage: stage, text: text, during: self.stage))
-        case (.connecting, .cached), (.lookingUp, .cached):
+        case (.connecting, .cached(let platform)), (.lookingUp, .cached(let platform)):
+            self.platform = platform
             wasCached = true
             return start()
         case (.connecting, .ready), (.sending, .running):

@@ -30,7 +30,7 @@ package struct BootstrapMachine: Sendable {
         case sending
         case starting
         case handedOver
-        case failed(BootstrapStage)
+        case failed(ConnectionStage)
     }
 
     /// More than this in front of the marker is no noise of login scripts.
@@ -40,14 +40,15 @@ package struct BootstrapMachine: Sendable {
     let firstStage: FirstStage
     let marker: [UInt8]
     private let promptPlace: PromptPlace
+    private let tool: ToolFailures
     var prompts: PromptMachine?
     var state = State.connecting
-    var platform: TargetPlatform?
+    package internal(set) var platform: TargetPlatform?
     var output = LineSplitter()
     private var diagnostics = LineSplitter()
     var transcript = Transcript()
     var noiseSize = 0
-    var wasCached = false
+    package internal(set) var wasCached = false
     private var outputEnded = false
     private var diagnosticsEnded: Bool
     private var exit: BootstrapExit?
@@ -55,22 +56,25 @@ package struct BootstrapMachine: Sendable {
 
     /// - Parameters:
     ///   - prompts: What the tool asks, if it asks.
+    ///   - tool: What the tool says when it fails.
     ///   - hasDiagnostics: Whether there is a stream of diagnostics, which ends by itself.
     package init(
         _ firstStage: FirstStage,
         prompts: PromptMachine? = nil,
         on promptPlace: PromptPlace = .diagnostics,
+        tool: ToolFailures = ToolFailures(),
         hasDiagnostics: Bool = true
     ) {
         self.firstStage = firstStage
         self.prompts = prompts
         self.promptPlace = promptPlace
+        self.tool = tool
         marker = Array(firstStage.marker.utf8)
         diagnosticsEnded = !hasDiagnostics
     }
 
     /// How far it has come.
-    package var stage: BootstrapStage {
+    package var stage: ConnectionStage {
         switch state {
         case .connecting: .connecting
         case .choosing, .lookingUp, .compressing: .choosingImage
@@ -217,8 +221,9 @@ package struct BootstrapMachine: Sendable {
 
     private mutating func failAtEnd() -> [BootstrapAction] {
         takeRests()
-        if state == .connecting, noiseSize > 0 { return fail(noMarker("the connection ended after other output")) }
-        return fail(.ended(stage: stage, exit: exit, lines: transcript.lines))
+        return fail(
+            .ended(stage: stage, exit: exit, lines: transcript.lines, noiseSize: noiseSize, tool: tool)
+        )
     }
 
     /// What has no line end belongs to what was said, too.
@@ -239,13 +244,13 @@ package struct BootstrapMachine: Sendable {
         return [.fail(failure)]
     }
 
-    func noMarker(_ detail: String) -> BootstrapFailure {
+    func tooMuchNoise() -> BootstrapFailure {
         BootstrapFailure(
             stage: stage,
             code: .noMarker,
-            message: "the target did not run the first stage: \(detail)",
-            hint: "the login scripts must let `sh -c` run and print less than 64 KiB; a forced command or a program "
-                + "instead of a shell does not"
+            message: "the target printed more than 64 KiB and did not run the first stage",
+            hint: "silence the login scripts (~/.bashrc, ~/.profile, /etc/profile.d) for sessions without a terminal, "
+                + "or remove a forced command"
         )
     }
 }

@@ -67,7 +67,8 @@ package struct PromptMachine: Sendable {
             return .fail(
                 .hostKeyError,
                 message: "\(table.tool) asks whether the host's key is the right one",
-                hint: "other options override `checkHostKeys`, or it is `accept` that is wanted"
+                hint:
+                    "`StrictHostKeyChecking` in other options overrides `checkHostKeys`, or it is `accept` that is wanted"
             )
         }
         guard table.passwordPrompts.contains(where: { matches($0, line, text) }) else { return nil }
@@ -116,48 +117,76 @@ package struct PromptMachine: Sendable {
             if typedPassword { return incorrectPassword }
             if !hasPassword, ByteSearch.index(of: Array("password".utf8), in: line[...]) != nil {
                 return .fail(
-                    .passwordError,
+                    .passwordRequired,
                     message: "\(table.tool) password was requested, but none specified",
-                    hint: "offer a key that the host accepts, or give a password"
+                    hint: "offer a key that the host accepts (`ssh-copy-id HOST`), or give a password "
+                        + "(`password`, --ask-password)"
                 )
             }
             return .fail(
-                .passwordError,
+                .authenticationFailed,
                 message: "\(table.tool) authentication is incorrect",
-                hint: "check the user, and the key that is offered"
+                hint: "check the user, and the key that is offered: `ssh-add -l`, `identityFile` (--identity), and "
+                    + "~/.ssh/authorized_keys on the host"
             )
-        case .hostKeyRefused:
-            return .fail(
-                .hostKeyError,
-                message: sawChangedKey
-                    ? "the host's key has changed, \(table.tool) refuses to connect"
-                    : "\(table.tool) reported an unrecognized or mismatching host key",
-                hint: sawChangedKey
-                    ? "if the host was set up anew, remove its old key from known_hosts"
-                    : "add its key to known_hosts, or connect with `checkHostKeys: .accept`"
-            )
+        case .hostKeyRefused: return hostKeyRefused
         case .notPermitted:
             return .fail(
                 .notPermitted,
                 message: "\(table.tool) does not permit it: \(Transcript.printable(original))",
-                hint: "the account needs a rule that lets it run sh"
+                hint: "the account needs a rule that lets it run `sh`: \(table.policy)"
+            )
+        case .terminalRequired:
+            return .fail(
+                .terminalRequired,
+                message: "\(table.tool) wants a terminal: \(Transcript.printable(original))",
+                hint: "set `Defaults:USER !requiretty` in /etc/sudoers, or ask for a terminal with `requestsTerminal` "
+                    + "(--sudo-terminal)"
             )
         }
     }
 
+    private var hostKeyRefused: Answer {
+        sawChangedKey
+            ? .fail(
+                .hostKeyChanged,
+                message: "the host's key has changed, \(table.tool) refuses to connect",
+                hint: "somebody may be in between; if the host was set up anew, remove its old key with "
+                    + "`ssh-keygen -R HOST`"
+            )
+            : .fail(
+                .hostKeyError,
+                message: "\(table.tool) reported an unrecognized or mismatching host key",
+                hint: "log in once with `ssh HOST`, add its key to ~/.ssh/known_hosts (`ssh-keyscan HOST`), or connect "
+                    + "with `checkHostKeys = .accept` (--accept-new-host-keys)"
+            )
+    }
+
+    private var passwordOption: String {
+        table.tool == "SSH" ? "`password`, --ask-password" : "`password`, --ask-become-password"
+    }
+
     private var incorrectPassword: Answer {
-        .fail(.passwordError, message: "\(table.tool) password is incorrect", hint: nil)
+        .fail(
+            .passwordError,
+            message: "\(table.tool) password is incorrect",
+            hint: "check the password (\(passwordOption)); it was typed once"
+        )
     }
 
     private var passwordRequired: Answer {
-        .fail(.passwordError, message: "\(table.tool) password is required", hint: "give a password")
+        .fail(
+            .passwordRequired,
+            message: "\(table.tool) password is required",
+            hint: "give a password (\(passwordOption))"
+        )
     }
 
     private var cannotType: Answer {
         .fail(
-            .passwordError,
+            .passwordRequired,
             message: "\(table.tool) password is required, but there is no terminal to type it on",
-            hint: nil
+            hint: "the target has no pseudo-terminals left: see `sysctl kernel.pty.max`"
         )
     }
 }

@@ -33,6 +33,8 @@ package struct PromptTable: Sendable, Hashable {
             case hostKeyChanged
             /// The account may not do this.
             case notPermitted
+            /// The account may do this only on a terminal, and there is none.
+            case terminalRequired
             /// The line means nothing, whatever is in it.
             case nothing
         }
@@ -60,6 +62,8 @@ package struct PromptTable: Sendable, Hashable {
 
     /// The tool's name in messages.
     package var tool: String
+    /// The file that says what the tool permits.
+    package var policy: String
     package var passwordPrompts: [Prompt]
     package var rules: [Rule]
     package var hostKeyPrompts: [Prompt]
@@ -67,12 +71,14 @@ package struct PromptTable: Sendable, Hashable {
 
     package init(
         tool: String,
+        policy: String = "",
         passwordPrompts: [Prompt] = [],
         rules: [Rule] = [],
         hostKeyPrompts: [Prompt] = [],
         hostKeyAnswer: HostKeyAnswer = .refuse
     ) {
         self.tool = tool
+        self.policy = policy
         self.passwordPrompts = passwordPrompts
         self.rules = rules
         self.hostKeyPrompts = hostKeyPrompts
@@ -108,6 +114,8 @@ extension PromptTable {
     /// For sudo and sudo-rs, which puts its own words around the prompt.
     package static let sudo = PromptTable(
         tool: "sudo",
+        policy:
+            "`ALL=(ALL) NOPASSWD: ALL` or the like for it in /etc/sudoers (`visudo`; `sudo -l -U USER` lists rules)",
         passwordPrompts: [.ending(sudoPrompt), .leading("[sudo: \(sudoPrompt)] ")],
         rules: [
             Rule("sorry, try again.", .incorrectPassword, isAtStart: true, needsPassword: true),
@@ -118,7 +126,7 @@ extension PromptTable {
             Rule("is not in the sudoers file", .notPermitted),
             Rule("is not allowed to run sudo", .notPermitted),
             Rule("is not allowed to execute", .notPermitted),
-            Rule("sudo: sorry, you must have a tty", .notPermitted, isAtStart: true),
+            Rule("you must have a tty to run sudo", .terminalRequired),
         ]
     )
 
@@ -131,6 +139,7 @@ extension PromptTable {
     ) -> PromptTable {
         PromptTable(
             tool: "su",
+            policy: "a line for it in /etc/pam.d/su",
             passwordPrompts: [.ending(passwordPrompt)],
             rules: incorrectPrompts.map { Rule($0, .incorrectPassword) }
         )
@@ -143,6 +152,7 @@ extension PromptTable {
     ) -> PromptTable {
         PromptTable(
             tool: "doas",
+            policy: "a `permit` rule for it in /etc/doas.conf",
             passwordPrompts: [.ending(passwordPrompt)],
             rules: incorrectPrompts.map { Rule($0, .incorrectPassword, needsPassword: true) } + [
                 Rule("doas: authentication required", .passwordRequired),

@@ -14,14 +14,14 @@ struct RemoteFailures {
     @Test(
         "Each failure has its code, names its hop, and says what was said",
         arguments: [
-            ("tb-changed-key", MitogenError.Code.hostKeyError, "has changed", "known_hosts"),
+            ("tb-changed-key", MitogenError.Code.hostKeyChanged, "has changed", "ssh-keygen -R"),
             ("tb-new-key", .hostKeyError, "unrecognized", "known_hosts"),
-            ("tb-forced", .noMarker, "did not run the first stage", "forced command"),
-            ("tb-nologin", .noMarker, "not available", "sh -c"),
-            ("tb-expired", .eofError, "Password change required", ""),
-            ("tb-refused", .eofError, "Connection refused", ""),
-            ("no-such-host.invalid", .eofError, "Could not resolve", ""),
-            ("tb-password", .passwordError, "password was requested", "password"),
+            ("tb-forced", .forcedCommand, "something else", "ForceCommand"),
+            ("tb-nologin", .noLoginShell, "not available", "usermod -s"),
+            ("tb-expired", .accountExpired, "Password change required", "chage -l"),
+            ("tb-refused", .connectionRefused, "Connection refused", "systemctl status ssh"),
+            ("no-such-host.invalid", .unknownHost, "Could not resolve", "getent hosts"),
+            ("tb-password", .passwordRequired, "password was requested", "password"),
         ]
     )
     func hosts(host: String, code: MitogenError.Code, text: String, hint: String) async throws {
@@ -39,7 +39,7 @@ struct RemoteFailures {
         try await withFixtureRouter { router in
             let asked = try await router.testbed("tb-bash") { $0.username = "tb-sudo" }
             let missing = try await failure { try await router.sudo(via: asked) }
-            #expect(missing.code == .passwordError)
+            #expect(missing.code == .passwordRequired)
             #expect(missing.context == "ssh.tb-bash → sudo.root")
             let wrong = try await failure { try await router.sudo(via: asked) { $0.password = "not this" } }
             #expect(wrong.code == .passwordError)

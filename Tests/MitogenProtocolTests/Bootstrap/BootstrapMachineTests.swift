@@ -180,7 +180,7 @@ struct BootstrapMachineTests {
         _ = noisy.receive(output: "This account is currently not available.\n".utf8)
         _ = noisy.outputDidEnd()
         let nologin = try #require(lastFailure(noisy.processDidExit(.exited(1))))
-        #expect(nologin.code == .noMarker && nologin.lines == ["This account is currently not available."])
+        #expect(nologin.code == .loginExited && nologin.lines == ["This account is currently not available."])
     }
 
     @Test("What the first stage reports has a code, a message and a hint")
@@ -246,7 +246,7 @@ struct BootstrapMachineTests {
         _ = Self.run(&cut, [Array("\(Self.marker) Linux x86_64 need gzip\n".utf8)])
         _ = cut.outputDidEnd()
         let end = try #require(lastFailure(cut.graceDidEnd()))
-        #expect(end.code == .eofError && end.stage == .sendingImage)
+        #expect(end.code == .connectionLost && end.stage == .sendingImage)
     }
 
     @Test("Questions are answered where they are asked, and only before the far side speaks")

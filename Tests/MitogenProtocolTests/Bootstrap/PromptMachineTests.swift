@@ -37,7 +37,7 @@ struct PromptMachineTests {
     static let known = "Are you sure you want to continue connecting (yes/no/[fingerprint])? "
     static let prompt = PromptTable.sudoPrompt
     static func incorrect(_ tool: String) -> String { "passwordError: \(tool) password is incorrect" }
-    static func required(_ tool: String) -> String { "passwordError: \(tool) password is required" }
+    static func required(_ tool: String) -> String { "passwordRequired: \(tool) password is required" }
 
     static let ssh: [Example] = [
         Example(.ssh(), ["me@host's password: "], ["type"]),
@@ -54,12 +54,12 @@ struct PromptMachineTests {
         Example(
             .ssh(),
             ["a@b: Permission denied (publickey).\r\n"],
-            ["passwordError: SSH authentication is incorrect"]
+            ["authenticationFailed: SSH authentication is incorrect"]
         ),
         Example(
             .ssh(),
             ["a@b: Permission denied (publickey,password).\r\n"],
-            ["passwordError: SSH password was requested, but none specified"],
+            ["passwordRequired: SSH password was requested, but none specified"],
             hasPassword: false
         ),
         Example(.ssh(), ["password:"], [required("SSH")], hasPassword: false),
@@ -72,7 +72,7 @@ struct PromptMachineTests {
         Example(
             .ssh(),
             ["@  WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!  @\r\nHost key verification failed.\r\n"],
-            ["hostKeyError: the host's key has changed, SSH refuses to connect"]
+            ["hostKeyChanged: the host's key has changed, SSH refuses to connect"]
         ),
         Example(.ssh(), ["@ REMOTE HOST IDENTIFICATION HAS CHANGED! @\n"], []),
         Example(.ssh(hostKeyAnswer: .accept), [known, "\r\na's password: "], ["yes", "type"]),
@@ -102,7 +102,7 @@ struct PromptMachineTests {
         Example(
             .sudo,
             ["sudo: a password is required\n"],
-            ["passwordError: sudo password is required, but there is no terminal to type it on"]
+            ["passwordRequired: sudo password is required, but there is no terminal to type it on"]
         ),
         Example(
             .sudo,
@@ -112,7 +112,7 @@ struct PromptMachineTests {
         Example(
             .sudo,
             ["sudo: sorry, you must have a tty to run sudo\n"],
-            ["notPermitted: sudo does not permit it: sudo: sorry, you must have a tty to run sudo"]
+            ["terminalRequired: sudo wants a terminal: sudo: sorry, you must have a tty to run sudo"]
         ),
     ]
 
@@ -133,7 +133,7 @@ struct PromptMachineTests {
         Example(
             .doas(),
             ["doas: Authentication failed\n"],
-            ["passwordError: doas password is required, but there is no terminal to type it on"]
+            ["passwordRequired: doas password is required, but there is no terminal to type it on"]
         ),
         Example(
             .doas(),

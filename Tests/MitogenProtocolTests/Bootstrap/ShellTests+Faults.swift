@@ -48,7 +48,7 @@ extension ShellTests {
                 $0.cut = cut
                 $0.cutsInputOnly = true
             }
-            #expect(outcome.failure?.code == (cut <= line ? .eofError : .truncatedUpload), "cut at \(cut)")
+            #expect(outcome.failure?.code == (cut <= line ? .connectionLost : .truncatedUpload), "cut at \(cut)")
             #expect(outcome.failure?.stage == .sendingImage)
             expectNothingLeft()
         }

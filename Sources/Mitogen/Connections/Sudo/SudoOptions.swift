@@ -21,10 +21,14 @@ public struct SudoOptions: ContextOptions, Hashable {
     public var selinuxRole: String?
     /// The SELinux type (`-t`); none by default.
     public var selinuxType: String?
+    /// Give sudo a terminal even without a password, for accounts with `requiretty`; false by default.
+    public var requestsTerminal = false
     /// The sudo program; `sudo` by default, looked for in `PATH`.
     public var sudoPath = "sudo"
 
     public init() {}
+
+    var needsTerminal: Bool { password != nil || requestsTerminal }
 
     var defaultName: String { "sudo.\(username)" }
 

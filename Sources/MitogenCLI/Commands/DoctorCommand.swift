@@ -1,0 +1,79 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+package import ArgumentParser
+internal import Mitogen
+
+/// The arguments of `mitogen doctor`.
+package struct DoctorCommand: ParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "doctor",
+        abstract: "Connect to targets, and tell what took how long or what is wrong.",
+        discussion: """
+            Each hop of a target is connected in turn, and each stage is shown with its time: until the far side's \
+            shell answers, until its image is chosen and sent, and until the program has started. If one fails, the \
+            cause has a name, and there is a hint what to do about it.
+
+            EXAMPLES:
+              mitogen doctor ssh:web1
+              mitogen doctor --ask-become-password ssh:web1+sudo
+              mitogen doctor --json ssh:web1 ssh:web2
+
+            EXIT STATUS:
+              0 if all targets were reached, 4 if one was not, 2 if the command line is not right
+            """
+    )
+
+    @Flag(name: .customLong("json"), help: "Write one JSON object for each hop, on one line.")
+    package var writesJSON = false
+
+    @OptionGroup(title: "Connections")
+    package var connections: ConnectionArguments
+
+    @Argument(help: ArgumentHelp("Hops joined by '+', written as for 'mitogen run'.", valueName: "TARGET"))
+    package var targets: [String]
+
+    package init() {}
+
+    package mutating func validate() throws {
+        _ = try self.specifications()
+        _ = try self.asValidation { () throws(ArgumentError) in try self.connections.settings() }
+    }
+
+    package mutating func run() throws {
+        let doctor = Doctor(
+            targets: try self.specifications(),
+            hops: try self.asValidation { () throws(ArgumentError) in try self.connections.settingsWithPasswords() },
+            image: try AgentImage.locate(),
+            writesJSON: self.writesJSON
+        )
+        let loop = try MainLoop(signals: [])
+        let status = loop.run { _ in
+            .wait
+        } _: {
+            await doctor.examine()
+        }
+        throw ExitCode(status)
+    }
+
+    private func specifications() throws -> [TargetSpecification] {
+        try self.targets.map { text in
+            do throws(TargetSyntaxError) {
+                return try TargetSpecification(parsing: text)
+            } catch {
+                throw ValidationError("\(error)")
+            }
+        }
+    }
+
+    private func asValidation<Value>(_ body: () throws(ArgumentError) -> Value) throws -> Value {
+        do throws(ArgumentError) {
+            return try body()
+        } catch {
+            throw ValidationError("\(error)")
+        }
+    }
+}

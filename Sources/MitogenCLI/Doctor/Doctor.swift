@@ -1,0 +1,96 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import CMitogenPlatform
+internal import Mitogen
+internal import MitogenBenchFunctions
+
+/// Connects to targets hop by hop, and tells what happened.
+struct Doctor: Sendable {
+    let targets: [TargetSpecification]
+    let hops: HopSettings
+    /// The path of the program that is started as contexts.
+    let image: String
+    let writesJSON: Bool
+
+    private static let calls = 50
+
+    /// Does it, one target after the other.
+    ///
+    /// - Returns: The status to exit with.
+    func examine() async -> Int32 {
+        var configuration = RouterConfiguration()
+        configuration.image = .file(self.image)
+        do {
+            return try await withRouter(configuration: configuration) { router in
+                var sink = DescriptorSink()
+                var status: Int32 = 0
+                for target in self.targets where try await !self.examine(target, router, &sink) {
+                    status = RunExitStatus.unreachable
+                }
+                return status
+            }
+        } catch OutputError.brokenPipe {
+            return RunExitStatus.brokenPipe
+        } catch {
+            cmitogen_complain("mitogen: \(TerminalSanitizer.visible("\(error)"))\n")
+            return RunExitStatus.failed
+        }
+    }
+
+    /// Follows the hops of one target until one fails.
+    ///
+    /// - Returns: Whether all could be made.
+    private func examine(
+        _ target: TargetSpecification,
+        _ router: Router,
+        _ sink: inout DescriptorSink
+    ) async throws -> Bool {
+        var context: Context?
+        for count in 1...target.hops.count {
+            let place = target.hops[..<count].map(\.canonicalText).joined(separator: "+")
+            let finding: HopFinding
+            do throws(MitogenError) {
+                let next = try await router.connect(target.hops[count - 1], via: context, self.hops)
+                finding = await self.finding(at: place, in: next)
+                context = next
+            } catch {
+                finding = HopFinding(target: place, failure: error)
+            }
+            try sink.write(self.writesJSON ? finding.json + "\n" : finding.text, to: .stdout)
+            if finding.failure != nil { return false }
+        }
+        return true
+    }
+
+    /// What is to be said about a context that was reached.
+    private func finding(at place: String, in context: Context) async -> HopFinding {
+        var finding = HopFinding(target: place, connection: context.connection)
+        do throws(MitogenError) {
+            var times: [Int64] = []
+            for value in 0..<Self.calls {
+                let start = monotonicNanoseconds()
+                _ = try await context.call(BenchEcho(value))
+                times.append(monotonicNanoseconds() - start)
+            }
+            finding.roundTrip = times.percentile(50) / 1000
+            finding.processID = try await context.call(BenchProcessID())
+        } catch {
+            finding.failure = error
+            return finding
+        }
+        // Where these programs are missing there is nothing to tell, and nothing wrong.
+        finding.user = await self.firstLine(of: ["id", "-un"], in: context)
+        finding.host = await self.firstLine(of: ["uname", "-n"], in: context)
+        return finding
+    }
+
+    private func firstLine(of command: [String], in context: Context) async -> String? {
+        guard let result = try? await context.run(command), result.status.isSuccess else { return nil }
+        let line = result.outputText.prefix { !$0.isNewline }
+        return line.isEmpty ? nil : String(line)
+    }
+}

@@ -1,0 +1,205 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+/// What a tool says when it cannot make a connection, and what that means. It is looked for in the last lines when an
+/// attempt has ended without a word of the first stage. All texts are literal; the case of ASCII letters does not matter.
+package struct ToolFailures: Sendable, Hashable {
+    /// One meaning, and the texts that have it.
+    package struct Rule: Sendable, Hashable {
+        let texts: [String]
+        let code: MitogenError.Code
+        let message: String
+        let hint: String
+
+        package init(_ code: MitogenError.Code, _ message: String, says texts: [String], hint: String) {
+            self.texts = texts
+            self.code = code
+            self.message = message
+            self.hint = hint
+        }
+    }
+
+    /// What the tool's own words begin with, before a colon; empty if that is not known.
+    package var name: String
+    /// Whether a login shell runs the first stage, which can end it without a word.
+    package var hasLoginShell: Bool
+    /// The first one that fits counts.
+    package var rules: [Rule]
+
+    package init(name: String = "", hasLoginShell: Bool = false, rules: [Rule] = []) {
+        self.name = name
+        self.hasLoginShell = hasLoginShell
+        self.rules = rules
+    }
+
+    /// What the lines mean, with the line that says so; nil if none is known.
+    func failure(in lines: [String]) -> BootstrapFailure? {
+        for rule in rules {
+            let line = lines.last { line in rule.texts.contains { ByteSearch.contains(line, $0) } }
+            guard let line else { continue }
+            return BootstrapFailure(
+                stage: .connecting,
+                code: rule.code,
+                message: "\(rule.message): \(line)",
+                hint: rule.hint
+            )
+        }
+        guard !name.isEmpty, let line = lines.last(where: { $0.hasPrefix("\(name): ") }) else { return nil }
+        return BootstrapFailure(
+            stage: .connecting,
+            code: .eofError,
+            message: "the connection ended before the target's shell answered: \(line)",
+            hint: "run \(name) by hand, with a command such as `true`"
+        )
+    }
+}
+
+extension ToolFailures {
+    /// For OpenSSH's client, and what a server's login says.
+    package static let ssh = ToolFailures(
+        name: "ssh",
+        hasLoginShell: true,
+        rules: [
+            Rule(
+                .unknownHost,
+                "the host's name has no address",
+                says: ["could not resolve hostname"],
+                hint: "check the name with `getent hosts NAME`, or give it a `HostName` in the ssh configuration"
+            ),
+            Rule(
+                .connectionRefused,
+                "the host refused the connection",
+                says: ["connection refused"],
+                hint:
+                    "check that sshd runs there (`systemctl status ssh`) and that the port is right (`Port` in the ssh "
+                    + "configuration, HOST:PORT in a target)"
+            ),
+            Rule(
+                .noRoute,
+                "there is no way to the host",
+                says: ["no route to host", "network is unreachable", "host is down"],
+                hint: "check the address and this machine's routes with `ip route get ADDRESS`, or go through another "
+                    + "host (`via`, `ProxyJump`)"
+            ),
+            Rule(
+                .timeoutError,
+                "the host did not answer",
+                says: ["connection timed out", "operation timed out", "timeout, server"],
+                hint:
+                    "a firewall may drop what is sent to it, or it is down: try `ping HOST`; `ConnectTimeout` in the ssh "
+                    + "configuration sets how long is waited"
+            ),
+            expiredAccount,
+            noLoginShell,
+            Rule(
+                .authenticationFailed,
+                "ssh offered more keys than the server lets it try",
+                says: ["too many authentication failures"],
+                hint: "name the right key (`identityFile`, --identity) and set `IdentitiesOnly yes`"
+            ),
+            Rule(
+                .streamError,
+                "ssh and the server have no algorithm in common",
+                says: ["unable to negotiate", "no matching"],
+                hint: "set `HostKeyAlgorithms`, `KexAlgorithms` or `Ciphers` for the host in the ssh configuration"
+            ),
+            Rule(
+                .misuse,
+                "ssh does not take its configuration",
+                says: ["bad configuration option", "bad owner or permissions on", "can't open user config file"],
+                hint: "repair the file that it names, or choose another with `configFile`, --ssh-config"
+            ),
+            Rule(
+                .connectionRefused,
+                "the server opens no more sessions in this connection",
+                says: ["session open refused by peer", "open failed: administratively prohibited"],
+                hint: "raise `MaxSessions` in its sshd_config, or do not share the connection (`ControlMaster no`)"
+            ),
+            Rule(
+                .connectionLost,
+                "the connection was closed before the login was complete",
+                says: ["connection closed by", "connection reset by", "closed by remote host", "broken pipe"],
+                hint: "the server's log says why (`journalctl -u ssh`): `MaxStartups`, `AllowUsers`, a full disk"
+            ),
+        ]
+    )
+
+    /// For sudo and sudo-rs.
+    package static let sudo = ToolFailures(
+        name: "sudo",
+        rules: [
+            unknownUser("sudo", says: ["unknown user", "user not found"]),
+            expiredAccount,
+            Rule(
+                .notPermitted,
+                "sudo cannot change the user here",
+                says: ["effective uid is not 0", "no new privileges", "must be owned by uid 0"],
+                hint: "the file system is mounted `nosuid`, or the session has `NoNewPrivileges`; `ls -l` on the sudo "
+                    + "program shows whether it is setuid root"
+            ),
+        ]
+    )
+
+    /// For su.
+    package static let su = ToolFailures(
+        name: "su",
+        hasLoginShell: true,
+        rules: [
+            unknownUser("su", says: ["does not exist", "unknown id", "no passwd entry", "unknown login"]),
+            expiredAccount,
+            noLoginShell,
+            Rule(
+                .notPermitted,
+                "su does not permit it",
+                says: ["su: permission denied", "must be suid to work properly"],
+                hint: "only members of a group may be allowed to (`pam_wheel` in /etc/pam.d/su); use sudo or doas"
+            ),
+        ]
+    )
+
+    /// For doas.
+    package static let doas = ToolFailures(
+        name: "doas",
+        rules: [
+            unknownUser("doas", says: ["unknown user", "no passwd entry"]),
+            expiredAccount,
+            Rule(
+                .notPermitted,
+                "doas is not set up",
+                says: ["doas is not enabled", "doas.conf: no such file", "not installed setuid"],
+                hint: "write a rule into /etc/doas.conf and check it with `doas -C /etc/doas.conf`"
+            ),
+        ]
+    )
+
+    private static let expiredAccount = Rule(
+        .accountExpired,
+        "the account, or its password, has expired",
+        says: [
+            "password change required", "password has expired", "password is expired", "password expired",
+            "account has expired", "account expired", "account validation failure", "required to change your password",
+            "must change your password",
+        ],
+        hint:
+            "look at it with `chage -l USER`; log in by hand once to change the password, or extend it with `chage -M`"
+    )
+
+    private static let noLoginShell = Rule(
+        .noLoginShell,
+        "the account has no shell to log in with",
+        says: ["account is currently not available", "nologin"],
+        hint: "give it one with `usermod -s /bin/sh USER`, or log in as another user and become it with sudo"
+    )
+
+    private static func unknownUser(_ tool: String, says texts: [String]) -> Rule {
+        Rule(
+            .unknownUser,
+            "\(tool) knows no such user",
+            says: texts,
+            hint: "check the name on the target with `getent passwd USER`"
+        )
+    }
+}

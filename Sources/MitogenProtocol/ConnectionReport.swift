@@ -1,0 +1,57 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+/// How far an attempt to connect has come.
+public enum ConnectionStage: String, Sendable, Hashable, Codable, CaseIterable {
+    /// The tool that makes the connection was started; nothing has answered from the far side.
+    case connecting
+    /// The far side has answered; the image for it is looked for or compressed.
+    case choosingImage
+    /// The image is being sent.
+    case sendingImage
+    /// The program was executed and has not answered.
+    case starting
+    /// The program has answered.
+    case ready
+}
+
+/// What one attempt to connect did, and how long it took.
+public struct ConnectionReport: Sendable, Hashable, Codable {
+    /// A stage that the attempt has reached.
+    public struct Step: Sendable, Hashable, Codable {
+        public var stage: ConnectionStage
+        /// When it was reached, in seconds from the start of the attempt.
+        public var time: Double
+
+        package init(_ stage: ConnectionStage, at time: Double) {
+            self.stage = stage
+            self.time = time
+        }
+    }
+
+    /// The stages that were reached, in their order; the first is ``ConnectionStage/connecting`` at 0.
+    public var steps: [Step]
+    /// The seconds until it was ready, or had failed.
+    public var duration = 0.0
+    /// The far side's system and processor in the words of `uname -sm`; nil if it has not told them.
+    public var platform: String?
+    /// Whether the image was found in the far side's cache.
+    public var wasCached = false
+    /// How many bytes of the image were sent; 0 if none was needed.
+    public var imageBytes = 0
+
+    /// The last stage that was reached.
+    public var stage: ConnectionStage { steps.last?.stage ?? .connecting }
+
+    package init(steps: [Step] = [Step(.connecting, at: 0)]) {
+        self.steps = steps
+    }
+
+    /// Notes the stage that the attempt is in now.
+    package mutating func note(_ stage: ConnectionStage, at time: Double) {
+        if stage != self.stage { steps.append(Step(stage, at: time)) }
+    }
+}
