@@ -85,8 +85,8 @@ struct ToolProcess: Sendable {
             lseek(input, 0, SEEK_SET)
         }
         defer { if input >= 0 { close(input) } }
-        var variables = ["PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/tmp", mark]
-        variables += environment.map { "\($0.key)=\($0.value)" }
+        let usual = ["PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/tmp"]
+        let variables = usual.merging(environment) { _, new in new }.map { "\($0.key)=\($0.value)" } + [mark]
         pid = try Self.spawn(program, [program] + arguments, variables, [input, self.output, errors])
     }
 

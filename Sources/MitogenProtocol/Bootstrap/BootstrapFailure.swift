@@ -109,7 +109,8 @@ extension BootstrapFailure {
                 stage: stage,
                 code: .truncatedUpload,
                 message: "the image was cut short on its way: \(arrived) of \(expected) bytes arrived\(detail)",
-                hint: "something between here and the target closes the input early; try again"
+                hint: "something between here and the target closes its input early, such as a wrapper or a "
+                    + "`ProxyCommand`; try again"
             )
         }
         return BootstrapFailure(

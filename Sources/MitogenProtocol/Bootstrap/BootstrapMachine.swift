@@ -149,7 +149,8 @@ package struct BootstrapMachine: Sendable {
         return giveUp(
             .timeoutError,
             "connecting took longer than \(timeout), while \(doing)",
-            hint: "the last lines may say what it waits for; allow more time with `connectTimeout`"
+            hint: "the last lines may say what it waits for; allow more time with `connectTimeout` "
+                + "(--connect-timeout)"
         )
     }
 
