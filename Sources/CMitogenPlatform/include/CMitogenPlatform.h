@@ -24,6 +24,15 @@ struct cmitogen_event {
     uint32_t readiness;
 };
 
+/// What poll(2) is to watch; the readiness is both what is asked for and what is found.
+struct cmitogen_watch {
+    int32_t fd;
+    uint32_t readiness;
+};
+
+/// Waits by poll(2) and sets the readiness that `found` has room for, one for each watch. Returns how many are ready.
+int cmitogen_poll(const struct cmitogen_watch *watches, uint32_t *found, int count, int64_t nanoseconds);
+
 int cmitogen_epoll_create(void);
 /// Sets what is watched for `fd`; `interest` 0 still reports a hang-up. `add` tells a first registration from a change.
 int cmitogen_epoll_set(int epoll, int fd, uint64_t token, uint32_t interest, bool add);

@@ -42,7 +42,7 @@ public final class Broker: SerialExecutor {
 
     private let state = Mutex(State())
     private let wakeDescriptor: Int32
-    private let loop: EventLoop<EpollPoller>
+    private let loop: EventLoop<SystemPoller>
     private let isDriven = Atomic<Bool>(false)
     private let inlineSequence = Atomic<UInt64>(0)
     private let thread = Atomic<UInt64>(0)
@@ -57,13 +57,17 @@ public final class Broker: SerialExecutor {
     /// - Parameters:
     ///   - shutdownTimeout: How long a shutdown waits for what still goes on; 5 s by default.
     /// - Throws: ``MitogenError`` if a descriptor or the thread cannot be made.
-    public init(shutdownTimeout: Duration = .seconds(5)) throws(MitogenError) {
+    public convenience init(shutdownTimeout: Duration = .seconds(5)) throws(MitogenError) {
+        try self.init(shutdownTimeout: shutdownTimeout, poller: .best)
+    }
+
+    package init(shutdownTimeout: Duration, poller: PollerKind) throws(MitogenError) {
         self.shutdownTimeout = shutdownTimeout
         let descriptor = cmitogen_eventfd_create()
         guard descriptor >= 0 else { throw .system("cannot create an event descriptor", errno: -descriptor) }
         wakeDescriptor = descriptor
         do throws(MitogenError) {
-            loop = try EventLoop(poller: EpollPoller(), wakeDescriptor: descriptor)
+            loop = try EventLoop(poller: SystemPoller(poller), wakeDescriptor: descriptor)
         } catch {
             _ = systemClose(descriptor)
             throw error

@@ -31,9 +31,9 @@ private final class Notes: Sendable {
 }
 
 extension LibraryTests.Brokers {
-    @Test("Work runs on the Broker's thread, in the order it was handed in")
-    func schedule() async throws {
-        let broker = try Broker()
+    @Test("Work runs on the Broker's thread, in the order it was handed in", arguments: [PollerKind.best, .poll])
+    func schedule(poller: PollerKind) async throws {
+        let broker = try Broker(shutdownTimeout: .seconds(5), poller: poller)
         let notes = Notes()
         #expect(!broker.isCurrent)
         for number in 0..<100 { #expect(broker.schedule { notes.append("\(number) \(broker.isCurrent)") }) }
@@ -59,9 +59,9 @@ extension LibraryTests.Brokers {
         #expect(error.code == .misuse)
     }
 
-    @Test("Timers run in the order of their times, unless they are cancelled")
-    func timers() async throws {
-        let broker = try Broker()
+    @Test("Timers run in the order of their times, unless they are cancelled", arguments: [PollerKind.best, .poll])
+    func timers(poller: PollerKind) async throws {
+        let broker = try Broker(shutdownTimeout: .seconds(5), poller: poller)
         let notes = Notes()
         let timers = [60, 20, 40, 10, 30].map { delay in
             broker.schedule(after: .milliseconds(delay)) { notes.append("\(delay)") }
@@ -106,9 +106,9 @@ extension LibraryTests.Brokers {
         #expect(!second.keepsAlive)
     }
 
-    @Test("Descriptors are watched")
-    func descriptors() async throws {
-        let broker = try Broker()
+    @Test("Descriptors are watched", arguments: [PollerKind.best, .poll])
+    func descriptors(poller: PollerKind) async throws {
+        let broker = try Broker(shutdownTimeout: .seconds(5), poller: poller)
         var ends: [Int32] = [0, 0]
         try #require(cmitogen_pipe(&ends, true) == 0)
         let (input, output) = (ends[0], ends[1])
@@ -137,9 +137,9 @@ extension LibraryTests.Brokers {
         await broker.join()
     }
 
-    @Test("A side that is let go of is closed")
-    func closing() async throws {
-        let broker = try Broker()
+    @Test("A side that is let go of is closed", arguments: [PollerKind.best, .poll])
+    func closing(poller: PollerKind) async throws {
+        let broker = try Broker(shutdownTimeout: .seconds(5), poller: poller)
         var ends: [Int32] = [0, 0]
         try #require(cmitogen_pipe(&ends, true) == 0)
         let (input, output) = (ends[0], ends[1])
@@ -157,9 +157,9 @@ extension LibraryTests.Brokers {
         await broker.join()
     }
 
-    @Test("Writability is watched too")
-    func writable() async throws {
-        let broker = try Broker()
+    @Test("Writability is watched too", arguments: [PollerKind.best, .poll])
+    func writable(poller: PollerKind) async throws {
+        let broker = try Broker(shutdownTimeout: .seconds(5), poller: poller)
         var ends: [Int32] = [0, 0]
         try #require(cmitogen_pipe(&ends, false) == 0)
         let notes = Notes()
