@@ -32,7 +32,8 @@ struct BenchmarkReportTests {
             Self.report(gzip: 2_000_000).json
                 == #"{"raw_rtt_us":4.000,"raw_mib_s":2000.0,"call_p50_us":20.063,"call_p99_us":50.000,"#
                 + #""broker_call_p50_us":10.000,"pipelined_per_s":123457,"args_mib_s":500.0,"#
-                + #""connect_first_call_ms":3.250,"child_private_kb":null,"payload_bytes":6291456,"#
+                + #""connect_first_call_ms":3.250,"ssh_true_ms":null,"ssh_cached_ms":null,"ssh_uncached_ms":null,"#
+                + #""child_private_kb":null,"payload_bytes":6291456,"#
                 + #""payload_gzip_bytes":2000000}"#
         )
     }
@@ -43,6 +44,14 @@ struct BenchmarkReportTests {
         #expect(table.contains("20.1 µs     (5.0 × raw)") || table.contains("20.1 µs  (5.0 × raw)"))
         #expect(table.contains("(25 % of raw)"))
         #expect(table.contains("(gzip is missing)"))
+    }
+
+    @Test("Connections by ssh are compared with ssh itself")
+    func ssh() {
+        var report = Self.report(gzip: nil)
+        report.ssh = SSHComparison(bare: 200, cached: 212.5, uncached: 400)
+        #expect(report.json.contains(#""ssh_true_ms":200.000,"ssh_cached_ms":212.500,"ssh_uncached_ms":400.000"#))
+        #expect(report.table.contains("(ssh HOST true + 12.5 ms)"))
     }
 
     @Test(

@@ -39,6 +39,7 @@ struct Benchmark: Sendable {
                 pipelinedCalls: try await self.pipelinedCalls(to: context),
                 argumentThroughput: try await self.argumentThroughput(to: context),
                 connectAndCall: try await self.connectAndCall(in: router, via: parent),
+                ssh: try await self.compareWithSSH(in: router, via: parent),
                 childMemory: try await self.childMemory(in: router, via: parent),
                 payloadSize: try self.payloadSize(),
                 compressedPayloadSize: try await self.compressedPayloadSize(in: router)
@@ -55,20 +56,62 @@ struct Benchmark: Sendable {
         return (parent, try await self.connectLastHop(in: router, via: parent))
     }
 
-    private func connectLastHop(in router: Router, via parent: Context?) async throws(MitogenError) -> Context {
-        try await router.connect(self.target.hops[self.target.hops.count - 1], via: parent, self.hops)
+    private var lastHop: Hop { self.target.hops[self.target.hops.count - 1] }
+
+    private func connectLastHop(
+        in router: Router,
+        via parent: Context?,
+        _ settings: HopSettings? = nil
+    ) async throws(MitogenError) -> Context {
+        try await router.connect(self.lastHop, via: parent, settings ?? self.hops)
     }
 
     private func connectAndCall(in router: Router, via parent: Context?) async throws -> Double {
         var times: [Int64] = []
-        for value in 0..<Self.connections {
-            let start = monotonicNanoseconds()
-            let context = try await self.connectLastHop(in: router, via: parent)
-            try await self.check(context.call(BenchEcho(value)), value)
-            times.append(monotonicNanoseconds() - start)
-            try await context.shutdown(waits: true)
+        for _ in 0..<Self.connections {
+            times.append(try await self.connectAndCallOnce(in: router, via: parent, self.hops))
         }
         return times.percentile(50) / 1000
+    }
+
+    private func connectAndCallOnce(
+        in router: Router,
+        via parent: Context?,
+        _ settings: HopSettings
+    ) async throws -> Int64 {
+        let start = monotonicNanoseconds()
+        let context = try await self.connectLastHop(in: router, via: parent, settings)
+        try await self.check(context.call(BenchEcho(1)), 1)
+        let time = monotonicNanoseconds() - start
+        try await context.shutdown(waits: true)
+        return time
+    }
+
+    /// Connections by ssh next to what `ssh HOST true` takes, one after the other so that the machine's mood is the
+    /// same for all; nil if the last hop is no ssh.
+    private func compareWithSSH(in router: Router, via parent: Context?) async throws -> SSHComparison? {
+        guard self.lastHop.kind == HopKind.ssh.name else { return nil }
+        let here: Context
+        if let parent { here = parent } else { here = try await router.local() }
+        let command = self.hops.sshOptions(for: self.lastHop).arguments(command: "true")
+        var uncached = self.hops
+        uncached.usesImageCache = false
+        var times = (bare: [Int64](), cached: [Int64](), uncached: [Int64]())
+        for _ in 0..<Self.connections {
+            let start = monotonicNanoseconds()
+            let result = try await here.run(command)
+            guard result.status.isSuccess else {
+                throw MitogenError(.eofError, "`ssh HOST true` has failed: \(result.errorText)")
+            }
+            times.bare.append(monotonicNanoseconds() - start)
+            times.cached.append(try await self.connectAndCallOnce(in: router, via: parent, self.hops))
+            times.uncached.append(try await self.connectAndCallOnce(in: router, via: parent, uncached))
+        }
+        return SSHComparison(
+            bare: times.bare.percentile(50) / 1000,
+            cached: times.cached.percentile(50) / 1000,
+            uncached: times.uncached.percentile(50) / 1000
+        )
     }
 
     // MARK: Calls

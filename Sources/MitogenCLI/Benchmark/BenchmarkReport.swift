@@ -4,6 +4,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+/// Medians in milliseconds, of connections that were made in turn.
+struct SSHComparison: Hashable, Sendable {
+    /// `ssh HOST true`.
+    let bare: Double
+    /// A connection and its first call, with the image in the target's cache.
+    let cached: Double
+    /// The same when the image has to be sent.
+    let uncached: Double
+}
+
 /// What `mitogen bench` has measured.
 struct BenchmarkReport: Hashable, Sendable {
     let target: String
@@ -20,6 +30,8 @@ struct BenchmarkReport: Hashable, Sendable {
     let argumentThroughput: Double
     /// Milliseconds.
     let connectAndCall: Double
+    /// Nil if the last hop of the target is no ssh.
+    var ssh: SSHComparison?
     /// KiB; nil if it is not known.
     let childMemory: Int?
     /// Bytes.
@@ -38,6 +50,9 @@ struct BenchmarkReport: Hashable, Sendable {
             ("pipelined_per_s", DecimalText.text(self.pipelinedCalls, digits: 0)),
             ("args_mib_s", DecimalText.text(self.argumentThroughput, digits: 1)),
             ("connect_first_call_ms", DecimalText.text(self.connectAndCall, digits: 3)),
+            ("ssh_true_ms", self.ssh.map { DecimalText.text($0.bare, digits: 3) } ?? "null"),
+            ("ssh_cached_ms", self.ssh.map { DecimalText.text($0.cached, digits: 3) } ?? "null"),
+            ("ssh_uncached_ms", self.ssh.map { DecimalText.text($0.uncached, digits: 3) } ?? "null"),
             ("child_private_kb", self.childMemory.map { "\($0)" } ?? "null"),
             ("payload_bytes", "\(self.payloadSize)"),
             ("payload_gzip_bytes", self.compressedPayloadSize.map { "\($0)" } ?? "null"),
@@ -88,6 +103,7 @@ struct BenchmarkReport: Hashable, Sendable {
                 remark: "\(DecimalText.text(self.argumentThroughput / self.raw.throughput * 100, digits: 0)) % of raw"
             ),
             Row(name: "connection and first call, median", value: self.number(self.connectAndCall), unit: "ms"),
+        ] + self.sshRows + [
             Row(
                 name: "private memory of an idle child",
                 value: self.childMemory.map { "\($0)" } ?? "unknown",
@@ -100,6 +116,19 @@ struct BenchmarkReport: Hashable, Sendable {
                 unit: "MiB",
                 remark: self.compressedPayloadSize == nil ? "gzip is missing" : ""
             ),
+        ]
+    }
+
+    private var sshRows: [Row] {
+        guard let ssh else { return [] }
+        func row(_ name: String, _ value: Double) -> Row {
+            let more = DecimalText.text(value - ssh.bare, digits: 1)
+            return Row(name: name, value: self.number(value), unit: "ms", remark: "ssh HOST true + \(more) ms")
+        }
+        return [
+            Row(name: "ssh HOST true, median", value: self.number(ssh.bare), unit: "ms"),
+            row("ssh and first call, image cached", ssh.cached),
+            row("ssh and first call, image sent", ssh.uncached),
         ]
     }
 

@@ -15,18 +15,8 @@ extension Router {
     func connect(_ hop: Hop, via: Context?, _ settings: HopSettings) async throws(MitogenError) -> Context {
         switch hop.kind {
         case HopKind.ssh.name:
-            let destination = SSHDestination(hop.argument ?? "")
-            return try await self.ssh(destination.host, via: via) { options in
-                options.username = destination.user
-                options.port = destination.port
-                options.configFile = settings.sshConfig
-                if settings.acceptsNewHostKeys { options.checkHostKeys = .accept }
-                options.sshArguments = settings.sshOptions.flatMap { ["-o", $0] }
-                options.identityFile = settings.identity
-                options.password = settings.password
-                options.connectTimeout = settings.connectTimeout
-                options.usesImageCache = settings.usesImageCache
-            }
+            let made = settings.sshOptions(for: hop)
+            return try await self.ssh(made.hostname, via: via) { $0 = made }
         case HopKind.sudo.name:
             return try await self.sudo(via: via) { options in
                 options.requestsTerminal = settings.requestsSudoTerminal
@@ -76,4 +66,22 @@ package struct HopSettings: Hashable, Sendable {
     var acceptsNewHostKeys = false
     var requestsSudoTerminal = false
     var usesImageCache = true
+}
+
+extension HopSettings {
+    /// The options of an ssh hop.
+    func sshOptions(for hop: Hop) -> SSHOptions {
+        let destination = SSHDestination(hop.argument ?? "")
+        var options = SSHOptions(hostname: destination.host)
+        options.username = destination.user
+        options.port = destination.port
+        options.configFile = self.sshConfig
+        if self.acceptsNewHostKeys { options.checkHostKeys = .accept }
+        options.sshArguments = self.sshOptions.flatMap { ["-o", $0] }
+        options.identityFile = self.identity
+        options.password = self.password
+        options.connectTimeout = self.connectTimeout
+        options.usesImageCache = self.usesImageCache
+        return options
+    }
 }

@@ -62,7 +62,7 @@ public struct SSHOptions: ContextOptions, Hashable {
     }
 
     /// The command line that runs `command` on the host, where a login shell reads it.
-    func arguments(command: String) -> [String] {
+    package func arguments(command: String) -> [String] {
         var result = [sshPath]
         if let configFile { result += ["-F", configFile] }
         result += debugLevel > 0 ? ["-" + String(repeating: "v", count: min(debugLevel, 3))] : ["-o", "LogLevel ERROR"]
