@@ -83,6 +83,21 @@ package struct FirstStage: Sendable, Hashable {
     /// The script as the words of a command, for tools that execute what they are given.
     package var arguments: [String] { ["sh", "-c", script] }
 
+    /// The script as the words of a command, for tools that join them into a text for a login shell and protect all
+    /// characters in it but `$`, as `sudo -i` does. So there is none, nor anything else that a backslash in front
+    /// of it changes.
+    package var loginArguments: [String] {
+        var text = ""
+        for scalar in script.unicodeScalars {
+            switch scalar {
+            case "$": text += "\\0044"
+            case "\"": text += "\\0042"
+            default: text.unicodeScalars.append(scalar)
+            }
+        }
+        return ["sh", "-c", "eval \"`printf %b '\(text)'`\""]
+    }
+
     /// The script as a text for a login shell, which may be fish or tcsh.
     package var shellCommand: String { "exec sh -c '\(script)'" }
 

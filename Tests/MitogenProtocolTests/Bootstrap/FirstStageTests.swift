@@ -53,6 +53,18 @@ struct FirstStageTests {
         #expect(!stage.shellCommand.contains(stage.marker))
     }
 
+    @Test("For a login behind sudo there is nothing that the login shell would replace", arguments: programs)
+    func login(program: FirstStage.Program) throws {
+        let stage = try Self.stage(program)
+        let words = stage.loginArguments
+        #expect(words.count == 3 && !words[2].contains("$") && !words[2].contains("!"))
+        #expect(words[2].utf8.count <= 1200)
+        // What `printf %b` makes of it is the script.
+        let parts = words[2].split(separator: "'")
+        #expect(parts.count == 3)
+        #expect(Tool.output("printf", "%b", String(parts[1])) == stage.script)
+    }
+
     @Test("The name is harmless, and as long as it was")
     func name() throws {
         #expect(try Self.stage(name: "a/b c'd$e").argument == "mitogen:a_b_c_d_e")
