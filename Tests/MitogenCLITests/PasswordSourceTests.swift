@@ -51,6 +51,7 @@ struct PasswordSourceTests {
         var settings = HopSettings()
         settings.password = "hunter2"
         settings.becomePassword = "hunter3"
+        settings.passphrase = "hunter4"
         for text in ["\(settings)", String(reflecting: settings)] {
             #expect(!text.contains("hunter"))
             #expect(text.contains("<redacted>"))

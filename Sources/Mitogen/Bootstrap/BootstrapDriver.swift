@@ -59,7 +59,9 @@ final class BootstrapDriver: Sendable {
         self.configuration = configuration
         self.timeline = timeline
         self.finished = finished
-        let prompts = plan.prompts.map { PromptMachine($0, hasPassword: plan.password != nil) }
+        let prompts = plan.prompts.map { table in
+            PromptMachine(table, hasPassword: plan.password != nil, hasPassphrase: plan.passphrase != nil)
+        }
         let isTerminal = plan.terminal == .all
         let machine = BootstrapMachine(
             stage,
@@ -152,6 +154,7 @@ final class BootstrapDriver: Sendable {
         switch action {
         case .send(let bytes): send(bytes)
         case .typePassword: type((plan.password?.value ?? "") + "\n")
+        case .typePassphrase: type((plan.passphrase?.value ?? "") + "\n")
         case .acceptHostKey: type("yes\n")
         case .findImage(let platform):
             make { [images] in

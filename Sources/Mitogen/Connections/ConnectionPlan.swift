@@ -22,6 +22,8 @@ struct ConnectionPlan: Sendable {
     /// What the tool says when it fails.
     var failures = ToolFailures()
     var password: Secret?
+    /// What is typed when a key's passphrase is asked for.
+    var passphrase: Secret?
     /// Whether the image is compressed on its way. On the same machine that costs more time than it saves.
     var compressesImage = false
 }
@@ -35,14 +37,18 @@ extension ConnectionRequest {
             ConnectionPlan(
                 arguments: options.arguments(command: stage.shellCommand),
                 terminal: options.mayAsk ? .diagnostics : .none,
-                prompts: .ssh(hostKeyAnswer: options.checkHostKeys == .accept ? .accept : .refuse),
+                prompts: .ssh(
+                    hostKeyAnswer: options.checkHostKeys == .accept ? .accept : .refuse,
+                    passwordPrompt: options.passwordPrompt
+                ),
                 failures: .ssh,
                 password: options.password,
+                passphrase: options.passphrase ?? options.password,
                 compressesImage: true
             )
         case .sudo(let options):
             ConnectionPlan(
-                arguments: options.arguments(command: stage.arguments, asks: options.password != nil),
+                arguments: options.arguments(for: stage),
                 terminal: options.needsTerminal ? .diagnostics : .none,
                 prompts: .sudo,
                 failures: .sudo,
@@ -71,7 +77,10 @@ extension ConnectionRequest {
     func validate() throws(MitogenError) {
         switch self {
         case .ssh(let options): try options.validate()
-        case .local, .sudo, .su, .doas: try common.validate()
+        case .sudo(let options): try options.validate()
+        case .su(let options): try options.validate()
+        case .doas(let options): try options.validate()
+        case .local: try common.validate()
         }
     }
 }

@@ -35,6 +35,32 @@ public struct CommonOptions: Sendable, Codable, Hashable {
     public init() {}
 }
 
+/// What the methods that change the user have in common: sudo, su and doas.
+public protocol BecomeOptions: ContextOptions {
+    /// The user to become; `root` by default.
+    var username: String { get set }
+    /// The password, typed if the tool asks for it. Never put on a command line.
+    var password: Secret? { get set }
+}
+
+extension BecomeOptions {
+    func validateUser() throws(MitogenError) {
+        try common.validate()
+        // A dash in front would be an option, for su at least.
+        guard !username.isEmpty, !username.hasPrefix("-"), !username.utf8.contains(where: { $0 < 32 || $0 == 127 })
+        else { throw MitogenError(.misuse, "\(username.debugDescription) is not the name of a user") }
+    }
+}
+
+extension ContextOptions {
+    /// Texts that are looked for: an empty one would be found everywhere.
+    func validatePrompts(_ texts: [String], _ option: String) throws(MitogenError) {
+        if texts.contains(where: { text in text.utf8.allSatisfy { $0 == 0x20 } }) {
+            throw MitogenError(.misuse, "\(option) has a text without any letters")
+        }
+    }
+}
+
 extension ContextOptions {
     public var name: String? {
         get { common.name }

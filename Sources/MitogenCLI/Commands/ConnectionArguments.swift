@@ -44,6 +44,9 @@ package struct ConnectionArguments: ParsableArguments {
     @Flag(name: .customLong("ask-password"), help: "Ask for the password of ssh hops.")
     package var asksPassword = false
 
+    @Flag(name: .customLong("ask-passphrase"), help: "Ask for the passphrase of the private key of ssh hops.")
+    package var asksPassphrase = false
+
     @Flag(name: .customLong("ask-become-password"), help: "Ask for the password of sudo, su and doas hops.")
     package var asksBecomePassword = false
 
@@ -55,6 +58,12 @@ package struct ConnectionArguments: ParsableArguments {
         )
     )
     package var passwordFile: String?
+
+    @Option(
+        name: .customLong("passphrase-file"),
+        help: ArgumentHelp("Read the passphrase of the private key from a file's first line.", valueName: "FILE")
+    )
+    package var passphraseFile: String?
 
     @Option(
         name: .customLong("become-password-file"),
@@ -70,12 +79,22 @@ package struct ConnectionArguments: ParsableArguments {
     func settingsWithPasswords() throws(ArgumentError) -> HopSettings {
         var settings = try settings()
         settings.password = try passwordSource()?.read()
+        settings.passphrase = try passphraseSource()?.read()
         settings.becomePassword = try becomePasswordSource()?.read()
         return settings
     }
 
     private func passwordSource() throws(ArgumentError) -> PasswordSource? {
         try PasswordSource(asks: asksPassword, file: passwordFile, prompt: "SSH password: ", option: "password")
+    }
+
+    private func passphraseSource() throws(ArgumentError) -> PasswordSource? {
+        try PasswordSource(
+            asks: asksPassphrase,
+            file: passphraseFile,
+            prompt: "Passphrase of the private key: ",
+            option: "passphrase"
+        )
     }
 
     private func becomePasswordSource() throws(ArgumentError) -> PasswordSource? {
@@ -92,6 +111,7 @@ package struct ConnectionArguments: ParsableArguments {
     /// - Throws: ``ArgumentError``.
     func settings() throws(ArgumentError) -> HopSettings {
         _ = try passwordSource()
+        _ = try passphraseSource()
         _ = try becomePasswordSource()
         var settings = HopSettings(sshConfig: sshConfig, sshOptions: sshOptions, identity: identity)
         settings.acceptsNewHostKeys = acceptsNewHostKeys

@@ -19,26 +19,13 @@ extension Router {
             return try await self.ssh(made.hostname, via: via) { $0 = made }
         case HopKind.sudo.name:
             return try await self.sudo(via: via) { options in
+                settings.apply(to: &options, user: hop.argument)
                 options.requestsTerminal = settings.requestsSudoTerminal
-                options.username = hop.argument ?? options.username
-                options.password = settings.becomePassword
-                options.connectTimeout = settings.connectTimeout
-                options.usesImageCache = settings.usesImageCache
             }
         case HopKind.su.name:
-            return try await self.su(via: via) { options in
-                options.username = hop.argument ?? options.username
-                options.password = settings.becomePassword
-                options.connectTimeout = settings.connectTimeout
-                options.usesImageCache = settings.usesImageCache
-            }
+            return try await self.su(via: via) { settings.apply(to: &$0, user: hop.argument) }
         case HopKind.doas.name:
-            return try await self.doas(via: via) { options in
-                options.username = hop.argument ?? options.username
-                options.password = settings.becomePassword
-                options.connectTimeout = settings.connectTimeout
-                options.usesImageCache = settings.usesImageCache
-            }
+            return try await self.doas(via: via) { settings.apply(to: &$0, user: hop.argument) }
         case HopKind.local.name:
             return try await self.local(via: via) { options in
                 guard let name = hop.argument else { return }
@@ -59,6 +46,8 @@ package struct HopSettings: Hashable, Sendable {
     var identity: String?
     /// For ssh hops.
     var password: Secret?
+    /// For the private key of ssh hops.
+    var passphrase: Secret?
     /// For sudo, su and doas hops.
     var becomePassword: Secret?
     /// Seconds for each hop.
@@ -66,6 +55,14 @@ package struct HopSettings: Hashable, Sendable {
     var acceptsNewHostKeys = false
     var requestsSudoTerminal = false
     var usesImageCache = true
+
+    /// Sets what sudo, su and doas have in common.
+    func apply(to options: inout some BecomeOptions, user: String?) {
+        options.username = user ?? options.username
+        options.password = becomePassword
+        options.connectTimeout = connectTimeout
+        options.usesImageCache = usesImageCache
+    }
 }
 
 extension HopSettings {
@@ -80,6 +77,7 @@ extension HopSettings {
         options.sshArguments = self.sshOptions.flatMap { ["-o", $0] }
         options.identityFile = self.identity
         options.password = self.password
+        options.passphrase = self.passphrase
         options.connectTimeout = self.connectTimeout
         options.usesImageCache = self.usesImageCache
         return options

@@ -10,6 +10,8 @@ package enum BootstrapAction: Sendable, Hashable {
     case send([UInt8])
     /// Type the password and a line end, on the terminal if there is one, else on standard input.
     case typePassword
+    /// Type the key's passphrase and a line end, on the terminal.
+    case typePassphrase
     /// Type `yes` and a line end, on the terminal.
     case acceptHostKey
     /// Find an image for this platform and answer with ``BootstrapMachine/found(_:)``.

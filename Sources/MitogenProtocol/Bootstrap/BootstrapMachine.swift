@@ -40,6 +40,7 @@ package struct BootstrapMachine: Sendable {
     let firstStage: FirstStage
     let marker: [UInt8]
     private let promptPlace: PromptPlace
+    private let ignoredStarts: [[UInt8]]
     private let tool: ToolFailures
     var prompts: PromptMachine?
     var state = State.connecting
@@ -67,6 +68,7 @@ package struct BootstrapMachine: Sendable {
     ) {
         self.firstStage = firstStage
         self.prompts = prompts
+        ignoredStarts = prompts?.ignoredStarts ?? []
         self.promptPlace = promptPlace
         self.tool = tool
         marker = Array(firstStage.marker.utf8)
@@ -108,8 +110,8 @@ package struct BootstrapMachine: Sendable {
     package mutating func receive(diagnostics bytes: some Collection<UInt8>) -> [BootstrapAction] {
         guard !isSettled else { return [] }
         diagnostics.append(bytes)
-        while let line = diagnostics.next() { transcript.append(line) }
-        if diagnostics.rest.count > Self.longestReport { transcript.append(diagnostics.takeRest()) }
+        while let line = diagnostics.next() { note(line) }
+        if diagnostics.rest.count > Self.longestReport { note(diagnostics.takeRest()) }
         return answers(to: bytes, on: .diagnostics)
     }
 
@@ -205,6 +207,7 @@ package struct BootstrapMachine: Sendable {
         return answers.flatMap { answer -> [BootstrapAction] in
             switch answer {
             case .typePassword: [.typePassword]
+            case .typePassphrase: [.typePassphrase]
             case .acceptHostKey: [.acceptHostKey]
             case .fail(let code, let message, let hint): giveUp(code, message, hint: hint)
             }
@@ -232,7 +235,12 @@ package struct BootstrapMachine: Sendable {
         while let line = output.next() { transcript.append(line) }
         noiseSize += output.rest.count
         transcript.append(output.takeRest())
-        transcript.append(diagnostics.takeRest())
+        note(diagnostics.takeRest())
+    }
+
+    /// A tool's account of what it does is for the log; in an error it would hide what the tool says last.
+    private mutating func note(_ line: [UInt8]) {
+        if !ByteSearch.begins(line, withOneOf: ignoredStarts) { transcript.append(line) }
     }
 
     mutating func fail(_ failure: BootstrapFailure) -> [BootstrapAction] {

@@ -22,6 +22,13 @@ enum ByteSearch {
         }
     }
 
+    /// Whether a line begins with one of some texts in lower case, behind spaces, in whatever case.
+    static func begins(_ line: some Sequence<UInt8>, withOneOf starts: [[UInt8]]) -> Bool {
+        guard let longest = starts.lazy.map(\.count).max() else { return false }
+        let start = line.lazy.drop { $0 == 0x0D || $0 == 0x20 }.prefix(longest).map(folded)
+        return starts.contains { start.starts(with: $0) }
+    }
+
     /// Whether `text` has `part` somewhere, in whatever case.
     static func contains(_ text: String, _ part: String) -> Bool {
         index(of: folded(part), in: folded(text)[...]) != nil

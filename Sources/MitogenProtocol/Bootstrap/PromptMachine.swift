@@ -4,12 +4,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
-/// Watches what a tool says before the far side speaks, and says what to answer. Types one password at most.
+/// Watches what a tool says before the far side speaks, and says what to answer. Types a password
+/// and a passphrase once at most.
 package struct PromptMachine: Sendable {
     /// What to do.
     package enum Answer: Sendable, Hashable {
         /// The password and a line end.
         case typePassword
+        /// The passphrase and a line end.
+        case typePassphrase
         /// `yes` and a line end.
         case acceptHostKey
         /// The attempt has failed.
@@ -20,15 +23,22 @@ package struct PromptMachine: Sendable {
 
     private let table: PromptTable
     private let hasPassword: Bool
+    private let hasPassphrase: Bool
+    let ignoredStarts: [[UInt8]]
     private var line: [UInt8] = []
     private var typedPassword = false
+    private var typedPassphrase = false
     private var sawChangedKey = false
     private var isDone = false
 
-    /// - Parameter hasPassword: Whether there is a password that can be typed.
-    package init(_ table: PromptTable, hasPassword: Bool) {
+    /// - Parameters:
+    ///   - hasPassword: Whether there is a password that can be typed.
+    ///   - hasPassphrase: Whether there is something to type when a key's passphrase is asked for.
+    package init(_ table: PromptTable, hasPassword: Bool, hasPassphrase: Bool = false) {
         self.table = table
         self.hasPassword = hasPassword
+        self.hasPassphrase = hasPassphrase
+        ignoredStarts = table.ignoredStarts
     }
 
     /// Reads what the tool has written.
@@ -43,7 +53,7 @@ package struct PromptMachine: Sendable {
             }
             if case .fail? = answers.last { isDone = true }
         }
-        if !isDone, !line.isEmpty, let answer = answer(to: line.map(ByteSearch.folded)) {
+        if !isDone, !line.isEmpty, let answer = answer(to: line.map(ByteSearch.folded), said: line) {
             // What is asked next is asked anew, even on the same line.
             line.removeAll(keepingCapacity: true)
             answers.append(answer)
@@ -59,7 +69,8 @@ package struct PromptMachine: Sendable {
 
     // MARK: Questions
 
-    private mutating func answer(to line: [UInt8]) -> Answer? {
+    private mutating func answer(to line: [UInt8], said original: [UInt8]) -> Answer? {
+        if ByteSearch.begins(line, withOneOf: ignoredStarts) { return nil }
         let end = line.lastIndex { $0 != 0x20 && $0 != 0x0D } ?? -1
         let text = line[...end]
         if table.hostKeyPrompts.contains(where: { matches($0, line, text) }) {
@@ -71,6 +82,11 @@ package struct PromptMachine: Sendable {
                     "`StrictHostKeyChecking` in other options overrides `checkHostKeys`, or it is `accept` that is wanted"
             )
         }
+        // First, as a key's name may have the word `password` in it, and may be unfinished.
+        for prompt in table.passphrasePrompts {
+            guard let key = key(in: original[...end], behind: prompt) else { continue }
+            return matches(prompt, line, text) ? passphrase(for: Transcript.printable(key)) : nil
+        }
         guard table.passwordPrompts.contains(where: { matches($0, line, text) }) else { return nil }
         if typedPassword { return incorrectPassword }
         guard hasPassword else { return passwordRequired }
@@ -81,14 +97,46 @@ package struct PromptMachine: Sendable {
     private func matches(_ prompt: PromptTable.Prompt, _ line: [UInt8], _ text: ArraySlice<UInt8>) -> Bool {
         switch prompt {
         case .ending(let ending):
-            return text.suffix(ending.utf8.count).elementsEqual(ByteSearch.folded(ending))
+            var ending = ByteSearch.folded(ending)
+            while ending.last == 0x20 { ending.removeLast() }
+            return text.suffix(ending.count).elementsEqual(ending)
         case .containing(let part):
             return text.last == UInt8(ascii: ":") && ByteSearch.index(of: ByteSearch.folded(part), in: text) != nil
         case .leading(let start):
             guard let place = ByteSearch.index(of: ByteSearch.folded(start), in: line[...]) else { return false }
             let rest = line[(place + start.utf8.count)...]
             return 1...50 ~= rest.count && !rest.contains(UInt8(ascii: "*"))
+        case .naming(let part):
+            return text.suffix(2).elementsEqual("':".utf8)
+                && ByteSearch.index(of: ByteSearch.folded(part), in: text) != nil
         }
+    }
+
+    /// The key that a question for a passphrase names, without its end; nil if it is no such question.
+    private func key(in line: ArraySlice<UInt8>, behind prompt: PromptTable.Prompt) -> ArraySlice<UInt8>? {
+        guard case .naming(let part) = prompt,
+            let place = ByteSearch.index(of: ByteSearch.folded(part), in: line.map(ByteSearch.folded)[...])
+        else { return nil }
+        return line[(place + part.utf8.count)...].dropLast(2)
+    }
+
+    private mutating func passphrase(for key: String) -> Answer {
+        guard hasPassphrase else {
+            return .fail(
+                .passwordRequired,
+                message: "the key \(key) is encrypted, and no passphrase was given",
+                hint: "give its passphrase (`passphrase`, --ask-passphrase), or load it into an agent with `ssh-add`"
+            )
+        }
+        guard !typedPassphrase else {
+            return .fail(
+                .passwordError,
+                message: "the passphrase of the key \(key) is incorrect",
+                hint: "check it with `ssh-keygen -y -f KEY` (`passphrase`, --ask-passphrase); it was typed once"
+            )
+        }
+        typedPassphrase = true
+        return .typePassphrase
     }
 
     // MARK: Complete lines
@@ -120,14 +168,14 @@ package struct PromptMachine: Sendable {
                     .passwordRequired,
                     message: "\(table.tool) password was requested, but none specified",
                     hint: "offer a key that the host accepts (`ssh-copy-id HOST`), or give a password "
-                        + "(`password`, --ask-password)"
+                        + "(`password`, --ask-password); an encrypted key needs its `passphrase` (--ask-passphrase)"
                 )
             }
             return .fail(
                 .authenticationFailed,
                 message: "\(table.tool) authentication is incorrect",
                 hint: "check the user, and the key that is offered: `ssh-add -l`, `identityFile` (--identity), and "
-                    + "~/.ssh/authorized_keys on the host"
+                    + "~/.ssh/authorized_keys on the host; an encrypted key needs its `passphrase` (--ask-passphrase)"
             )
         case .hostKeyRefused: return hostKeyRefused
         case .notPermitted:

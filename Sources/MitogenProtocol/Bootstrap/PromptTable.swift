@@ -16,6 +16,8 @@ package struct PromptTable: Sendable, Hashable {
         /// The line ends with this text and 1 to 50 bytes behind it that are not `*`, which some tools print for each
         /// letter of a password.
         case leading(String)
+        /// The line has this somewhere, followed by a name that ends with a single quote and a colon.
+        case naming(String)
     }
 
     /// What a complete line means.
@@ -65,6 +67,8 @@ package struct PromptTable: Sendable, Hashable {
     /// The file that says what the tool permits.
     package var policy: String
     package var passwordPrompts: [Prompt]
+    /// Questions for the passphrase of a key, which they name.
+    package var passphrasePrompts: [Prompt]
     package var rules: [Rule]
     package var hostKeyPrompts: [Prompt]
     package var hostKeyAnswer: HostKeyAnswer
@@ -73,6 +77,7 @@ package struct PromptTable: Sendable, Hashable {
         tool: String,
         policy: String = "",
         passwordPrompts: [Prompt] = [],
+        passphrasePrompts: [Prompt] = [],
         rules: [Rule] = [],
         hostKeyPrompts: [Prompt] = [],
         hostKeyAnswer: HostKeyAnswer = .refuse
@@ -80,18 +85,27 @@ package struct PromptTable: Sendable, Hashable {
         self.tool = tool
         self.policy = policy
         self.passwordPrompts = passwordPrompts
+        self.passphrasePrompts = passphrasePrompts
         self.rules = rules
         self.hostKeyPrompts = hostKeyPrompts
         self.hostKeyAnswer = hostKeyAnswer
+    }
+
+    /// What lines begin with that mean nothing, whatever is in them: a tool's account of what it does.
+    var ignoredStarts: [[UInt8]] {
+        rules.filter { $0.meaning == .nothing && $0.isAtStart }.map { ByteSearch.folded($0.text) }
     }
 }
 
 extension PromptTable {
     /// For OpenSSH's client.
-    package static func ssh(hostKeyAnswer: HostKeyAnswer = .refuse) -> PromptTable {
+    ///
+    /// - Parameter passwordPrompt: Another text that ends a question for the password: servers can ask in any words.
+    package static func ssh(hostKeyAnswer: HostKeyAnswer = .refuse, passwordPrompt: String? = nil) -> PromptTable {
         PromptTable(
             tool: "SSH",
-            passwordPrompts: [.containing("password")],
+            passwordPrompts: [.containing("password")] + (passwordPrompt.map { [.ending($0)] } ?? []),
+            passphrasePrompts: [.naming("enter passphrase for key '")],
             rules: [
                 Rule("debug1:", .nothing, isAtStart: true),
                 Rule("debug2:", .nothing, isAtStart: true),
@@ -123,6 +137,12 @@ extension PromptTable {
             Rule("sudo: a password is required", .passwordRequired),
             Rule("sudo: a terminal is required", .passwordRequired),
             Rule("sudo: no tty present and no askpass program specified", .passwordRequired),
+            Rule("authentication failed, try again", .incorrectPassword, needsPassword: true),
+            Rule("incorrect authentication attempt", .incorrectPassword, needsPassword: true),
+            Rule("interactive authentication is required", .passwordRequired),
+            Rule("a terminal is required to authenticate", .passwordRequired),
+            Rule("i'm afraid i can't do that", .notPermitted),
+            Rule("sorry, user ", .notPermitted),
             Rule("is not in the sudoers file", .notPermitted),
             Rule("is not allowed to run sudo", .notPermitted),
             Rule("is not allowed to execute", .notPermitted),

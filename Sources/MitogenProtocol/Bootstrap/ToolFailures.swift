@@ -131,7 +131,7 @@ extension ToolFailures {
     package static let sudo = ToolFailures(
         name: "sudo",
         rules: [
-            unknownUser("sudo", says: ["unknown user", "user not found"]),
+            unknownUser("sudo", says: ["unknown user", "user not found", "sudo: user '", "sudo-rs: user '"]),
             expiredAccount,
             Rule(
                 .notPermitted,

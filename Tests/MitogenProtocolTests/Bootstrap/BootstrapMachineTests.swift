@@ -267,4 +267,14 @@ struct BootstrapMachineTests {
         #expect(failure.code == .passwordError)
         #expect(failure.lines == ["Password:", "su: Authentication failure"])
     }
+
+    @Test("A tool's account of what it does is not in the error")
+    func account() throws {
+        var machine = try Self.machine(prompts: PromptMachine(.ssh(), hasPassword: false))
+        _ = machine.receive(diagnostics: "OpenSSH\r\ndebug1: one\r\n\rdebug3: two".utf8)
+        _ = machine.receive(diagnostics: " parts\r\nclosed\r\ndebug2: unfinished".utf8)
+        _ = machine.processDidExit(.exited(255))
+        let failure = try #require(lastFailure(machine.graceDidEnd()))
+        #expect(failure.lines == ["OpenSSH", "closed"])
+    }
 }

@@ -154,7 +154,7 @@ final class FarSide {
             case .fail(let failure):
                 outcome.failure = failure
                 shutdown(socket, Int32(SHUT_WR))
-            case .typePassword, .acceptHostKey, .expectEnd: break
+            case .typePassword, .typePassphrase, .acceptHostKey, .expectEnd: break
             }
         }
     }

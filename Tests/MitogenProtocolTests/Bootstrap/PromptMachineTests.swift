@@ -13,10 +13,18 @@ struct PromptMachineTests {
     struct Example: Sendable, CustomTestStringConvertible {
         let table: PromptTable
         let hasPassword: Bool
+        let hasPassphrase: Bool
         let pieces: [String]
         let answers: [String]
 
-        init(_ table: PromptTable, _ pieces: [String], _ answers: [String], hasPassword: Bool = true) {
+        init(
+            _ table: PromptTable,
+            _ pieces: [String],
+            _ answers: [String],
+            hasPassword: Bool = true,
+            hasPassphrase: Bool = false
+        ) {
+            self.hasPassphrase = hasPassphrase
             self.table = table
             self.hasPassword = hasPassword
             self.pieces = pieces
@@ -29,6 +37,7 @@ struct PromptMachineTests {
     static func describe(_ answer: PromptMachine.Answer) -> String {
         switch answer {
         case .typePassword: "type"
+        case .typePassphrase: "type passphrase"
         case .acceptHostKey: "yes"
         case .fail(let code, let message, _): "\(code): \(message)"
         }
@@ -116,7 +125,71 @@ struct PromptMachineTests {
         ),
     ]
 
+    static let key = "\rEnter passphrase for key '/home/me/Password:id': "
+    static let spanish = "Contrase\u{F1}a: "
+
+    static let keys: [Example] = [
+        Example(.ssh(), [key], ["type passphrase"], hasPassphrase: true),
+        Example(.ssh(), [key, "\r\nme@host's password: "], ["type passphrase", "type"], hasPassphrase: true),
+        Example(
+            .ssh(),
+            [key, "\r\n" + key],
+            ["type passphrase", "passwordError: the passphrase of the key /home/me/Password:id is incorrect"],
+            hasPassphrase: true
+        ),
+        Example(
+            .ssh(),
+            [key],
+            ["passwordRequired: the key /home/me/Password:id is encrypted, and no passphrase was given"],
+            hasPassword: false
+        ),
+        Example(.ssh(), ["(me@host) Mot de passe : "], []),
+        Example(.ssh(passwordPrompt: "mot de passe :"), ["(me@host) Mot de passe : "], ["type"]),
+        Example(.ssh(passwordPrompt: spanish), [spanish, "\r\n" + spanish], ["type", incorrect("SSH")]),
+        Example(.ssh(passwordPrompt: spanish), ["me@host's password: "], ["type"]),
+        // An account of what ssh does is no question, even unfinished.
+        Example(.ssh(), ["debug1: Server asks: password:", "\r\n"], []),
+        Example(.ssh(), ["\rdebug3: Enter passphrase for key 'x': "], [], hasPassphrase: true),
+        Example(.ssh(), ["debug2: a@b: Permission denied (publickey).\r\nDEBUG1: host key verification failed.\n"], []),
+    ]
+
+    /// What sudo-rs 0.2.5 and 0.2.15 write, which was recorded.
+    static let sudoRS: [Example] = [
+        Example(
+            .sudo,
+            ["[sudo: \(prompt)] Password: ", "***\u{8} \u{8}\u{8} \u{8}\u{8} \u{8}\u{1B}[0K\r\n", "uid=0(root)\r\n"],
+            ["type"]
+        ),
+        Example(
+            .sudo,
+            ["[sudo: \(prompt)] Password: ", "\r\nsudo: Authentication failed, try again.\r\n"],
+            ["type", incorrect("sudo")]
+        ),
+        Example(
+            .sudo,
+            ["[sudo: \(prompt)] Password: ", "\r\nsudo: maximum 3 incorrect authentication attempts\r\n"],
+            ["type", incorrect("sudo")]
+        ),
+        Example(
+            .sudo,
+            ["sudo: interactive authentication is required\n"],
+            [required("sudo")],
+            hasPassword: false
+        ),
+        Example(
+            .sudo,
+            ["sudo-rs: I'm sorry bob. I'm afraid I can't do that\r\n"],
+            ["notPermitted: sudo does not permit it: sudo-rs: I'm sorry bob. I'm afraid I can't do that"]
+        ),
+        Example(
+            .sudo,
+            ["sudo: Sorry, user bob may not run /bin/sh on web1.\r\n"],
+            ["notPermitted: sudo does not permit it: sudo: Sorry, user bob may not run /bin/sh on web1."]
+        ),
+    ]
+
     static let others: [Example] = [
+        Example(.su(passwordPrompt: "Mot de passe : "), ["Mot de passe : "], ["type"]),
         Example(.su(), ["Password: "], ["type"]),
         Example(.su(passwordPrompt: "Passwort:"), ["PASSWORT: "], ["type"]),
         Example(.su(), ["Password: ", "\r\nsu: ", "Authentication failure\r\n"], ["type", incorrect("su")]),
@@ -142,9 +215,13 @@ struct PromptMachineTests {
         ),
     ]
 
-    @Test("Every text has its answer, in pieces and byte by byte", arguments: ssh + sudo + others)
+    @Test("Every text has its answer, in pieces and byte by byte", arguments: ssh + sudo + keys + sudoRS + others)
     func answers(_ example: Example) {
-        var machine = PromptMachine(example.table, hasPassword: example.hasPassword)
+        var machine = PromptMachine(
+            example.table,
+            hasPassword: example.hasPassword,
+            hasPassphrase: example.hasPassphrase
+        )
         var single = machine
         var found: [String] = []
         var foundSingly: [String] = []

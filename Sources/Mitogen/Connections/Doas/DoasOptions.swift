@@ -5,7 +5,7 @@
 //
 
 /// The options of ``Router/doas(via:_:)`` (Mitogen semantics, section 7.6).
-public struct DoasOptions: ContextOptions, Hashable {
+public struct DoasOptions: BecomeOptions, Hashable {
     public var common = CommonOptions()
     /// The user to become; `root` by default.
     public var username = "root"
@@ -26,5 +26,11 @@ public struct DoasOptions: ContextOptions, Hashable {
     func arguments(command: [String]) -> [String] {
         // Without a password nothing can be answered: doas says at once what it wants.
         [doasPath] + (password == nil ? ["-n"] : []) + ["-u", username, "--"] + command
+    }
+
+    func validate() throws(MitogenError) {
+        try validateUser()
+        try validatePrompts([passwordPrompt], "passwordPrompt")
+        try validatePrompts(incorrectPrompts, "incorrectPrompts")
     }
 }

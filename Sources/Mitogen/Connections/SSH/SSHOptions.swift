@@ -23,8 +23,15 @@ public struct SSHOptions: ContextOptions, Hashable {
     public var username: String?
     /// The port; by default what ssh chooses.
     public var port: Int?
-    /// The password, typed if ssh asks for it, or the passphrase of the identity file. Never put on a command line.
+    /// The password, typed if ssh or the server asks for it; without ``passphrase`` it serves as that, too. Never put on
+    /// a command line.
     public var password: Secret?
+    /// The passphrase of an encrypted private key, typed if ssh asks for it.
+    public var passphrase: Secret?
+    /// Another text, in any case of ASCII letters, that ends a question for the password, such as `Mot de passe :`. A
+    /// line with the word `password` and a colon at its end always is one; ssh itself asks in English, but a server's
+    /// own questions (keyboard-interactive) can be in any words.
+    public var passwordPrompt: String?
     /// The private key to use; by default what ssh chooses.
     public var identityFile: String?
     /// With a password or an identity file: use no other keys, such as those of a running agent. True by default.
@@ -34,7 +41,7 @@ public struct SSHOptions: ContextOptions, Hashable {
     /// Whether ssh compresses. False by default: it costs more time than it saves on all but slow links (25 MiB/s
     /// against 200 MiB/s), and the image is compressed already.
     public var compression = false
-    /// How verbose ssh is, 0 to 3; 0 by default.
+    /// How verbose ssh is, 0 to 3; 0 by default. What it then says goes to the router's logger at debug level.
     public var debugLevel = 0
     /// Seconds between questions whether the server is still there; 15 by default, 0 for none. After three without an
     /// answer the connection ends.
@@ -53,7 +60,7 @@ public struct SSHOptions: ContextOptions, Hashable {
     }
 
     /// Whether ssh may have to ask something, for which it needs a terminal.
-    var mayAsk: Bool { password != nil || checkHostKeys == .accept }
+    var mayAsk: Bool { password != nil || passphrase != nil || checkHostKeys == .accept }
 
     /// `ssh.<hostname>`, with the port if it is not 22.
     var defaultName: String {
@@ -100,5 +107,6 @@ public struct SSHOptions: ContextOptions, Hashable {
         if let port, !(1...65_535).contains(port) {
             throw MitogenError(.misuse, "\(port) is not a port; ports are 1 to 65535")
         }
+        try validatePrompts(passwordPrompt.map { [$0] } ?? [], "passwordPrompt")
     }
 }

@@ -5,7 +5,7 @@
 //
 
 /// The options of ``Router/su(via:_:)`` (Mitogen semantics, section 7.5).
-public struct SuOptions: ContextOptions, Hashable {
+public struct SuOptions: BecomeOptions, Hashable {
     public var common = CommonOptions()
     /// The user to become; `root` by default.
     public var username = "root"
@@ -27,5 +27,11 @@ public struct SuOptions: ContextOptions, Hashable {
     /// The command line that runs `command`, which the user's shell reads.
     func arguments(command: String) -> [String] {
         [suPath, username, "-c", command]
+    }
+
+    func validate() throws(MitogenError) {
+        try validateUser()
+        try validatePrompts([passwordPrompt], "passwordPrompt")
+        try validatePrompts(incorrectPrompts, "incorrectPrompts")
     }
 }
