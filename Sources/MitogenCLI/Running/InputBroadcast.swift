@@ -17,17 +17,16 @@ final class InputBroadcast: Sendable {
 
     private struct State {
         var piece: [UInt8] = []
-        /// How many pieces were read.
-        var count = 0
         var isReading = false
         var isAtEnd = false
-        /// How many pieces each target has taken that takes part.
-        var taken: [Int: Int] = [:]
+        /// The targets that take part.
+        var targets: Set<Int>
+        /// Those of them that have not taken the piece yet.
+        var behind: Set<Int> = []
         var waiters: [Int: OneShot<[UInt8]?>] = [:]
 
         var mustRead: Bool {
-            !self.isReading && !self.isAtEnd && !self.waiters.isEmpty
-                && self.taken.values.allSatisfy { $0 == self.count }
+            !self.isReading && !self.isAtEnd && !self.waiters.isEmpty && self.behind.isEmpty
         }
     }
 
@@ -38,8 +37,7 @@ final class InputBroadcast: Sendable {
     ///   - targets: How many targets take part, until they leave.
     ///   - read: Reads the next piece; it may block.
     init(targets: Int, _ read: @escaping Read) {
-        let taken = Dictionary(uniqueKeysWithValues: (0..<targets).map { ($0, 0) })
-        self.state = Mutex(State(taken: taken))
+        self.state = Mutex(State(targets: Set(0..<targets)))
         self.read = read
     }
 
@@ -51,7 +49,8 @@ final class InputBroadcast: Sendable {
     /// The target takes no more input.
     func leave(_ target: Int) {
         let waiter = self.state.withLock { state in
-            state.taken[target] = nil
+            state.targets.remove(target)
+            state.behind.remove(target)
             return state.waiters.removeValue(forKey: target)
         }
         waiter?.resolve(.success(nil))
@@ -60,11 +59,8 @@ final class InputBroadcast: Sendable {
 
     private func next(for target: Int) async -> [UInt8]? {
         let (isOver, piece, waiter) = self.state.withLock { state -> (Bool, [UInt8]?, OneShot<[UInt8]?>?) in
-            guard let taken = state.taken[target] else { return (true, nil, nil) }
-            if taken < state.count {
-                state.taken[target] = state.count
-                return (false, state.piece, nil)
-            }
+            guard state.targets.contains(target) else { return (true, nil, nil) }
+            if state.behind.remove(target) != nil { return (false, state.piece, nil) }
             if state.isAtEnd { return (true, nil, nil) }
             let waiter = OneShot<[UInt8]?>()
             state.waiters[target] = waiter
@@ -95,8 +91,7 @@ final class InputBroadcast: Sendable {
             state.isReading = false
             if let piece {
                 state.piece = piece
-                state.count += 1
-                for target in state.waiters.keys { state.taken[target] = state.count }
+                state.behind = state.targets.subtracting(state.waiters.keys)
             } else {
                 state.isAtEnd = true
             }
