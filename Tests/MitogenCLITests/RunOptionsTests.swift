@@ -5,6 +5,7 @@
 //
 
 import ArgumentParser
+import Foundation
 import Testing
 
 @testable import MitogenCLI
@@ -67,11 +68,34 @@ struct RunOptionsTests {
             [], ["--"], ["--", ""], ["--targte", "local", "ls"], ["-x", "ls"], ["-t", "shh:web", "ls"],
             ["-t", "", "ls"], ["--timeout", "0", "ls"], ["--env", "=x", "ls"], ["--cwd", "", "ls"],
             ["--output", "xml", "ls"], ["-t"],
+            ["--fanout", "0", "ls"], ["--fanout", "-1", "ls"], ["--fanout", "two", "ls"], ["-x", "local", "ls"],
+            ["-t", "ssh:w[1-2]", "-x", "w[1-2]", "ls"], ["-x", "a,,b", "ls"], ["-t", "local,", "ls"],
+            ["--hosts-file", "-", "--stdin", "ls"], ["--hosts-file", "-", "--hosts-file", "-", "ls"],
+            ["--hosts-file", "-", "--password-file", "-", "ls"],
+            ["--hosts-file", "-", "--become-password-file", "-", "ls"],
+            ["--stdin", "--fanout", "1", "-t", "local,local:b", "ls"],
         ]
     )
     func slips(arguments: [String]) {
         let error = #expect(throws: (any Error).self) { try MitogenCommand.parseAsRoot(["run"] + arguments) }
         #expect(error.map(MitogenTool.exitStatus) == 2)
+    }
+
+    @Test("Targets come from the command line, then from files, without those that are excluded")
+    func targets() throws {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("hosts-\(UUID().uuidString)").path
+        try Data("web[1-3]\nlocal:f\n".utf8).write(to: URL(fileURLWithPath: path))
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let options = try Self.parse([
+            "-t", "ssh:db[1-2],local", "--hosts-file", path, "-x", "web2,db9", "--exclude", "local", "--fanout", "2",
+            "ls",
+        ])
+        #expect(options.targets.map(\.canonicalText) == ["ssh:db1", "ssh:db2", "ssh:web1", "ssh:web3", "local:f"])
+        #expect(options.fanout == 2)
+        #expect(options.warnings == ["no target matches --exclude 'db9'"])
+        #expect(try Self.parse(["--hosts-file", path, "ls"]).targets.count == 4)
+        #expect(try Self.parse(["--stdin", "--fanout", "2", "-t", "local,local:b", "cat"]).fanout == 2)
+        #expect(throws: (any Error).self) { try Self.parse(["--hosts-file", path, "-x", "web[1-3],local:f", "ls"]) }
     }
 
     @Test("Asking for help is no error", arguments: [["run", "--help"], ["run", "-h"], ["help", "run"], ["--help"]])

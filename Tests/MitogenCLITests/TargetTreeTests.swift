@@ -11,19 +11,15 @@ import Testing
 
 @Suite("Targets with common hops")
 struct TargetTreeTests {
-    @Test("Equal beginnings are one branch")
+    @Test("Equal beginnings are the same hops")
     func sharing() throws {
         let texts = ["local+local:a", "local", "local+local:b", "local:x", "local", "local+local:a+local"]
         let tree = TargetTree(try texts.map { try TargetSpecification(parsing: $0) })
-        #expect(tree.hop == nil && tree.targets.isEmpty)
-        #expect(tree.branches.map(\.hop?.canonicalText) == ["local", "local:x"])
-        let local = tree.branches[0]
-        #expect(local.targets == [1, 4])
-        #expect(local.branches.map(\.hop?.canonicalText) == ["local:a", "local:b"])
-        #expect(local.branches[0].targets == [0])
-        #expect(local.branches[0].branches.map(\.targets) == [[5]])
-        #expect(local.allTargets.sorted() == [0, 1, 2, 4, 5])
-        #expect(tree.allTargets.sorted() == Array(texts.indices))
+        #expect(tree.nodes.map(\.hop.canonicalText) == ["local", "local:a", "local:b", "local:x", "local"])
+        #expect(tree.nodes.map(\.parent) == [nil, 0, 0, nil, 1])
+        #expect(tree.nodes.map(\.targetCount) == [5, 2, 1, 1, 1])
+        #expect(tree.ends == [1, 0, 2, 3, 0, 4])
+        #expect(texts.indices.map(tree.path) == [[0, 1], [0], [0, 2], [3], [0], [0, 1, 4]])
     }
 
     @Test("An error becomes what is told about the targets behind a hop")

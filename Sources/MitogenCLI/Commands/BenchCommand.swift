@@ -25,7 +25,7 @@ package struct BenchCommand: ParsableCommand {
 
     @Option(
         name: [.customShort("t"), .customLong("target")],
-        help: ArgumentHelp("The context to measure; hops are written as for 'mitogen run'.", valueName: "TARGET")
+        help: ArgumentHelp("The one context to measure; hops are written as for 'mitogen run'.", valueName: "TARGET")
     )
     package var target: String = "local"
 

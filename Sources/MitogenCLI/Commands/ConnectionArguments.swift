@@ -84,6 +84,12 @@ package struct ConnectionArguments: ParsableArguments {
         return settings
     }
 
+    /// The options that have standard input read, as they are written.
+    var standardInputOptions: [String] {
+        (passwordFile == "-" ? ["--password-file -"] : [])
+            + (becomePasswordFile == "-" ? ["--become-password-file -"] : [])
+    }
+
     private func passwordSource() throws(ArgumentError) -> PasswordSource? {
         try PasswordSource(asks: asksPassword, file: passwordFile, prompt: "SSH password: ", option: "password")
     }

@@ -20,7 +20,7 @@ package struct DoctorCommand: ParsableCommand {
             EXAMPLES:
               mitogen doctor ssh:web1
               mitogen doctor --ask-become-password ssh:web1+sudo
-              mitogen doctor --json ssh:web1 ssh:web2
+              mitogen doctor --json 'ssh:web[1-2]'
 
             EXIT STATUS:
               0 if all targets were reached, 4 if one was not, 2 if the command line is not right
@@ -33,7 +33,9 @@ package struct DoctorCommand: ParsableCommand {
     @OptionGroup(title: "Connections")
     package var connections: ConnectionArguments
 
-    @Argument(help: ArgumentHelp("Hops joined by '+', written as for 'mitogen run'.", valueName: "TARGET"))
+    @Argument(
+        help: ArgumentHelp("Hops joined by '+', with ranges and commas as for 'mitogen run'.", valueName: "TARGET")
+    )
     package var targets: [String]
 
     package init() {}
@@ -60,13 +62,13 @@ package struct DoctorCommand: ParsableCommand {
     }
 
     private func specifications() throws -> [TargetSpecification] {
-        try self.targets.map { text in
-            do throws(TargetSyntaxError) {
-                return try TargetSpecification(parsing: text)
-            } catch {
-                throw ValidationError("\(error)")
-            }
+        var selection = TargetSelection()
+        do throws(TargetSyntaxError) {
+            for text in self.targets { try selection.add(list: text) }
+        } catch {
+            throw ValidationError("\(error)")
         }
+        return selection.targets
     }
 
     private func asValidation<Value>(_ body: () throws(ArgumentError) -> Value) throws -> Value {

@@ -13,7 +13,8 @@ package struct RunCommand: ParsableCommand {
         commandName: "run",
         abstract: "Run a command in every target at once.",
         usage: """
-            mitogen run [-t TARGET]... [--output grouped|gather|stream|json] [--timeout SECONDS]
+            mitogen run [-t TARGET]... [--hosts-file FILE]... [-x TARGET]... [--fanout N]
+                        [--output grouped|gather|stream|json] [--timeout SECONDS]
                         [--env NAME=VALUE]... [--cwd DIR] [--stdin] [--] COMMAND [ARG...]
             """,
         discussion: """
@@ -21,12 +22,25 @@ package struct RunCommand: ParsableCommand {
 
             \(HopKind.helpText())
 
+            Several targets are joined by ','. The HOST of ssh can have ranges: web[01-20], web[1-4,7], \
+            [db,web][1-2]; in quotes, as brackets mean something to the shell. The names of other hops cannot have \
+            commas.
+
+            A file has a target on each line, or a plain host, which means ssh:HOST; '#' begins a comment. A host \
+            with the name of a kind of hop is written ssh:HOST there.
+
+            -x leaves out a target that is written alike; a plain host leaves out all with an ssh hop to it, and can \
+            have ranges, a user and a port. With --fanout a target has its place from its first connection until its \
+            command has ended and its connections are closed.
+
             The command is started with its arguments as they are given, without a shell. Options of mitogen come \
             before it.
 
             EXAMPLES:
               mitogen run -- uname -a
               mitogen run -t local:a -t local:b --output gather -- uptime
+              mitogen run -t 'ssh:web[01-20]+sudo' -x web07 --fanout 10 -- reboot
+              mitogen run --hosts-file hosts.txt --output gather -- uname -r
               mitogen run -t local+local:b --timeout 10 -- sh -c 'echo "$HOME"'
               tar c . | mitogen run --stdin --cwd /tmp/copy -- tar x
 
@@ -42,14 +56,8 @@ package struct RunCommand: ParsableCommand {
             """
     )
 
-    @Option(
-        name: [.customShort("t"), .customLong("target")],
-        help: ArgumentHelp(
-            "Where to run the command; may be given several times. (default: local)",
-            valueName: "TARGET"
-        )
-    )
-    package var targets: [String] = []
+    @OptionGroup(title: "Targets")
+    package var targets: TargetArguments
 
     @Option(
         name: .customLong("output"),
@@ -87,7 +95,7 @@ package struct RunCommand: ParsableCommand {
     package init() {}
 
     package mutating func validate() throws {
-        _ = try self.options()
+        _ = try self.options(readsFiles: false)
     }
 
     package mutating func run() throws {
@@ -97,11 +105,12 @@ package struct RunCommand: ParsableCommand {
         } catch {
             throw ValidationError("\(error)")
         }
+        var sink = DescriptorSink()
+        for warning in options.warnings { try? sink.write("mitogen: \(warning)\n", to: .stderr) }
         let image: String
         do throws(MitogenError) {
             image = try AgentImage.locate()
         } catch {
-            var sink = DescriptorSink()
             try? sink.write("mitogen: \(error)\n", to: .stderr)
             throw ExitCode(RunExitStatus.unreachable)
         }
@@ -111,8 +120,9 @@ package struct RunCommand: ParsableCommand {
 
     /// What the arguments ask for.
     ///
+    /// - Parameter readsFiles: Whether files with targets are read; without them targets may be missing.
     /// - Throws: `ValidationError` with words for the person who typed them; `CleanExit` if that person wants help.
-    package func options() throws -> RunOptions {
+    package func options(readsFiles: Bool = true) throws -> RunOptions {
         // The parser takes an option that it does not know for the beginning of the command.
         if let first = self.command.first, first.hasPrefix("-"), first != "--" {
             if first == "--help" || first == "-h" { throw CleanExit.helpRequest(self) }
@@ -121,7 +131,7 @@ package struct RunCommand: ParsableCommand {
             )
         }
         do {
-            return try RunOptions(self)
+            return try RunOptions(self, readsFiles: readsFiles)
         } catch {
             throw ValidationError("\(error)")
         }

@@ -6,8 +6,14 @@
 
 /// What `mitogen run` is asked to do.
 package struct RunOptions: Hashable, Sendable {
-    /// Where the command runs; never empty.
+    /// Where the command runs; only empty if files were not read.
     package let targets: [TargetSpecification]
+
+    /// How many targets are connected and run at a time; nil if all are.
+    package let fanout: Int?
+
+    /// What is to be said before the run.
+    package let warnings: [String]
 
     /// The form of the results.
     package let output: OutputMode
@@ -32,10 +38,12 @@ package struct RunOptions: Hashable, Sendable {
 
     /// Checks the arguments of the command line.
     ///
+    /// - Parameter readsFiles: Whether files with targets are read, which can be done once if one is standard input.
     /// - Throws: ``TargetSyntaxError`` or ``ArgumentError``.
-    package init(_ arguments: RunCommand) throws {
-        let texts = arguments.targets.isEmpty ? ["local"] : arguments.targets
-        self.targets = try texts.map { (text) throws(TargetSyntaxError) in try TargetSpecification(parsing: text) }
+    package init(_ arguments: RunCommand, readsFiles: Bool = true) throws {
+        let inputs = (arguments.readsStandardInput ? ["--stdin"] : []) + arguments.connections.standardInputOptions
+        try arguments.targets.checkStandardInput(inputs)
+        self.fanout = try arguments.targets.limit()
         self.output = try arguments.output.map(Self.output) ?? .grouped
         self.timeout = try arguments.timeout.map { (text) throws(ArgumentError) in
             try TimeoutArgument(parsing: text).duration
@@ -54,6 +62,14 @@ package struct RunOptions: Hashable, Sendable {
         guard let program = self.command.first else { throw ArgumentError("there is no command to run") }
         if program.isEmpty { throw ArgumentError("the name of the program to run is empty") }
         if self.directory?.isEmpty == true { throw ArgumentError("the directory for the command is empty") }
+        // Last, so that nothing is read for a command line that is not right.
+        (self.targets, self.warnings) = try arguments.targets.selection(readsFiles: readsFiles)
+        if let fanout, self.readsStandardInput, fanout < self.targets.count {
+            throw ArgumentError(
+                "--stdin sends the input to all \(self.targets.count) targets at the same time, which --fanout "
+                    + "\(fanout) does not allow"
+            )
+        }
     }
 
     private static func output(named name: String) throws(ArgumentError) -> OutputMode {

@@ -6,7 +6,7 @@
 
 internal import Mitogen
 
-/// Connects the targets of a run and runs the command in each, all at once.
+/// Connects the targets of a run and runs the command in each, as many at a time as there are places.
 ///
 /// It decides what became of each target, and nothing about how that is shown.
 struct RunSession: Sendable {
@@ -16,8 +16,8 @@ struct RunSession: Sendable {
     let router: Router
     let presenter: RunPresenter
     let input: InputBroadcast?
+    private let connections: HopConnections
     private let clock = ContinuousClock()
-    private let start: ContinuousClock.Instant
 
     init(
         options: RunOptions,
@@ -31,7 +31,11 @@ struct RunSession: Sendable {
         self.router = router
         self.presenter = presenter
         self.input = input
-        self.start = self.clock.now
+        let hops = options.hops
+        self.connections = HopConnections(TargetTree(options.targets), closesUnused: options.fanout != nil) {
+            (hop, context) async throws(MitogenError) in
+            try await router.connect(hop, via: context, hops)
+        }
     }
 
     /// Runs the command everywhere.
@@ -41,42 +45,50 @@ struct RunSession: Sendable {
     ///
     /// - Returns: What became of the targets, in the order of the command line.
     func run() async -> [RunOutcome] {
-        for label in self.labels { await self.presenter.show(.started(target: label)) }
-        let outcomes = await self.visit(TargetTree(self.options.targets), in: nil)
-        return self.labels.indices.map { outcomes[$0] ?? .interrupted }
-    }
-
-    /// Runs the command in the targets that end at `context`, and goes on to those further on.
-    private func visit(_ node: TargetTree, in context: Context?) async -> [Int: RunOutcome] {
-        await withTaskGroup(of: [Int: RunOutcome].self) { group in
-            if let context {
-                for target in node.targets {
-                    group.addTask { [target: await self.runCommand(for: target, in: context)] }
-                }
-            }
-            for branch in node.branches {
-                group.addTask { await self.follow(branch, from: context) }
-            }
-            return await group.reduce(into: [:]) { all, some in all.merge(some) { first, _ in first } }
-        }
-    }
-
-    private func follow(_ branch: TargetTree, from context: Context?) async -> [Int: RunOutcome] {
-        guard let hop = branch.hop else { return [:] }
-        do throws(MitogenError) {
-            let next = try await self.router.connect(hop, via: context, self.options.hops)
-            return await self.visit(branch, in: next)
-        } catch {
-            let outcome = RunOutcome(failure: error, of: hop)
-            var outcomes: [Int: RunOutcome] = [:]
-            for target in branch.allTargets {
-                outcomes[target] = await self.report(outcome, for: target, output: CapturedOutput())
+        let count = self.labels.count
+        let places = min(self.options.fanout ?? count, count)
+        return await withTaskGroup(of: (target: Int, outcome: RunOutcome).self) { group in
+            for target in 0..<places { group.addTask { (target, await self.visit(target)) } }
+            var outcomes = [RunOutcome](repeating: .interrupted, count: count)
+            var next = places
+            for await result in group {
+                outcomes[result.target] = result.outcome
+                guard next < count else { continue }
+                group.addTask { [target = next] in (target, await self.visit(target)) }
+                next += 1
             }
             return outcomes
         }
     }
 
-    private func runCommand(for target: Int, in context: Context) async -> RunOutcome {
+    /// Reaches a target, runs the command there, and closes what no other target needs.
+    private func visit(_ target: Int) async -> RunOutcome {
+        await self.presenter.show(.started(target: self.labels[target]))
+        let outcome = await self.follow(target, since: self.clock.now)
+        await self.connections.leave(target)
+        return outcome
+    }
+
+    private func follow(_ target: Int, since start: ContinuousClock.Instant) async -> RunOutcome {
+        let context: Context?
+        do throws(HopFailure) {
+            // Those whose turn comes after the interruption are not begun.
+            context = Task.isCancelled ? nil : try await self.connections.context(for: target)
+        } catch {
+            let outcome = RunOutcome(failure: error.error, of: error.hop)
+            return await self.report(outcome, for: target, since: start, output: CapturedOutput())
+        }
+        guard let context else {
+            return await self.report(.interrupted, for: target, since: start, output: CapturedOutput())
+        }
+        return await self.runCommand(for: target, in: context, since: start)
+    }
+
+    private func runCommand(
+        for target: Int,
+        in context: Context,
+        since start: ContinuousClock.Instant
+    ) async -> RunOutcome {
         var spool = OutputSpool()
         let outcome: RunOutcome
         do throws(MitogenError) {
@@ -101,16 +113,21 @@ struct RunSession: Sendable {
         } catch {
             outcome = RunOutcome(failure: error)
         }
-        return await self.report(outcome, for: target, output: spool.finish())
+        return await self.report(outcome, for: target, since: start, output: spool.finish())
     }
 
     /// Shows what became of a target, and gives it back: lost output makes a failure of a success.
-    private func report(_ outcome: RunOutcome, for target: Int, output: CapturedOutput) async -> RunOutcome {
+    private func report(
+        _ outcome: RunOutcome,
+        for target: Int,
+        since start: ContinuousClock.Instant,
+        output: CapturedOutput
+    ) async -> RunOutcome {
         self.input?.leave(target)
         let report = TargetReport(
             target: self.labels[target],
             outcome: outcome,
-            durationMilliseconds: self.start.duration(to: self.clock.now).wholeMilliseconds,
+            durationMilliseconds: start.duration(to: self.clock.now).wholeMilliseconds,
             output: output
         )
         await self.presenter.show(.finished(report))

@@ -6,39 +6,54 @@
 
 /// The targets of a run by their hops: targets that begin alike share what they have in common.
 struct TargetTree: Hashable, Sendable {
-    /// The hop that leads here; nil for this machine.
-    let hop: Hop?
+    /// A hop, and what leads to it.
+    struct Node: Hashable, Sendable {
+        let hop: Hop
+        /// The hop before; nil for this machine.
+        let parent: Int?
+        /// How many targets end here or further on.
+        var targetCount = 0
+    }
 
-    /// The targets that end here, as positions on the command line.
-    private(set) var targets: [Int] = []
+    /// The hops, each after the one before it.
+    private(set) var nodes: [Node] = []
 
-    /// Where further hops lead, in the order of the command line.
-    private(set) var branches: [TargetTree] = []
+    /// The last hop of each target, in the order of the command line.
+    private(set) var ends: [Int] = []
+
+    private struct Step: Hashable {
+        let parent: Int?
+        let hop: Hop
+    }
 
     /// Makes the tree of some targets.
     init(_ targets: [TargetSpecification]) {
-        self.init(hop: nil)
-        for (index, target) in targets.enumerated() { self.add(index, along: target.hops[...]) }
-    }
-
-    private init(hop: Hop?) {
-        self.hop = hop
-    }
-
-    /// The targets that end here or further on.
-    var allTargets: [Int] {
-        self.targets + self.branches.flatMap(\.allTargets)
-    }
-
-    private mutating func add(_ index: Int, along hops: ArraySlice<Hop>) {
-        guard let next = hops.first else { return self.targets.append(index) }
-        let position: Int
-        if let known = self.branches.firstIndex(where: { $0.hop == next }) {
-            position = known
-        } else {
-            position = self.branches.count
-            self.branches.append(TargetTree(hop: next))
+        var known: [Step: Int] = [:]
+        for target in targets {
+            var place: Int?
+            for hop in target.hops {
+                let step = Step(parent: place, hop: hop)
+                let next = known[step] ?? self.nodes.count
+                if next == self.nodes.count {
+                    known[step] = next
+                    self.nodes.append(Node(hop: hop, parent: place))
+                }
+                self.nodes[next].targetCount += 1
+                place = next
+            }
+            // A target has a hop at least.
+            self.ends.append(place ?? 0)
         }
-        self.branches[position].add(index, along: hops.dropFirst())
+    }
+
+    /// The hops of a target, from this machine outwards.
+    func path(to target: Int) -> [Int] {
+        var path: [Int] = []
+        var place: Int? = self.ends[target]
+        while let node = place {
+            path.append(node)
+            place = self.nodes[node].parent
+        }
+        return path.reversed()
     }
 }

@@ -71,8 +71,9 @@ extension HopKind {
         argument: .optional("NAME"),
         help: "a child process on the same machine, shown there as NAME"
     ) { name in
-        // The name becomes part of a process title and of context names, where a slash would look like a path.
-        for character in ["/", "\\"] where name.contains(character) {
+        // The name becomes part of a process title and of context names, where a slash would look like a path. A comma
+        // separates targets.
+        for character in ["/", "\\", ","] where name.contains(character) {
             return "may not contain '\(character)'"
         }
         return nil

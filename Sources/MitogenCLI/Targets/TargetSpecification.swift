@@ -22,42 +22,6 @@ package struct Hop: Hashable, Sendable {
     package var canonicalText: String {
         self.argument.map { "\(self.kind):\($0)" } ?? self.kind
     }
-
-    /// Parses one hop of `target`.
-    fileprivate init(parsing text: Substring, in target: String, kinds: [HopKind]) throws(TargetSyntaxError) {
-        // Only the first colon separates: later ones belong to the argument, as in `ssh:host:22`.
-        let colon = text.firstIndex(of: ":")
-        let name = String(text[..<(colon ?? text.endIndex)])
-        let argument = colon.map { String(text[text.index(after: $0)...]) }
-
-        guard let kind = kinds.first(where: { $0.name == name }) else {
-            throw .unknownHop(
-                name: name,
-                target: target,
-                suggestion: Suggestion.nearest(to: name, in: kinds.map(\.name)),
-                known: kinds.map(\.usage)
-            )
-        }
-        try Self.check(argument, for: kind)
-        self.init(kind: name, argument: argument)
-    }
-
-    private static func check(_ argument: String?, for kind: HopKind) throws(TargetSyntaxError) {
-        guard let argument else {
-            if case .required = kind.argument { throw .missingArgument(hop: kind.name, usage: kind.usage) }
-            return
-        }
-        if case .none = kind.argument { throw .unexpectedArgument(hop: kind.name, argument: argument) }
-        if argument.isEmpty { throw .emptyArgument(hop: kind.name, usage: kind.usage) }
-        if let problem = HopKind.controlCharacterProblem(argument) ?? kind.problem(argument) {
-            throw .invalidArgument(
-                hop: kind.name,
-                placeholder: kind.placeholder,
-                argument: argument,
-                problem: problem
-            )
-        }
-    }
 }
 
 /// Where a command shall run: a chain of hops joined by `+`.
@@ -67,20 +31,24 @@ package struct TargetSpecification: Hashable, Sendable {
     /// The hops, from this machine outwards; never empty.
     package let hops: [Hop]
 
-    /// Parses what was given to `--target`.
+    /// Creates a target from hops, of which there must be one at least, without checking them.
+    init(hops: [Hop]) {
+        self.hops = hops
+    }
+
+    /// Parses a single target.
     ///
     /// - Parameters:
     ///   - text: The target.
     ///   - kinds: The kinds of hops that may be used.
-    /// - Throws: ``TargetSyntaxError`` with a message for the person who typed the target.
+    /// - Throws: ``TargetSyntaxError`` with a message for the person who typed the target, also if it has
+    ///   commas or ranges and stands for several.
     package init(parsing text: String, kinds: [HopKind] = HopKind.known) throws(TargetSyntaxError) {
-        guard !text.isEmpty else { throw .emptyTarget(known: kinds.map(\.usage)) }
-        var hops: [Hop] = []
-        for part in text.split(separator: "+", omittingEmptySubsequences: false) {
-            guard !part.isEmpty else { throw .emptyHop(target: text, position: hops.count + 1) }
-            hops.append(try Hop(parsing: part, in: text, kinds: kinds))
-        }
-        self.hops = hops
+        let entries = try TargetSelection.entries(of: text)
+        guard entries.count == 1 else { throw .severalTargets(target: text, count: entries.count) }
+        let pattern = try TargetPattern(parsing: text, kinds: kinds)
+        guard pattern.count == 1 else { throw .severalTargets(target: text, count: pattern.count) }
+        self = try pattern.targets(limit: 1)[0]
     }
 
     /// The target as a text that parses to an equal value.

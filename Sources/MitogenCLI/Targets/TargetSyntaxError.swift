@@ -20,6 +20,18 @@ package enum TargetSyntaxError: Error, Hashable, Sendable {
     case emptyArgument(hop: String, usage: String)
     /// The argument has a form that the hop does not take.
     case invalidArgument(hop: String, placeholder: String, argument: String, problem: String)
+    /// A bracket in the host of ssh is no list of numbers, ranges and words.
+    case badRange(target: String, HostPatternError)
+    /// Two commas follow each other, or one stands at an end; targets are counted from 1.
+    case emptyListEntry(list: String, position: Int)
+    /// The ranges stand for several targets where one is expected.
+    case severalTargets(target: String, count: Int)
+    /// There would be more targets than `limit`; `target` is the one with which they are too many.
+    case tooManyTargets(target: String, count: Int, limit: Int)
+    /// A line of a file has commas.
+    case severalOnLine(line: String)
+    /// What is between two commas is no target.
+    indirect case notInList(TargetSyntaxError)
 }
 
 extension TargetSyntaxError: CustomStringConvertible {
@@ -42,11 +54,29 @@ extension TargetSyntaxError: CustomStringConvertible {
             return "nothing follows the colon of hop \(Self.quoted(hop)): \(usage)"
         case .invalidArgument(let hop, let placeholder, let argument, let problem):
             return "hop \(Self.quoted("\(hop):\(argument)")) is not valid: \(placeholder) \(problem)"
+        case .badRange(let target, let error):
+            let problem = TerminalSanitizer.visible(error.problem)
+            return "target \(Self.quoted(target)) has a bad range \(Self.quoted(error.bracket)): \(problem)"
+        case .emptyListEntry(let list, let position):
+            return "\(Self.quoted(list)) has nothing as target \(position); targets are separated by a single ','"
+        case .severalTargets(let target, let count):
+            return "target \(Self.quoted(target)) stands for \(Self.number(count)), but only one is expected here"
+        case .tooManyTargets(let target, let count, let limit):
+            let all = count > limit ? "stands for \(Self.number(count))" : "is one too many"
+            return "target \(Self.quoted(target)) \(all); a run has at most \(limit) targets"
+        case .severalOnLine(let line):
+            return "\(Self.quoted(line)) has a ','; a hosts file has one target on each line"
+        case .notInList(let error):
+            return "\(error) (a comma separates targets, so a name cannot have one)"
         }
     }
 
     private static func quoted(_ text: String) -> String {
         "'\(TerminalSanitizer.visible(text))'"
+    }
+
+    private static func number(_ count: Int) -> String {
+        count == .max ? "more targets than can be counted" : "\(count) targets"
     }
 
     private static func list(_ known: [String]) -> String {
