@@ -8,6 +8,8 @@
 package struct ELFImage: Sendable, Hashable {
     /// Whether it needs a dynamic loader, and so cannot run where its libraries are missing.
     package let isDynamic: Bool
+    /// The kind of processor that it is for, by ELF's numbers.
+    package let machine: Int
     /// The GNU build id, if it has one.
     package let buildID: [UInt8]?
 
@@ -33,6 +35,7 @@ package struct ELFImage: Sendable, Hashable {
             buildID = reader.buildID(at: offset, size: size, alignment: alignment == 8 ? 8 : 4)
         }
         self.isDynamic = isDynamic
+        machine = reader.integer(at: 18, size: 2) ?? 0
         self.buildID = buildID
     }
 

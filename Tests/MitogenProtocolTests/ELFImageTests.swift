@@ -136,4 +136,18 @@ struct ELFImageTests {
         #expect(image.isDynamic)
         if let buildID = image.buildID { #expect((8...32).contains(buildID.count)) }
     }
+
+    @Test("The machine is read, and has the names that uname gives it")
+    func machine() throws {
+        #expect(try #require(ELFImage(image([Segment(type: 1)]))).machine == 62)
+        for (name, number) in [("x86_64", 62), ("aarch64", 183), ("arm64", 183), ("riscv64", 243), ("ppc64le", 21)] {
+            #expect(TargetPlatform(system: "Linux", machine: name).elfMachine == number)
+        }
+        // What is not known is not checked.
+        for name in ["s390x", "armv7l", "x86_64-v2", ""] {
+            #expect(TargetPlatform(system: "Linux", machine: name).elfMachine == nil)
+        }
+        #expect(TargetPlatform.machineName(elf: 183) == "aarch64")
+        #expect(TargetPlatform.machineName(elf: 8) == "machine 8")
+    }
 }

@@ -39,6 +39,29 @@ package struct BootstrapFailure: Error, Sendable, Hashable {
         if let exit { text += " (\(exit))" }
         return MitogenError(code, text, diagnostics: lines, hint: hint)
     }
+
+    /// Whether the image may run when it is sent again: the one in the cache was executed and said nothing.
+    package var mayWorkWithoutCache: Bool {
+        wasCached && stage == .starting && [.executeError, .wrongArchitecture, .eofError].contains(code)
+    }
+
+    /// There is no image for a platform.
+    ///
+    /// - Parameter path: Where a file with it would have been found.
+    package static func noImage(
+        for platform: TargetPlatform,
+        at path: String?,
+        stage: ConnectionStage = .choosingImage
+    ) -> BootstrapFailure {
+        let place = path ?? "<program>-\(platform.system)-\(platform.machine)"
+        return BootstrapFailure(
+            stage: stage,
+            code: .noImage,
+            message: "there is no image of this program for the target's platform, \(platform)",
+            hint: "build the program for it, and put that at \(place) or supply it with a `PayloadProvider`; or name "
+                + "it with `executable` if it is installed there"
+        )
+    }
 }
 
 extension BootstrapFailure {
@@ -124,12 +147,14 @@ extension BootstrapFailure {
     /// Understands an end without a word of the first stage.
     ///
     /// - Parameters:
+    ///   - program: What was to run.
     ///   - noiseSize: How much else came on the far side's standard output.
     ///   - tool: What the tool says when it fails.
     static func ended(
         stage: ConnectionStage,
         exit: BootstrapExit?,
         lines: [String],
+        program: FirstStage.Program,
         noiseSize: Int,
         tool: ToolFailures
     ) -> BootstrapFailure {
@@ -146,7 +171,7 @@ extension BootstrapFailure {
                     + "(`journalctl -u ssh`, `dmesg`) and try again"
             )
         case .starting, .ready:
-            return execution(stage, exit, lines)
+            return execution(stage, exit, lines, program)
         }
     }
 
@@ -198,7 +223,8 @@ extension BootstrapFailure {
     private static func execution(
         _ stage: ConnectionStage,
         _ exit: BootstrapExit?,
-        _ lines: [String]
+        _ lines: [String],
+        _ program: FirstStage.Program
     ) -> BootstrapFailure {
         func mentions(_ texts: String...) -> Bool {
             lines.contains { line in texts.contains { ByteSearch.contains(line, $0) } }
@@ -212,7 +238,7 @@ extension BootstrapFailure {
                 stage: stage,
                 code: .wrongArchitecture,
                 message: "the program is for another kind of machine than the target",
-                hint: "build it for the target's processor and system"
+                hint: "build it for the target's processor and system, as `uname -sm` says them there"
             )
         }
         if isRefused {
@@ -225,10 +251,15 @@ extension BootstrapFailure {
                     : "it may not be executed: check its mode, the mount's noexec and the security policy"
             )
         }
+        guard case .executable(let words) = program else {
+            return BootstrapFailure(stage: stage, code: .eofError, message: "the program ended before it was ready")
+        }
+        let command = Transcript.printable(Array(words.joined(separator: " ").utf8))
         return BootstrapFailure(
             stage: stage,
             code: .eofError,
-            message: "the program ended before it was ready"
+            message: "`executable` ended before it was ready, so it is probably another program: \(command)",
+            hint: "it must be the same version of this program, or a wrapper that executes that with one more argument"
         )
     }
 }

@@ -35,8 +35,14 @@ extension BootstrapMachine {
         switch (state, report) {
         case (_, .failed(let stage, let text)):
             return fail(BootstrapFailure(reportedStage: stage, text: text, during: self.stage))
-        case (.connecting, .cached(let platform)), (.lookingUp, .cached(let platform)):
+        case (.connecting, .cached(let platform)):
             self.platform = platform
+            if case .image(let first) = firstStage.program { image = first }
+            wasCached = true
+            return start()
+        case (.lookingUp(let found), .cached(let platform)):
+            self.platform = platform
+            image = found
             wasCached = true
             return start()
         case (.connecting, .ready), (.sending, .running):

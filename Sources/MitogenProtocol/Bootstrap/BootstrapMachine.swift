@@ -45,6 +45,8 @@ package struct BootstrapMachine: Sendable {
     var prompts: PromptMachine?
     var state = State.connecting
     package internal(set) var platform: TargetPlatform?
+    /// The image that is executed, once it is; nil for an executable.
+    package internal(set) var image: BootstrapImage?
     var output = LineSplitter()
     private var diagnostics = LineSplitter()
     var transcript = Transcript()
@@ -168,16 +170,11 @@ package struct BootstrapMachine: Sendable {
     // MARK: Images
 
     /// The image for the platform that was asked for, or nil if there is none.
-    package mutating func found(_ image: BootstrapImage?) -> [BootstrapAction] {
-        guard case .choosing(let offers) = state else { return [] }
-        guard let image else {
-            return giveUp(
-                .noImage,
-                "there is no image of this program for the target's platform, \(platform.map(\.description) ?? "")",
-                hint: "build the program for it and name that with a `PayloadProvider`, or with `executable` if it is "
-                    + "installed there"
-            )
-        }
+    ///
+    /// - Parameter path: Where a file with it would have been found.
+    package mutating func found(_ image: BootstrapImage?, at path: String? = nil) -> [BootstrapAction] {
+        guard case .choosing(let offers) = state, let platform else { return [] }
+        guard let image else { return fail(.noImage(for: platform, at: path)) }
         guard firstStage.usesCache else {
             state = .compressing(image)
             return [.compress(image, offers)]
@@ -193,6 +190,7 @@ package struct BootstrapMachine: Sendable {
         sha256: String
     ) -> [BootstrapAction] {
         guard case .compressing(let image) = state else { return [] }
+        self.image = image
         state = .sending
         let line = firstStage.uploadLine(for: image, compression: compression, sha256: sha256)
         return [
@@ -225,8 +223,16 @@ package struct BootstrapMachine: Sendable {
 
     private mutating func failAtEnd() -> [BootstrapAction] {
         takeRests()
+        let program = firstStage.program
         return fail(
-            .ended(stage: stage, exit: exit, lines: transcript.lines, noiseSize: noiseSize, tool: tool)
+            .ended(
+                stage: stage,
+                exit: exit,
+                lines: transcript.lines,
+                program: program,
+                noiseSize: noiseSize,
+                tool: tool
+            )
         )
     }
 

@@ -21,6 +21,7 @@ extension FirstStage {
             choosePlace,
             Self.receive(compression, size: image.size),
             Self.check(sha256: sha256),
+            Self.removeStale,
             Self.finish,
             "umask $o;echo \"MITO$m run\";export SWIFT_ROOT=/;exec \"$f\" \"\(argument)\"",
         ]
@@ -81,13 +82,18 @@ extension FirstStage {
         #"read -r n||n=0;e=$(export LC_ALL=C;"#
             + #"if dd count=0 iflag=fullblock,count_bytes </dev/null >/dev/null 2>&1;"#
             + #"then dd bs=65536 count=$n iflag=fullblock,count_bytes 2>/dev/null;else head -c "$n";fi|"#
-            + #"\#(compression.command) 2>&1 >|"$f");z=$(wc -c <"$f");"#
+            + #"\#(compression.decompressor.joined(separator: " ")) 2>&1 >|"$f");z=$(wc -c <"$f");"#
             + #"[ "$z" -eq \#(size) ]||x size "${z:-0}" \#(size) $e"#
     }
 
     private static func check(sha256: String) -> String {
         #"h=$(sha256sum <"$f" 2>/dev/null);case $h in ''|\#(sha256)*);;*)x checksum $h;esac;chmod 500 "$f""#
     }
+
+    // What an upload that was killed has left there, a day ago or longer. Without -maxdepth, which POSIX has not.
+    private static let removeStale =
+        #"case $f in /proc/*);;*)find "${f%/*}/." ! -name . -prune -name '.mitogen-*' -type f -user "$(id -u)" -mtime +0 "#
+        + #"-exec rm -f {} ';' 2>/dev/null;esac"#
 
     // Where it is not cached the file has no name any more when it is executed. It belongs to the user: nobody has
     // exchanged it. Without /proc it is the child that removes it.

@@ -31,6 +31,8 @@ package struct FirstStage: Sendable, Hashable {
     package let program: Program
     /// Whether images are looked for, and left, in the user's cache on the target.
     package let usesCache: Bool
+    /// Whether an image that is already in the cache is not used but replaced, because it did not run.
+    package let replacesCached: Bool
     /// The child's name as it is in `argv[1]`, of harmless characters.
     package let argument: String
     private let random: String
@@ -45,6 +47,7 @@ package struct FirstStage: Sendable, Hashable {
     package init(
         program: Program,
         usesCache: Bool,
+        replacesCached: Bool = false,
         remoteName: String,
         random: String
     ) throws(MitogenError) {
@@ -59,6 +62,7 @@ package struct FirstStage: Sendable, Hashable {
         }
         self.program = program
         self.usesCache = usesCache
+        self.replacesCached = replacesCached
         self.random = random
         let bytes = remoteName.utf8.prefix(200).map { Self.isNameByte($0) ? $0 : UInt8(ascii: "_") }
         argument = "mitogen:" + String(decoding: bytes, as: UTF8.self)
@@ -128,9 +132,12 @@ package struct FirstStage: Sendable, Hashable {
         return "u=$(uname -sm);d=${HOME:-/dev/null};c=$d/.cache/mitogen;i=$c/\(image.key);"
             + #"k(){ [ -O "$d/." ]&&[ -O "$d/.cache" ]&&[ -O "$c" ]&&"#
             + #"[ 4 = $(ls -ldn "$d/." "$d/.cache" "$c" "$1" 2>&1|grep -Ec "\#(pattern)") ];};"#
-            + #"if [ "$u" = "\#(image.platform)" ]&&[ -O "$i" ]&&[ -x "$i" ]&&k "$i";"#
+            + (replacesCached ? "" : useOfCached(image)) + #"echo "MITO$m $u need \#(tools)";"# + wait
+    }
+
+    private func useOfCached(_ image: BootstrapImage) -> String {
+        #"if [ "$u" = "\#(image.platform)" ]&&[ -O "$i" ]&&[ -x "$i" ]&&k "$i";"#
             + #"then echo "MITO$m $u cached";touch "$i" 2>/dev/null;"# + execution(of: [#""$i""#]) + ";fi;"
-            + #"echo "MITO$m $u need \#(tools)";"# + wait
     }
 
     static func isWordByte(_ byte: UInt8) -> Bool {

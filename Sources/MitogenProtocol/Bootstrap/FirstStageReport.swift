@@ -36,8 +36,8 @@ enum FirstStageReport: Sendable, Hashable {
         let place = words.firstIndex { ["cached", "need", "ready", "ask"].contains($0) }
         guard let place, place <= 2 else { return nil }
         let platform = TargetPlatform(
-            system: place > 0 ? words[0] : "unknown",
-            machine: place > 1 ? words[1] : "unknown"
+            reported: place > 0 ? words[0] : "unknown",
+            place > 1 ? words[1] : "unknown"
         )
         switch words[place] {
         case "cached": self = .cached(platform)

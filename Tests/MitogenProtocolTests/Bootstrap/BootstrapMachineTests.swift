@@ -129,7 +129,84 @@ struct BootstrapMachineTests {
         let failure = try #require(lastFailure(machine.found(nil)))
         #expect(failure.code == .noImage)
         #expect(failure.message.contains(platform.isEmpty ? "unknown" : platform))
+        let words = platform.split(separator: " ").map(String.init)
+        #expect(
+            failure.hint?.contains("<program>-\(words.isEmpty ? "unknown-unknown" : words.joined(separator: "-"))")
+                == true
+        )
         #expect(machine.receive(output: "\(Self.marker) Linux x86_64 cached\n".utf8).isEmpty)
+    }
+
+    @Test("A target's words about itself are made harmless before they are a part of a path")
+    func hostilePlatform() throws {
+        var machine = try Self.machine()
+        #expect(
+            machine.receive(output: "\(Self.marker) ../x a/../b need gzip\n".utf8)
+                == [.findImage(TargetPlatform(system: ".._x", machine: "a_.._b"))]
+        )
+        let long = String(repeating: "m", count: 1000)
+        let reported = TargetPlatform(reported: "../$x\u{1B}[1m", "é/\(long)")
+        #expect(reported.system == "..__x__1m")
+        #expect(reported.machine.utf8.count == 64 && reported.machine.hasPrefix("___mmm"))
+        #expect("\(TargetPlatform(reported: "CYGWIN_NT-10.0", "x86_64"))" == "CYGWIN_NT-10.0 x86_64")
+    }
+
+    @Test("The image that is executed is known, wherever it came from")
+    func executedImage() throws {
+        var cached = try Self.machine()
+        #expect(cached.image == nil)
+        _ = cached.receive(output: "\(Self.marker) Linux x86_64 cached\n".utf8)
+        #expect(cached.image == Self.image)
+        var sent = try Self.machine()
+        _ = Self.run(&sent, [Array("\(Self.marker) Linux x86_64 need gzip\n".utf8)])
+        #expect(sent.image == Self.image)
+        let other = BootstrapImage(key: "ab", size: 10, platform: .init(system: "Linux", machine: "aarch64"))
+        for answer in ["cached", "need gzip"] {
+            var machine = try Self.machine()
+            _ = machine.receive(output: "\(Self.marker) Linux aarch64 need gzip\n".utf8)
+            _ = machine.found(other)
+            _ = machine.receive(output: "\(Self.marker) Linux aarch64 \(answer)\n".utf8)
+            _ = machine.upload(.gzip, byteCount: 1, sha256: FirstStageTests.key)
+            #expect(machine.image == other)
+        }
+        var executable = try Self.machine(.executable(["/x"]))
+        _ = executable.receive(output: "\(Self.marker) Linux x86_64 ready\n".utf8)
+        #expect(executable.image == nil)
+    }
+
+    @Test("Only a cached image that was executed and said nothing is worth another attempt")
+    func anotherAttempt() throws {
+        func end(_ report: String, _ line: String, _ exit: BootstrapExit) throws -> BootstrapFailure {
+            var machine = try Self.machine(hasDiagnostics: false)
+            _ = Self.run(&machine, [Array("\(Self.marker) Linux x86_64 \(report)\n".utf8)])
+            if report != "cached" { _ = Self.run(&machine, [Array("\(Self.marker) run\n".utf8)]) }
+            _ = machine.receive(output: "\(line)\n".utf8)
+            _ = machine.outputDidEnd()
+            return try #require(lastFailure(machine.processDidExit(exit)))
+        }
+        let ends: [(String, BootstrapExit)] = [
+            ("Exec format error", .exited(126)), ("Permission denied", .exited(126)), ("", .signalled(11)),
+        ]
+        for (line, exit) in ends {
+            let cached = try end("cached", line, exit)
+            #expect(cached.mayWorkWithoutCache)
+            let sent = try end("need gzip", line, exit)
+            #expect(!sent.mayWorkWithoutCache)
+        }
+        var late = try Self.machine()
+        _ = late.receive(output: "\(Self.marker) Linux x86_64 cached\n".utf8)
+        #expect(lastFailure(late.deadlineDidPass(.seconds(1)))?.mayWorkWithoutCache == false)
+    }
+
+    @Test("An executable that ends at once is told to be another program, without what a terminal would obey")
+    func otherProgram() throws {
+        var machine = try Self.machine(.executable(["/bin/true", "\u{1B}[1m"]), hasDiagnostics: false)
+        _ = machine.receive(output: "\(Self.marker) Linux x86_64 ask\n\(Self.marker) run\n".utf8)
+        _ = machine.outputDidEnd()
+        let failure = try #require(lastFailure(machine.processDidExit(.exited(0))))
+        #expect(failure.code == .eofError && !failure.mayWorkWithoutCache)
+        #expect(failure.message.contains("another program: /bin/true \u{FFFD}[1m"))
+        #expect(failure.hint?.contains("same version") == true)
     }
 
     @Test("An executable's strange words are sent when they are asked for")

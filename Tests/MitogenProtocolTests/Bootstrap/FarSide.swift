@@ -19,6 +19,7 @@ final class FarSide {
         var environment: [String: String] = [:]
         var program: FirstStage.Program?
         var usesCache = true
+        var replacesCached = false
         var compression = ImageCompression.gzip
         /// What is sent instead of the image's compressed bytes.
         var upload: [UInt8]?
@@ -83,6 +84,7 @@ final class FarSide {
         try FirstStage(
             program: options.program ?? .image(options.image?.image),
             usesCache: options.usesCache,
+            replacesCached: options.replacesCached,
             remoteName: "me@test:1",
             random: random
         )

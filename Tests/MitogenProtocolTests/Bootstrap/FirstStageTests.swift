@@ -16,9 +16,16 @@ struct FirstStageTests {
     static func stage(
         _ program: FirstStage.Program = .image(image),
         usesCache: Bool = true,
+        replacesCached: Bool = false,
         name: String = "user@host.example.org:12345"
     ) throws -> FirstStage {
-        try FirstStage(program: program, usesCache: usesCache, remoteName: name, random: random)
+        try FirstStage(
+            program: program,
+            usesCache: usesCache,
+            replacesCached: replacesCached,
+            remoteName: name,
+            random: random
+        )
     }
 
     static var programs: [FirstStage.Program] {
@@ -40,6 +47,7 @@ struct FirstStageTests {
     func sizes() throws {
         let stage = try Self.stage()
         #expect(stage.shellCommand.utf8.count <= 700)
+        #expect(try Self.stage(replacesCached: true).shellCommand.utf8.count < stage.shellCommand.utf8.count)
         #expect(try Self.stage(usesCache: false).shellCommand.utf8.count <= 150)
         let line = stage.uploadLine(for: Self.image, compression: .gzip, sha256: Self.key)
         #expect(line.utf8.count <= 2500)

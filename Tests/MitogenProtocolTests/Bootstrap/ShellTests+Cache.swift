@@ -129,4 +129,62 @@ extension ShellTests {
     private final class OutcomeBox: @unchecked Sendable {
         var value = FarSide.Outcome()
     }
+
+    @Test("An image that did not run is replaced, by every shell", arguments: posixShells)
+    func replaced(name: String) throws {
+        defer { folder.remove() }
+        func attempt(replaces: Bool) throws -> FarSide.Outcome {
+            try run {
+                try usePosixShell(name, &$0)
+                $0.replacesCached = replaces
+                $0.preparation = "exec 2>&1"
+            }
+        }
+        expectRun(try attempt(replaces: false), from: cached)
+        chmod(cached, 0o700)
+        try Data(count: dummy.content.count).write(to: URL(fileURLWithPath: cached))
+        chmod(cached, 0o500)
+        let failure = try #require(try attempt(replaces: false).failure)
+        #expect(failure.mayWorkWithoutCache, "\(failure.error)")
+        let second = try attempt(replaces: true)
+        #expect(second.wasSent)
+        expectRun(second, from: cached)
+        let third = try attempt(replaces: false)
+        #expect(!third.wasSent)
+        expectRun(third, from: cached)
+        expectNothingLeft()
+    }
+
+    @Test("What killed uploads have left for a day goes, and nothing else", arguments: posixShells, [true, false])
+    func stale(name: String, usesCache: Bool) throws {
+        defer { folder.remove() }
+        let place = usesCache ? try folder.make("home/.cache/mitogen", mode: 0o700) : temporary
+        if usesCache { chmod("\(home)/.cache", 0o700) }
+        try FileManager.default.createDirectory(atPath: "\(place)/sub", withIntermediateDirectories: false)
+        try FileManager.default.createDirectory(atPath: "\(place)/.mitogen-folder", withIntermediateDirectories: false)
+        let old = Date(timeIntervalSinceNow: -50 * 3600)
+        var kept = ["sub", ".mitogen-folder"]
+        for (file, isKept) in [
+            (".mitogen-old", false), (".mitogen-new", true), ("x.mitogen-old", true), ("sub/.mitogen-old", true),
+            (".mitogen-other", true),
+        ] {
+            let path = "\(place)/\(file)"
+            try Data([1]).write(to: URL(fileURLWithPath: path))
+            if file != ".mitogen-new" {
+                try FileManager.default.setAttributes([.modificationDate: old], ofItemAtPath: path)
+            }
+            // Only root can give a file away; it could also remove it.
+            let isOurs = file != ".mitogen-other" || chown(path, 4321, 4321) != 0
+            if isKept, file != ".mitogen-other" || !isOurs { kept.append(file) }
+        }
+        try FileManager.default.setAttributes([.modificationDate: old], ofItemAtPath: "\(place)/.mitogen-folder")
+        let outcome = try run {
+            try usePosixShell(name, &$0)
+            $0.usesCache = usesCache
+        }
+        expectRun(outcome, from: place)
+        let below = String(place.dropFirst(folder.path.utf8.count + 1))
+        let files = folder.files(below).filter { $0 != dummy.sha256 }
+        #expect(files == kept.sorted(), "\(files)")
+    }
 }
