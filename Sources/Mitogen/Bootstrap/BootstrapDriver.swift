@@ -28,27 +28,28 @@ final class BootstrapDriver: Sendable {
 
     /// What comes of it.
     enum Outcome: Sendable {
-        /// The program speaks: its descriptor, and the first bytes that it has said.
-        case ready(StreamDescriptors, [UInt8])
-        case failed(MitogenError)
+        /// The program speaks: its descriptor, the first bytes that it has said, and the identity of the image that
+        /// was executed; nil for an executable.
+        case ready(StreamDescriptors, [UInt8], image: String?)
+        case failed(MitogenError, mayWorkWithoutCache: Bool)
     }
 
     private let broker: Broker
     private let plan: ConnectionPlan
     private let images: ImageStore
-    private let configuration: [UInt8]
+    private let configuration: @Sendable (String?) -> [UInt8]
     private let timeline: ConnectionTimeline
     private let state: Mutex<State>
     private let finished: @Sendable (Outcome) -> Void
 
     /// - Parameters:
-    ///   - configuration: The frame that the program waits for.
+    ///   - configuration: The frame that the program waits for, by the image's identity; nil for an executable.
     ///   - finished: Called once, on the Broker's thread.
     init(
         _ stage: FirstStage,
         plan: ConnectionPlan,
         images: ImageStore,
-        configuration: [UInt8],
+        configuration: @escaping @Sendable (String?) -> [UInt8],
         timeline: ConnectionTimeline,
         broker: Broker,
         finished: @escaping @Sendable (Outcome) -> Void
@@ -157,10 +158,14 @@ final class BootstrapDriver: Sendable {
         case .typePassphrase: type((plan.passphrase?.value ?? "") + "\n")
         case .acceptHostKey: type("yes\n")
         case .findImage(let platform):
+            let path = images.path(for: platform)
             make { [images] in
-                await images.find(platform)
-            } then: { driver, image in
-                driver.feed { $0.found(image) }
+                await images.search(platform)
+            } then: { driver, result in
+                switch result {
+                case .success(let image): driver.feed { $0.found(image, at: path) }
+                case .failure(let error): driver.giveUp(error)
+                }
             }
         case .compress(let image, let forms):
             let forms = plan.compressesImage ? forms : [.none]
@@ -170,17 +175,24 @@ final class BootstrapDriver: Sendable {
                 driver.upload(upload)
             }
         case .sendImage: break  // its bytes follow those that announce it, see `upload`
-        case .configure: send(configuration)
+        case .configure: send(configuration(executedImage))
         case .handOver(let bytes): handOver(bytes)
         case .expectEnd:
             broker.schedule(after: .seconds(1)) { [weak self] in self?.feed { $0.graceDidEnd() } }
-        case .fail(let failure): finish(.failed(failure.error))
+        case .fail(let failure):
+            finish(.failed(failure.error, mayWorkWithoutCache: failure.mayWorkWithoutCache))
         }
+    }
+
+    private var executedImage: String? { state.withLock { $0.machine.image?.key } }
+
+    private func giveUp(_ error: MitogenError) {
+        feed { $0.giveUp(error.code, error.message, hint: error.hint) }
     }
 
     private func upload(_ result: Result<ImageStore.Upload, MitogenError>) {
         switch result {
-        case .failure(let error): feed { $0.giveUp(error.code, error.message, hint: error.hint) }
+        case .failure(let error): giveUp(error)
         case .success(let upload):
             timeline.noteImage(byteCount: upload.bytes.count)
             feed { $0.upload(upload.compression, byteCount: upload.bytes.count, sha256: upload.sha256) }
@@ -251,9 +263,10 @@ final class BootstrapDriver: Sendable {
         let descriptor = cmitogen_duplicate(side.descriptor, 3)
         closeSide()
         guard descriptor >= 0 else {
-            return finish(.failed(.system("cannot duplicate the connection", errno: -descriptor)))
+            let error = MitogenError.system("cannot duplicate the connection", errno: -descriptor)
+            return finish(.failed(error, mayWorkWithoutCache: false))
         }
-        finish(.ready(StreamDescriptors(socket: descriptor), bytes))
+        finish(.ready(StreamDescriptors(socket: descriptor), bytes, image: executedImage))
     }
 
     private func closeSide() {

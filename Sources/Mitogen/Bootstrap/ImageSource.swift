@@ -65,38 +65,68 @@ enum ImageIdentity {
     ///
     /// - Throws: ``MitogenError`` with `.imageUnusable` if it cannot be read, is not a program or has none.
     static func ofFile(_ path: String) throws(MitogenError) -> String {
-        guard let buildID = try image(path).buildID else {
-            throw MitogenError(.imageUnusable, "\(path) has no build id", hint: "link it with -Xlinker --build-id")
+        guard let image = ELFImage(try front(of: path)) else {
+            throw MitogenError(.imageUnusable, "\(path) is not an executable file for this kind of machine")
+        }
+        return try identity(image, path)
+    }
+
+    /// The build id of an image that is to run on another machine.
+    ///
+    /// - Parameters:
+    ///   - front: The image's first bytes.
+    ///   - name: What the error calls it.
+    /// - Throws: ``MitogenError`` with `.imageUnusable`, which names it and the platform.
+    static func check(
+        _ front: [UInt8],
+        _ name: String,
+        for platform: TargetPlatform
+    ) throws(MitogenError) -> String {
+        guard let image = ELFImage(front) else {
+            throw MitogenError(
+                .imageUnusable,
+                "\(name) is no image for \(platform): it is not a 64-bit executable file in ELF form",
+                hint: "build the program for \(platform), as one static executable"
+            )
+        }
+        if let expected = platform.elfMachine, image.machine != expected {
+            throw MitogenError(
+                .imageUnusable,
+                "\(name) is no image for \(platform): it is built for \(TargetPlatform.machineName(elf: image.machine))",
+                hint: "build the program for \(platform)"
+            )
+        }
+        guard !image.isDynamic else {
+            throw MitogenError(
+                .imageUnusable,
+                "\(name) is linked dynamically, so it cannot run on other machines (it is the image for \(platform))",
+                hint: "add to its target in Package.swift: "
+                    + "linkerSettings: [.unsafeFlags([\"-static-executable\"], .when(platforms: [.linux]))]"
+            )
+        }
+        return try identity(image, name)
+    }
+
+    private static func identity(_ image: ELFImage, _ name: String) throws(MitogenError) -> String {
+        guard let buildID = image.buildID, !buildID.isEmpty else {
+            throw MitogenError(.imageUnusable, "\(name) has no build id", hint: "link it with -Xlinker --build-id")
         }
         return text(buildID[...])
     }
 
-    /// Refuses a program that would not run where its libraries are missing.
-    static func requireStatic(_ path: String) throws(MitogenError) {
-        guard try image(path).isDynamic else { return }
-        throw MitogenError(
-            .imageUnusable,
-            "\(path) is linked dynamically, so it cannot run on other machines",
-            hint: "add to its target in Package.swift: "
-                + "linkerSettings: [.unsafeFlags([\"-static-executable\"], .when(platforms: [.linux]))]"
-        )
-    }
-
-    private static func image(_ path: String) throws(MitogenError) -> ELFImage {
+    /// The headers and notes, which are at the front of the file.
+    static func front(of path: String) throws(MitogenError) -> [UInt8] {
         let descriptor = cmitogen_open_for_reading(path)
         guard descriptor >= 0 else {
             throw .system("cannot read the image \(path)", errno: -descriptor, .imageUnusable)
         }
         defer { _ = systemClose(descriptor) }
-        // The headers and notes are at the front of the file.
-        let head = [UInt8](unsafeUninitializedCapacity: 64 << 10) { buffer, count in
+        return [UInt8](unsafeUninitializedCapacity: frontSize) { buffer, count in
             count = max(0, read(descriptor, buffer.baseAddress, buffer.count))
         }
-        guard let image = ELFImage(head) else {
-            throw MitogenError(.imageUnusable, "\(path) is not an executable file for this kind of machine")
-        }
-        return image
     }
+
+    static let frontSize = 64 << 10
 
     private static func text(_ bytes: ArraySlice<UInt8>) -> String {
         bytes.map { byte in

@@ -38,6 +38,8 @@ enum ConnectionRequest: Sendable, Codable {
 /// Makes a connection in another context, for its caller (upstream's `mitogen.parent._proxy_connect`).
 struct ProxyConnect: RemoteFunction {
     var request: ConnectionRequest
+    /// What is left of the time that the attempt may take, in seconds; by default as its options say.
+    var remainingSeconds: Double?
 
     /// What became of it. An error is a value here, so that it arrives whole.
     struct Output: Codable, Sendable {
@@ -51,7 +53,8 @@ struct ProxyConnect: RemoteFunction {
 
     func run(in context: ExternalContext) async throws -> Output {
         do throws(MitogenError) {
-            let made = try await context.router.connect(request)
+            let limit = remainingSeconds.map { Duration.seconds($0) }
+            let made = try await context.router.connect(request, within: limit)
             let info = context.router.peerInfo(made.id)
             return Output(
                 id: made.id,
@@ -82,6 +85,13 @@ struct ConnectionFailure: Codable, Sendable {
         diagnostics = error.diagnostics.suffix(100).map { String($0.prefix(2000)) }
         hint = error.hint
         connection = error.connection
+    }
+
+    /// The platform that no image was found for.
+    var missingImage: TargetPlatform? {
+        let words = connection?.platform?.split(separator: " ").map(String.init) ?? []
+        guard code == MitogenError.Code.noImage.description, words.count == 2 else { return nil }
+        return TargetPlatform(reported: words[0], words[1])
     }
 
     func error(via name: String) -> MitogenError {

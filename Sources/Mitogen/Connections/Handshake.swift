@@ -24,29 +24,52 @@ final class Handshake: Sendable {
         var process: ChildProcess?
         var driver: BootstrapDriver?
         var timer: Timer?
+        /// What the child must answer with; nil where only the version is compared.
+        var identity: String?
+        var mayWorkWithoutCache = false
     }
 
     private let router: Router
     private let id: ContextID
     private let request: ConnectionRequest
     private let image: ImageSource
-    private let parts = Mutex(Parts())
+    private let deadline: ContinuousClock.Instant
+    private let replacesCached: Bool
+    private let parts: Mutex<Parts>
     private let timeline = ConnectionTimeline()
     private let result = OneShot<Context>()
 
-    init(router: Router, id: ContextID, request: ConnectionRequest, image: ImageSource) {
+    /// - Parameters:
+    ///   - deadline: When the time for the whole attempt is over.
+    ///   - replacesCached: Whether an image in the target's cache is not to be used but replaced.
+    init(
+        router: Router,
+        id: ContextID,
+        request: ConnectionRequest,
+        image: ImageSource,
+        deadline: ContinuousClock.Instant,
+        replacesCached: Bool = false
+    ) {
         self.router = router
         self.id = id
         self.request = request
         self.image = image
+        self.deadline = deadline
+        self.replacesCached = replacesCached
+        parts = Mutex(Parts(identity: image.identity))
     }
+
+    /// Whether the attempt has failed because of the image in the target's cache: it may run when it is sent again.
+    var mayWorkWithoutCache: Bool { parts.withLock { $0.mayWorkWithoutCache } }
 
     private var common: CommonOptions { request.common }
 
     /// Makes the attempt.
     func connect() async throws(MitogenError) -> Context {
         let timeout = Duration.seconds(common.connectTimeout)
-        let timer = router.broker.schedule(after: timeout) { [weak self] in self?.deadlineDidPass(timeout) }
+        let timer = router.broker.schedule(after: max(.zero, deadline - .now)) { [weak self] in
+            self?.deadlineDidPass(timeout)
+        }
         parts.withLock { $0.timer = timer }
         do throws(MitogenError) {
             if case .local = request { try start() } else { try startRemote() }
@@ -69,7 +92,7 @@ final class Handshake: Sendable {
     /// Brings the program to where the method leads, and runs it.
     private func startRemote() throws(MitogenError) {
         let remoteName = common.remoteName ?? ProcessIdentity.default
-        let images = try router.images()
+        let images = router.images()
         let program: FirstStage.Program
         if let executable = common.executable {
             program = .executable(executable)
@@ -79,6 +102,7 @@ final class Handshake: Sendable {
         let stage = try FirstStage(
             program: program,
             usesCache: common.usesImageCache,
+            replacesCached: replacesCached,
             remoteName: remoteName,
             random: Self.randomWord()
         )
@@ -89,13 +113,17 @@ final class Handshake: Sendable {
             stage,
             plan: plan,
             images: images,
-            configuration: configurationFrame(remoteName),
+            configuration: { [weak self] image in self?.configurationFrame(remoteName, image) ?? [] },
             timeline: timeline,
             broker: router.broker
         ) { [weak self] outcome in
             switch outcome {
-            case .failed(let error): self?.fail(error)
-            case .ready(let descriptors, let bytes): self?.handOver(descriptors, bytes, name: name)
+            case .failed(let error, let mayWorkWithoutCache):
+                self?.parts.withLock { $0.mayWorkWithoutCache = mayWorkWithoutCache }
+                self?.fail(error)
+            case .ready(let descriptors, let bytes, let image):
+                self?.parts.withLock { $0.identity = image }
+                self?.handOver(descriptors, bytes, name: name)
             }
         }
         parts.withLock { $0.driver = driver }
@@ -116,12 +144,12 @@ final class Handshake: Sendable {
     }
 
     /// What the child waits for, as a frame.
-    private func configurationFrame(_ remoteName: String) -> [UInt8] {
+    private func configurationFrame(_ remoteName: String, _ image: String?) -> [UInt8] {
         let configuration = router.configuration(
             for: id,
             common,
             remoteName: remoteName,
-            image: image.identity ?? ""
+            image: image ?? ""
         )
         guard var message = try? Message.pickled(configuration, handle: StandardHandle.configure) else { return [] }
         message.dstID = id
@@ -233,7 +261,7 @@ final class Handshake: Sendable {
 
     /// Why the child is not what was started (architecture decision D4).
     private func mismatch(_ greeting: ChildGreeting) -> MitogenError? {
-        if let expected = image.identity, greeting.image != expected {
+        if let expected = parts.withLock({ $0.identity }), greeting.image != expected {
             return MitogenError(
                 .imageMismatch,
                 "the child runs the image \(greeting.image), not \(expected) that was started",

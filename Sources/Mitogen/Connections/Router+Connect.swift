@@ -5,6 +5,7 @@
 //
 
 internal import CMitogenPlatform
+internal import Logging
 internal import Synchronization
 
 #if canImport(Glibc)
@@ -16,7 +17,16 @@ internal import Synchronization
 extension Router {
     /// Makes a connection through another context (Mitogen semantics, section 6.4).
     func connect(_ request: ConnectionRequest, via: Context) async throws(MitogenError) -> Context {
-        let answer = try await via.call(ProxyConnect(request: request))
+        let start = ContinuousClock.now
+        var answer = try await via.call(ProxyConnect(request: request))
+        if let failure = answer.failure, let platform = failure.missingImage {
+            // It only has its own image. What this context has for the platform, it gets.
+            let error = failure.error(via: via.displayName)
+            let limit = Duration.seconds(request.common.connectTimeout)
+            try await deliverImage(for: platform, to: via, until: start + limit, after: error)
+            let rest = (start + limit - .now) / .seconds(1)
+            answer = try await via.call(ProxyConnect(request: request, remainingSeconds: max(0, rest)))
+        }
         if let failure = answer.failure { throw failure.error(via: via.displayName) }
         guard let id = answer.id else {
             throw MitogenError(.streamError, "\(via.displayName) made a connection but named no context")
@@ -39,15 +49,38 @@ extension Router {
     }
 
     /// Makes a connection from here.
-    func connect(_ request: ConnectionRequest) async throws(MitogenError) -> Context {
+    ///
+    /// - Parameter limit: How long it may take at most; by default as its options say.
+    func connect(
+        _ request: ConnectionRequest,
+        within limit: Duration? = nil
+    ) async throws(MitogenError) -> Context {
         try request.common.validate()
         let image = try ImageSource(configuration.image, for: request.common)
         return try await connectionLimit.withPermit { () async throws(MitogenError) in
             // Without a Broker nobody would hear the child, or that its time is over.
             guard !isLeaving else { throw .brokerIsLeaving }
             let id = try await allocateID()
-            let handshake = Handshake(router: self, id: id, request: request, image: image)
-            return try await handshake.connect()
+            let deadline = ContinuousClock.now + (limit ?? .seconds(request.common.connectTimeout))
+            func handshake(replacesCached: Bool) -> Handshake {
+                Handshake(
+                    router: self,
+                    id: id,
+                    request: request,
+                    image: image,
+                    deadline: deadline,
+                    replacesCached: replacesCached
+                )
+            }
+            let first = handshake(replacesCached: false)
+            do throws(MitogenError) {
+                return try await first.connect()
+            } catch {
+                guard first.mayWorkWithoutCache else { throw error }
+                let name = error.context ?? "a target"
+                logger.info("\(name): the image in the target's cache does not run, it is sent again: \(error.message)")
+                return try await handshake(replacesCached: true).connect()
+            }
         }
     }
 

@@ -48,6 +48,7 @@ public final class Router: Sendable {
     let dispatcher = CallDispatcher()
     let processes = ProcessTable()
     private let imageStore = Mutex<ImageStore?>(nil)
+    let imageDeliveries = ImageDeliveries()
     private let ownsBroker: Bool
 
     /// Makes the router of a master.
@@ -123,15 +124,21 @@ public final class Router: Sendable {
     }
 
     /// The images that this router sends.
-    func images() throws(MitogenError) -> ImageStore {
+    func images() -> ImageStore {
         let path: String
         switch configuration.image {
         case .currentProgram: path = ProcessIdentity.executablePath
         case .file(let file): path = file
         }
-        try ImageIdentity.requireStatic(path)
         return imageStore.withLock { store in
-            let images = store ?? ImageStore(path: path, broker: broker)
+            let images =
+                store
+                ?? ImageStore(
+                    path: path,
+                    provider: configuration.payloadProvider,
+                    compression: configuration.imageCompression,
+                    broker: broker
+                )
             store = images
             return images
         }

@@ -16,6 +16,12 @@ public struct RouterConfiguration: Sendable {
     }
     /// The program that contexts run; this very program by default.
     public var image: ContextImage = .currentProgram
+    /// Supplies images for other platforms than this program's own; none by default. See <doc:OtherPlatforms>.
+    public var payloadProvider: (any PayloadProvider)?
+    /// How images travel where the target can undo it, else the next best way; ``ImageCompression/gzip`` by default.
+    /// xz sends a quarter less and takes longer to make and to undo: it pays on links below about 50 Mbit/s
+    /// (<doc:OtherPlatforms> has the figures). Contexts that make connections for others use gzip.
+    public var imageCompression = ImageCompression.gzip
     /// How long a shutdown waits for what still goes on; 5 s by default, 3 s in a child. Used only by a router that
     /// makes its own Broker.
     public var shutdownTimeout: Duration = .seconds(5)

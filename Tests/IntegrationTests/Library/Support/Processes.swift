@@ -85,6 +85,15 @@ enum Files {
         }
     }
 
+    /// Removes a folder and everything below it.
+    static func removeTree(_ path: String) {
+        for name in names(in: path) {
+            // What is no empty folder says so.
+            if unlink("\(path)/\(name)") != 0 { removeTree("\(path)/\(name)") }
+        }
+        rmdir(path)
+    }
+
     static func names(in directory: String) -> [String] {
         guard let handle = opendir(directory) else { return [] }
         defer { closedir(handle) }
@@ -99,15 +108,12 @@ enum Files {
     }
 }
 
-/// Makes a directory, and removes it and the files in it when the body is done.
+/// Makes a directory, and removes it and all that is in it when the body is done.
 func withTemporaryDirectory<Result>(_ body: (String) async throws -> Result) async throws -> Result {
     var template = Array("/tmp/mitogen-test-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else { throw TestFailure("cannot make a temporary directory") }
     let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    defer {
-        for name in Files.names(in: path) { unlink("\(path)/\(name)") }
-        rmdir(path)
-    }
+    defer { Files.removeTree(path) }
     return try await body(path)
 }
 
