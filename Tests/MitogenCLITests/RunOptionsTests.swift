@@ -73,6 +73,7 @@ struct RunOptionsTests {
             ["--hosts-file", "-", "--stdin", "ls"], ["--hosts-file", "-", "--hosts-file", "-", "ls"],
             ["--hosts-file", "-", "--password-file", "-", "ls"],
             ["--hosts-file", "-", "--become-password-file", "-", "ls"],
+            ["--hosts-file", "-", "--passphrase-file", "-", "ls"],
             ["--stdin", "--fanout", "1", "-t", "local,local:b", "ls"],
         ]
     )

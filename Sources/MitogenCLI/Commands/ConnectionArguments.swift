@@ -87,6 +87,7 @@ package struct ConnectionArguments: ParsableArguments {
     /// The options that have standard input read, as they are written.
     var standardInputOptions: [String] {
         (passwordFile == "-" ? ["--password-file -"] : [])
+            + (passphraseFile == "-" ? ["--passphrase-file -"] : [])
             + (becomePasswordFile == "-" ? ["--become-password-file -"] : [])
     }
 
