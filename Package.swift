@@ -28,7 +28,12 @@ let staticExecutable: [LinkerSetting] = [
 // The tool's payload is what travels to every new host. Only GNU ld can leave out the tables for unwinding.
 let payload: [LinkerSetting] = [
     .unsafeFlags(
-        ["-use-ld=bfd", "-Xlinker", "-T", "-Xlinker", Context.packageDirectory + "/Sources/mitogen-agent/payload.ld"],
+        [
+            "-use-ld=bfd", "-Xlinker", "-T", "-Xlinker", Context.packageDirectory + "/Sources/mitogen-agent/payload.ld",
+            // See CMitogenPayload.
+            "-Xlinker", "--wrap=_swift_stdlib_getScalarName", "-Xlinker", "--wrap=_swift_stdlib_getNameAlias",
+            "-Xlinker", "--wrap=_swift_stdlib_getAge",
+        ],
         .when(platforms: [.linux], configuration: .release)
     )
 ]
@@ -56,6 +61,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     ],
     targets: [
+        .target(name: "CMitogenPayload"),
         .target(name: "CMitogenPlatform"),
         .target(name: "MitogenPickle", swiftSettings: swiftSettings),
         .target(name: "MitogenProtocol", dependencies: ["MitogenPickle"], swiftSettings: swiftSettings),
@@ -70,7 +76,7 @@ let package = Package(
         .target(name: "MitogenBenchFunctions", dependencies: ["Mitogen"], swiftSettings: swiftSettings),
         .executableTarget(
             name: "mitogen-agent",
-            dependencies: ["Mitogen", "MitogenBenchFunctions"],
+            dependencies: ["CMitogenPayload", "Mitogen", "MitogenBenchFunctions"],
             exclude: ["payload.ld"],
             swiftSettings: swiftSettings,
             linkerSettings: staticExecutable + payload

@@ -1,0 +1,33 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+// The standard library can tell the name, the alias and the age of every Unicode character: half a megabyte of tables,
+// which a linker cannot know to be unused. In the payload these take the place of the functions that read them
+// (`--wrap`), so that the tables go.
+
+#include "CMitogenPayload.h"
+
+#include <stdint.h>
+
+void cmitogen_payload(void) {}
+
+// No name: `Unicode.Scalar.Properties.name` is nil.
+intptr_t __wrap__swift_stdlib_getScalarName(uint32_t scalar, uint8_t *buffer, intptr_t capacity);
+intptr_t __wrap__swift_stdlib_getScalarName(uint32_t scalar, uint8_t *buffer, intptr_t capacity) {
+    return 0;
+}
+
+// No alias: `nameAlias` is nil.
+const char *__wrap__swift_stdlib_getNameAlias(uint32_t scalar);
+const char *__wrap__swift_stdlib_getNameAlias(uint32_t scalar) {
+    return 0;
+}
+
+// Not assigned: `age` is nil.
+uint16_t __wrap__swift_stdlib_getAge(uint32_t scalar);
+uint16_t __wrap__swift_stdlib_getAge(uint32_t scalar) {
+    return UINT16_MAX;
+}
