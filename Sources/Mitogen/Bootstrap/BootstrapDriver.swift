@@ -23,6 +23,8 @@ final class BootstrapDriver: Sendable {
         /// The terminal's or pipe's own side, to type on.
         var terminal: Int32?
         var pending = Queue<[UInt8]>()
+        /// While it runs the Broker does not end.
+        var grace: Timer?
         var isDone = false
     }
 
@@ -133,10 +135,11 @@ final class BootstrapDriver: Sendable {
 
     /// Ends the attempt without a word.
     func cancel() {
-        let side = state.withLock { state in
+        let (side, grace) = state.withLock { state in
             state.isDone = true
-            return state.side.take()
+            return (state.side.take(), state.grace.take())
         }
+        grace?.cancel()
         if let side { broker.close(side) }
     }
 
@@ -178,7 +181,8 @@ final class BootstrapDriver: Sendable {
         case .configure: send(configuration(executedImage))
         case .handOver(let bytes): handOver(bytes)
         case .expectEnd:
-            broker.schedule(after: .seconds(1)) { [weak self] in self?.feed { $0.graceDidEnd() } }
+            let timer = broker.schedule(after: .seconds(1)) { [weak self] in self?.feed { $0.graceDidEnd() } }
+            state.withLock { $0.grace = timer }
         case .fail(let failure):
             finish(.failed(failure.error, mayWorkWithoutCache: failure.mayWorkWithoutCache))
         }
@@ -274,10 +278,11 @@ final class BootstrapDriver: Sendable {
     }
 
     private func finish(_ outcome: Outcome) {
-        let isFirst = state.withLock { state in
+        let (isFirst, grace) = state.withLock { state in
             defer { state.isDone = true }
-            return !state.isDone
+            return (!state.isDone, state.grace.take())
         }
+        grace?.cancel()
         closeSide()
         if isFirst { finished(outcome) }
     }
