@@ -32,6 +32,9 @@ public struct PickleEncoder: Sendable {
         self.userInfo = userInfo
     }
 
+    /// Whether an `encode(to:)` is called by this encoder, and not by one for another format.
+    package static func isMaking(_ encoder: any Encoder) -> Bool { encoder is StreamEncoder }
+
     /// Encodes a value as a message of one stream.
     ///
     /// - Throws: ``PickleError`` with the coding path of what cannot be encoded.

@@ -4,9 +4,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import MitogenPickle
+
 /// A password or the like. It prints as `<redacted>`, in every way of printing.
 ///
-/// It travels, inside the connection, to the context that has to type it, and is not kept there.
+/// It travels, inside the connection, to the context that has to type it, and is not kept there. Only the encoder of
+/// messages gets the text: every other one, such as one that writes JSON for people, gets `<redacted>`.
 public struct Secret: Sendable, Hashable, Codable {
     /// The text itself.
     public let value: String
@@ -20,8 +23,9 @@ public struct Secret: Sendable, Hashable, Codable {
     }
 
     public func encode(to encoder: any Encoder) throws {
+        if PickleEncoder.isMaking(encoder) { return try PickleValue.secret(value).encode(to: encoder) }
         var container = encoder.singleValueContainer()
-        try container.encode(value)
+        try container.encode(description)
     }
 }
 

@@ -1,0 +1,40 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+import Foundation
+import Mitogen
+import Testing
+
+extension LibraryTests {
+    @Suite("Secrets")
+    struct Secrets {
+        @Test("Options show no password, however they are printed, and not as JSON either; messages carry it")
+        func printed() throws {
+            let secret = Secret("hunter-2")
+            var ssh = SSHOptions(hostname: "host")
+            var sudo = SudoOptions()
+            var su = SuOptions()
+            var doas = DoasOptions()
+            ssh.password = secret
+            sudo.password = secret
+            su.password = secret
+            doas.password = secret
+            let all: [any ContextOptions] = [ssh, sudo, su, doas]
+            for options in all {
+                var text = "\(options) \(String(reflecting: options)) \(String(describing: Optional(options)))"
+                dump(options, to: &text)
+                text += String(decoding: try JSONEncoder().encode(options), as: UTF8.self)
+                text += String(decoding: try PropertyListEncoder().encode(options), as: UTF8.self)
+                #expect(!text.contains("hunter"), "\(text)")
+                #expect(text.contains("<redacted>"))
+            }
+            let pickle = try Message.pickled(["password": secret], handle: 1)
+            #expect(try pickle.decode(as: [String: Secret].self)["password"]?.value == "hunter-2")
+            // From a file that a person has written it can be read.
+            #expect(try JSONDecoder().decode([Secret].self, from: Data(#"["hunter-2"]"#.utf8)) == [secret])
+        }
+    }
+}
