@@ -23,16 +23,27 @@ enum LeakCheck {
         var threads: [String] = []
         var temporaryFiles: [String] = []
 
-        init() {
-            // Descriptors of timers are libdispatch's, which makes them when it likes; the library has none.
-            descriptors = names(in: "/proc/self/fd").map { linkTarget("/proc/self/fd/\($0)") }
-                .filter { !$0.hasSuffix("/fd") && $0 != "anon_inode:[timerfd]" }.sorted()
+        /// The folders that first stages, and what else makes files, may use.
+        private static let folders = ["/tmp", "/var/tmp", "/run", "/dev/shm", "/dev"]
+
+        /// - Parameter known: Files that were there before; those of other programs come and go.
+        init(known: Set<String> = []) {
+            let all = names(in: "/proc/self/fd").map { linkTarget("/proc/self/fd/\($0)") }
+            let timer = "anon_inode:[timerfd]"
+            // Three descriptors of timers are libdispatch's, one for each clock, which it makes when it likes.
+            descriptors =
+                (all.filter { !$0.hasSuffix("/fd") && $0 != timer } + all.filter { $0 == timer }.dropFirst(3)).sorted()
             for task in names(in: "/proc/self/task") {
                 let name = content("/proc/self/task/\(task)/comm").trimmed
                 if name.hasPrefix("mitogen") { threads.append(name) }
                 children += content("/proc/self/task/\(task)/children").split(separator: " ").map(String.init)
             }
-            temporaryFiles = names(in: "/tmp").filter { $0.hasPrefix("mitogen.\(getpid())") }.sorted()
+            temporaryFiles = Self.folders.flatMap { folder in
+                names(in: folder).filter { $0.hasPrefix(".mitogen") || $0.hasPrefix("mitogen.") }.map {
+                    "\(folder)/\($0)"
+                }
+            }
+            temporaryFiles = temporaryFiles.filter { !known.contains($0) }.sorted()
         }
 
         func hasOnlyMoreFunctionThreads(than before: Inventory) -> Bool {
@@ -60,18 +71,19 @@ enum LeakCheck {
     private static func check() async -> Bool {
         // What the Swift runtime opens on first use belongs to the start.
         try? await Task.sleep(for: .milliseconds(1))
-        let before = Inventory()
+        let known = Set(Inventory().temporaryFiles)
+        let before = Inventory(known: known)
         do {
             try await work()
         } catch {
             FixtureMaster.say("the work failed: \(error)")
             return false
         }
-        var after = Inventory()
+        var after = Inventory(known: known)
         for turn in 0..<240 where after != before {
             if turn >= 100, !after.hasOnlyMoreFunctionThreads(than: before) { break }
             try? await Task.sleep(for: .milliseconds(50))
-            after = Inventory()
+            after = Inventory(known: known)
         }
         guard after != before else {
             FixtureMaster.say("clean")
@@ -149,7 +161,7 @@ enum LeakCheck {
             let name = withUnsafeBytes(of: entry.pointee.d_name) {
                 String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
             }
-            if !name.hasPrefix(".") { result.append(name) }
+            if name != ".", name != ".." { result.append(name) }
         }
         return result
     }
