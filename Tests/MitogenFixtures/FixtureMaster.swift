@@ -20,6 +20,7 @@ public enum FixtureMaster {
         switch arguments.first {
         case "raw-child": RawChild.run(behaviour: arguments.dropFirst().first ?? "")
         case "leak-check": LeakCheck.run()
+        case "relay": LinkRelay.run(Array(arguments.dropFirst()))
         default: Runner.main()
         }
     }
@@ -33,6 +34,7 @@ public enum FixtureMaster {
                 try await holdChain(depth: depth, doing: arguments.last ?? "", router)
             case "blocking-calls": try await measureBlockingCalls(router)
             case "detach": try await detach(to: arguments.last ?? "", router)
+            case "remote": try await holdRemote(Array(arguments.dropFirst()), router)
             case "open-files": try await tellOpenFilesLimits(router)
             case "return-early": try await returnEarly(router)
             case "throw": throw MitogenError(.misuse, "the fixture was told to throw")
@@ -73,6 +75,19 @@ public enum FixtureMaster {
             if what != "commands" { say("ready") }
             while true { try await Task.sleep(for: .seconds(1000)) }
         }
+    }
+
+    /// Connects by ssh, with a file of configuration, a host, a program to use as ssh and more arguments for it, and stays
+    /// while a function and a command run there.
+    private static func holdRemote(_ arguments: [String], _ router: Router) async throws {
+        let context = try await router.ssh(arguments[1]) { options in
+            options.configFile = arguments[0]
+            options.sshPath = arguments[2]
+            options.sshArguments = Array(arguments.dropFirst(3))
+            options.usesImageCache = false
+        }
+        _ = try context.startCall(HangForever())
+        try await runStubbornCommand(in: context)
     }
 
     /// A command that does not end when it is asked to, with another process in its group.

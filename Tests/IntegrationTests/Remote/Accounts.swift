@@ -15,7 +15,7 @@ internal import Testing
 #endif
 
 /// The options of ssh, sudo, su and doas, with the real ones, and with scripts where the test bed has none.
-@Suite("Options of accounts", .needsTestbed, .serialized, .timeLimit(.minutes(3)))
+@Suite("Options of accounts", .needsTestbed, .leavesNothing, .serialized, .timeLimit(.minutes(3)))
 struct Accounts {
     // MARK: ssh
 

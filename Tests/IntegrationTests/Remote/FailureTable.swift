@@ -11,7 +11,14 @@ internal import Testing
 
 /// Every way in which a connection fails has a code, a stage, a hop and a hint of its own, as `mitogen doctor` shows
 /// them to a user.
-@Suite("What doctor says", .needsTestbed, .enabled(if: ToolProcess.isBuilt), .serialized, .timeLimit(.minutes(4)))
+@Suite(
+    "What doctor says",
+    .needsTestbed,
+    .leavesNothing,
+    .enabled(if: ToolProcess.isBuilt),
+    .serialized,
+    .timeLimit(.minutes(4))
+)
 struct FailureTable {
     /// One way to fail.
     struct Row {

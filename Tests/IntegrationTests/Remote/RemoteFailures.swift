@@ -9,7 +9,7 @@ internal import MitogenFixtures
 internal import Testing
 
 /// What is told when a connection cannot be made, with real servers.
-@Suite("Connections that fail", .needsTestbed, .serialized, .timeLimit(.minutes(3)))
+@Suite("Connections that fail", .needsTestbed, .leavesNothing, .serialized, .timeLimit(.minutes(3)))
 struct RemoteFailures {
     @Test(
         "Each failure has its code, names its hop, and says what was said",
@@ -54,6 +54,17 @@ struct RemoteFailures {
             let doas = try await failure { try await router.doas(via: plain) { $0.password = password } }
             #expect(doas.code == .notPermitted || doas.code == .passwordError, "\(doas)")
         }
+    }
+
+    @Test("An attempt that has failed does not hold up the end of its router")
+    func end() async throws {
+        let time = try await bestDuration(of: 3) {
+            try await withFixtureRouter { router in
+                let error = try await failure { try await router.sudo { $0.sudoPath = "/bin/false" } }
+                #expect(error.code == .eofError)
+            }
+        }
+        #expect(time < .milliseconds(900))
     }
 
     @Test("A tool that is not there, and one that does not answer in time")

@@ -40,6 +40,9 @@ enum Testbed {
         try #require(facts?[name], "the test bed has no \(name): run Tests/Testbed/setup ssh sudo su doas")
     }
 
+    /// Whether there is a slow link, between two network namespaces.
+    static let hasWAN: Bool = isUp && facts?["TB_WAN_HOST"] != nil && access("/run/netns/tb-near", F_OK) == 0
+
     static var sshConfig: String {
         get throws { try fact("TB_SSH_CONFIG") }
     }

@@ -18,6 +18,18 @@ enum CapturedLog {
     private static let records = Mutex<[Record]>([])
     private static let installed: Void = LoggingSystem.bootstrap { Handler(label: $0) }
 
+    private static let keepsEverything = Mutex(false)
+
+    /// All records so far.
+    static var all: [Record] { records.withLock { $0 } }
+
+    /// Also keeps the library's own records of the lowest levels, of routers that are made meanwhile.
+    static func withEverything<Result>(_ body: () async throws -> Result) async rethrows -> Result {
+        keepsEverything.withLock { $0 = true }
+        defer { keepsEverything.withLock { $0 = false } }
+        return try await body()
+    }
+
     /// Makes this the process's log, once.
     static func install() {
         _ = installed
@@ -50,7 +62,7 @@ enum CapturedLog {
         init(label: String) {
             self.label = label
             // Of this library's own records, no more than programs usually see: making them takes time.
-            logLevel = label == "mitogen" ? .info : .trace
+            logLevel = label == "mitogen" && !CapturedLog.keepsEverything.withLock { $0 } ? .info : .trace
         }
 
         subscript(metadataKey key: String) -> Logger.Metadata.Value? {

@@ -47,10 +47,36 @@ enum Processes {
         return pids.filter(isRunning)
     }
 
+    /// The time that it has used, in hundredths of a second.
     static func processorTime(of pid: Int32) -> Int {
-        guard let stat = Files.text("/proc/\(pid)/stat"), let end = stat.lastIndex(of: ")") else { return 0 }
-        let fields = stat[stat.index(after: end)...].split(separator: " ")
-        return (Int(fields[11]) ?? 0) + (Int(fields[12]) ?? 0)
+        let fields = statistics(of: pid)
+        return fields.count > 12 ? (Int(fields[11]) ?? 0) + (Int(fields[12]) ?? 0) : 0
+    }
+
+    static func session(of pid: Int32) -> Int32? {
+        let fields = statistics(of: pid)
+        return fields.count > 3 ? Int32(fields[3]) : nil
+    }
+
+    /// What tells it from later processes with the same number.
+    static func startTime(of pid: Int32) -> Int? {
+        let fields = statistics(of: pid)
+        return fields.count > 19 ? Int(fields[19]) : nil
+    }
+
+    /// Who it runs as.
+    static func user(of pid: Int32) -> UInt32? {
+        var status = stat()
+        return stat("/proc/\(pid)", &status) == 0 ? status.st_uid : nil
+    }
+
+    /// Every process there is.
+    static var all: [Int32] { Files.names(in: "/proc").compactMap { Int32($0) } }
+
+    /// The kernel's figures of a process, from its state on.
+    private static func statistics(of pid: Int32) -> [Substring] {
+        guard let stat = Files.text("/proc/\(pid)/stat"), let end = stat.lastIndex(of: ")") else { return [] }
+        return stat[stat.index(after: end)...].split(separator: " ")
     }
 }
 
