@@ -46,7 +46,8 @@ struct SlowLinks {
 
     /// Several attempts, because other programs on the machine can disturb one.
     private func compare(host: String, delay: Int, roundTrip: Duration, server: [String]?) async throws {
-        let most = roundTrip + .milliseconds(90)
+        // The counts decide; that the time is theirs is only seen coarsely where other programs run besides.
+        let most = roundTrip + .milliseconds(250)
         try await withTemporaryDirectory { directory in
             try await withFixtureRouter { router in
                 let option = try Relay(in: directory, "delay_ms=0").proxyOption(to: server)
