@@ -10,7 +10,7 @@ package import MitogenPickle
 /// section 1.7).
 ///
 /// A typed call names the module ``typedModule``, in `function` the function's type, and has one argument: its
-/// properties.
+/// properties. Between Swift contexts there can be a seventh item, ``CallOptions``.
 package struct CallRequest: Sendable, Hashable {
     /// The module that marks the call of a Swift function by its type.
     package static let typedModule = "swift"
@@ -21,6 +21,7 @@ package struct CallRequest: Sendable, Hashable {
     package let function: String
     package let arguments: [PickleValue]
     package let keywordArguments: PickleDictionary
+    package let callOptions: CallOptions
 
     /// The name by which a function is registered for other programs.
     package var registeredName: String {
@@ -29,16 +30,39 @@ package struct CallRequest: Sendable, Hashable {
 
     package var isTyped: Bool { module == Self.typedModule && className == nil }
 
+    /// Python's function that makes a callee forget the failure of a chain.
+    package static let forgetChainName = "mitogen.core.Dispatcher.forget_chain"
+
+    /// The chain whose failure this call asks to forget, if that is what it does.
+    package var forgottenChain: String? {
+        guard className == "Dispatcher", registeredName == Self.forgetChainName, arguments.count == 1 else {
+            return nil
+        }
+        return (try? Self.text(arguments[0])) ?? nil
+    }
+
+    /// The data of the call that makes the callee forget the failure of a chain, as Python sends it.
+    package static func encodeForgetting(chainID: String) throws(PickleError) -> [UInt8] {
+        var writer = PickleWriter(options: .init(bytesStyle: .python))
+        let arguments = PickleValue.tuple([.string(chainID)])
+        try writer.writeStream(
+            .tuple([.none, "mitogen.core", "Dispatcher", "forget_chain", arguments, .keywordArguments([:])])
+        )
+        return writer.bytes
+    }
+
     /// The data of a typed call.
     package static func encode(
         _ function: some Encodable,
         named name: String,
+        chainID: String? = nil,
+        callOptions: CallOptions = .init(),
         options: PickleWriter.Options
     ) throws(PickleError) -> [UInt8] {
         var writer = PickleWriter(options: options, capacity: 256)
         try writer.beginStream()
-        try writer.beginTuple(count: 6)
-        try writer.writeNone()
+        try writer.beginTuple(count: callOptions.isEmpty ? 6 : 7)
+        if let chainID { try writer.write(chainID) } else { try writer.writeNone() }
         try writer.write(typedModule)
         try writer.writeNone()
         try writer.write(name)
@@ -47,6 +71,7 @@ package struct CallRequest: Sendable, Hashable {
         try writer.endContainer()
         try writer.beginKeywordArguments(count: 0)
         try writer.endContainer()
+        if !callOptions.isEmpty { try writer.write(.dictionary(callOptions.items)) }
         try writer.endContainer()
         try writer.endStream()
         return writer.bytes
@@ -57,6 +82,8 @@ package struct CallRequest: Sendable, Hashable {
         named name: String,
         arguments: [PickleValue],
         keywordArguments: PickleDictionary,
+        chainID: String? = nil,
+        callOptions: CallOptions = .init(),
         options: PickleWriter.Options
     ) throws(PickleError) -> [UInt8] {
         guard let dot = name.lastIndex(of: "."), dot != name.startIndex, name.index(after: dot) != name.endIndex else {
@@ -65,17 +92,18 @@ package struct CallRequest: Sendable, Hashable {
         let module = PickleValue.string(String(name[..<dot]))
         let function = PickleValue.string(String(name[name.index(after: dot)...]))
         var writer = PickleWriter(options: options)
-        try writer.writeStream(
-            .tuple([.none, module, .none, function, .tuple(arguments), .keywordArguments(keywordArguments)])
-        )
+        let chain = chainID.map { PickleValue.string($0) } ?? .none
+        var items = [chain, module, .none, function, .tuple(arguments), .keywordArguments(keywordArguments)]
+        if !callOptions.isEmpty { items.append(.dictionary(callOptions.items)) }
+        try writer.writeStream(.tuple(items))
         return writer.bytes
     }
 
     /// Reads the data of a call.
     package init(decoding data: [UInt8]) throws(MitogenError) {
         do throws(PickleError) {
-            guard case .tuple(let items) = try PickleReader.decodeFirst(data), items.count == 6 else {
-                throw PickleError(.typeMismatch, "a call is a tuple of six")
+            guard case .tuple(let items) = try PickleReader.decodeFirst(data), 6...7 ~= items.count else {
+                throw PickleError(.typeMismatch, "a call is a tuple of six or seven")
             }
             chainID = try Self.text(items[0])
             module = try Self.requiredText(items[1])
@@ -83,9 +111,29 @@ package struct CallRequest: Sendable, Hashable {
             function = try Self.requiredText(items[3])
             arguments = try Self.list(items[4])
             keywordArguments = try Self.dictionary(items[5])
+            callOptions = items.count == 7 ? CallOptions(try Self.dictionary(items[6])) : CallOptions()
         } catch {
             throw MitogenError(.streamError, "invalid call: \(error)")
         }
+    }
+
+    /// What the beginning of a call's data says about its chain.
+    package enum ChainMark: Sendable, Hashable {
+        case none
+        case chain(String)
+        /// It is written in a way that takes a reader to understand.
+        case unclear
+    }
+
+    /// Finds the chain of a call without decoding the call, which can be large: it is the first thing in the data.
+    package static func chainMark(in data: [UInt8]) -> ChainMark {
+        // PROTO, its argument, MARK, then NONE or BINUNICODE with four bytes of length, least significant first.
+        guard data.count > 8, data[0] == 0x80, data[2] == UInt8(ascii: "(") else { return .unclear }
+        if data[3] == UInt8(ascii: "N") { return .none }
+        guard data[3] == UInt8(ascii: "X"), data[6] == 0, data[7] == 0 else { return .unclear }
+        let count = Int(data[4]) | Int(data[5]) << 8
+        guard data.count >= 8 + count else { return .unclear }
+        return .chain(String(decoding: data[8..<8 + count], as: UTF8.self))
     }
 
     /// The value that the function's type is decoded from: the one argument of a typed call; of a call by name the

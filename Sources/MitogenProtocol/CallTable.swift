@@ -25,8 +25,21 @@ package struct CallTable: Sendable {
     package typealias Work = @Sendable () -> Void
 
     private enum Entry: Sendable {
+        /// It waits for its turn, or its task is not known yet.
         case starting
         case running(Work)
+        /// Its time is over, but it has not ended yet.
+        case timedOut(isAwaited: Bool)
+    }
+
+    /// What becomes of a call that has ended.
+    package enum Ending: Sendable, Hashable {
+        /// Its outcome is the answer.
+        case wanted
+        /// Its caller has given it up.
+        case givenUp
+        /// It took too long, which is the answer, whatever came out; nobody waits for it if it is not awaited.
+        case timedOut(isAwaited: Bool)
     }
 
     private var calls: [CallID: Entry] = [:]
@@ -50,10 +63,34 @@ package struct CallTable: Sendable {
         return true
     }
 
-    /// The call has ended. False if it was cancelled before, so that nobody waits for its answer.
+    /// The call has ended.
     @discardableResult
-    package mutating func end(_ id: CallID) -> Bool {
-        calls.removeValue(forKey: id) != nil
+    package mutating func end(_ id: CallID) -> Ending {
+        switch calls.removeValue(forKey: id) {
+        case .starting, .running: .wanted
+        case .timedOut(let isAwaited): .timedOut(isAwaited: isAwaited)
+        case nil: .givenUp
+        }
+    }
+
+    /// Whether a call that has waited for its turn may begin.
+    package func isWanted(_ id: CallID) -> Bool {
+        if case .starting = calls[id] { return true }
+        return false
+    }
+
+    /// The call's time is over: what there is to cancel. It stays in the table until it ends.
+    ///
+    /// - Parameter isAwaited: Whether the caller still waits for the answer.
+    package mutating func timeOut(_ id: CallID, isAwaited: Bool) -> Work? {
+        guard let entry = calls[id] else { return nil }
+        if case .timedOut(let wasAwaited) = entry {
+            calls[id] = .timedOut(isAwaited: isAwaited && wasAwaited)
+            return nil
+        }
+        calls[id] = .timedOut(isAwaited: isAwaited)
+        guard case .running(let work) = entry else { return nil }
+        return work
     }
 
     /// The caller gave the call up: what there is to cancel.

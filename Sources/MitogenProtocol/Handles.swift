@@ -80,10 +80,14 @@ public struct PeerInfo: Sendable, Hashable {
     public var capabilities: UInt32
 
     /// What this build announces.
-    public static let current = PeerInfo(revision: 1, capabilities: cancellation | binaryBytes)
+    public static let current = PeerInfo(revision: 1, capabilities: cancellation | binaryBytes | callOptions)
 
+    /// Cancelling calls.
     public static let cancellation: UInt32 = 1
+    /// Bytes as they are.
     public static let binaryBytes: UInt32 = 2
+    /// A seventh item of a call: what it says besides function and arguments.
+    public static let callOptions: UInt32 = 4
 
     public init(revision: Int, capabilities: UInt32) {
         self.revision = revision

@@ -97,6 +97,90 @@ struct CallRequestTests {
         #expect(try request.properties().cast(to: Buy.self) == buy)
     }
 
+    @Test("What a call says besides function and arguments is a seventh item, if there is anything")
+    func options() throws {
+        var options = CallOptions()
+        #expect(options.isEmpty)
+        options.isIndependent = true
+        let buy = Buy(item: "pear", count: 1, tags: [:])
+        let typed = try CallRequest.encode(
+            buy,
+            named: "4Shop3BuyV",
+            chainID: "c",
+            callOptions: options,
+            options: .init()
+        )
+        let named = try CallRequest.encode(
+            named: "shop.buy",
+            arguments: [],
+            keywordArguments: [:],
+            chainID: "c",
+            callOptions: options,
+            options: .init()
+        )
+        for data in [typed, named] {
+            let request = try CallRequest(decoding: data)
+            #expect(request.chainID == "c")
+            #expect(request.callOptions == options)
+        }
+        let none = try data(.tuple([.none, "m", .none, "f", .tuple([]), .keywordArguments([:]), ["later": [1]]]))
+        #expect(try CallRequest(decoding: none).callOptions.isEmpty)
+    }
+
+    @Test("The chain is found without decoding the call", arguments: [PickleWriter.BytesStyle.python, .binary])
+    func chainMark(style: PickleWriter.BytesStyle) throws {
+        for chain in [nil, "", "swift-1-2", String(repeating: "ä漢", count: 1000)] {
+            let data = try CallRequest.encode(
+                Buy(item: "pear", tags: [:]),
+                named: "4Shop3BuyV",
+                chainID: chain,
+                options: .init(bytesStyle: style)
+            )
+            #expect(try CallRequest(decoding: data).chainID == chain)
+            #expect(CallRequest.chainMark(in: data) == chain.map { .chain($0) } ?? .none)
+        }
+    }
+
+    @Test("Python's chains are found as well, and what is written otherwise is left to the reader")
+    func foreignChainMark() throws {
+        for (vector, mark) in [
+            ("call_function_noargs", CallRequest.ChainMark.none),
+            ("call_function_pipelined_noreply", .chain("host-1-2-3")),
+        ] {
+            #expect(try CallRequest.chainMark(in: WireVector.named(vector).message().data) == mark)
+        }
+        let bytes = try data(.tuple([.bytes([65]), "m", .none, "f", .tuple([]), .keywordArguments([:])]))
+        #expect(CallRequest.chainMark(in: bytes) == .unclear)
+        let data = try CallRequest.encode(
+            Buy(item: "", tags: [:]),
+            named: "4Shop3BuyV",
+            chainID: "abc",
+            options: .init()
+        )
+        for count in 0..<12 { #expect(CallRequest.chainMark(in: Array(data[..<min(count, 10)])) == .unclear) }
+        #expect(CallRequest.chainMark(in: [UInt8](repeating: 0xFF, count: 100)) == .unclear)
+    }
+
+    @Test("Forgetting a chain is written as Python writes it, and recognised")
+    func forget() throws {
+        let vector = try request("call_function_forget_chain")
+        #expect(vector.forgottenChain == "host-1-2-3")
+        let own = try CallRequest(decoding: CallRequest.encodeForgetting(chainID: "host-1-2-3"))
+        #expect(own == vector)
+        #expect(try request("call_function_args").forgottenChain == nil)
+    }
+
+    @Test("Cancelling says which call, and whether its time is over")
+    func cancellation() {
+        for isTimeout in [false, true] {
+            let cancellation = CallCancellation(replyTo: 4_000_000_000, isTimeout: isTimeout)
+            #expect(CallCancellation(parsing: cancellation.data) == cancellation)
+        }
+        for text in ["", " ", "x", "-1", "4294967296", "12 ", " 12", "12 timeouts", "12 timeout ", "12  timeout"] {
+            #expect(CallCancellation(parsing: Array(text.utf8)) == nil)
+        }
+    }
+
     @Test("Properties come from keyword arguments, or from one dictionary")
     func properties() throws {
         func properties(_ arguments: [PickleValue], _ keywords: PickleDictionary) throws -> PickleValue {

@@ -11,13 +11,14 @@ import Testing
 @Suite
 struct CallTableTests {
     enum Step: CaseIterable {
-        case begin, attach, end, cancel, cancelAll, close
+        case begin, attach, end, cancel, timeOut, cancelAll, close
     }
 
     /// What one call's steps must bring about.
     private struct Model {
         var isKnown = false
         var isAttached = false
+        var isTimedOut = false
         var isClosed = false
 
         /// Whether the step succeeds, or how many tasks it gives back to cancel.
@@ -28,27 +29,38 @@ struct CallTableTests {
                 isKnown = true
                 return 1
             case .attach:
-                guard isKnown, !isAttached else { return 0 }
+                guard isKnown, !isAttached, !isTimedOut else { return 0 }
                 isAttached = true
                 return 1
+            case .timeOut:
+                guard isKnown else { return 0 }
+                defer {
+                    isTimedOut = true
+                    isAttached = false
+                }
+                return isAttached ? 1 : 0
             case .end, .cancel, .cancelAll, .close:
                 if step == .close { isClosed = true }
                 defer {
                     isKnown = false
                     isAttached = false
+                    isTimedOut = false
                 }
-                return (step == .end ? isKnown : isAttached) ? 1 : 0
+                if step == .end { return isTimedOut ? 2 : isKnown ? 1 : 0 }
+                return isAttached ? 1 : 0
             }
         }
     }
 
     private let id = CallID(source: 1, replyTo: 1000)
+    private let endings = [CallTable.Ending.givenUp, .wanted, .timedOut(isAwaited: true)]
 
     private func apply(_ step: Step, to table: inout CallTable) -> Int {
         switch step {
         case .begin: table.begin(id) ? 1 : 0
         case .attach: table.attach({}, to: id) ? 1 : 0
-        case .end: table.end(id) ? 1 : 0
+        case .end: endings.firstIndex(of: table.end(id)) ?? -1
+        case .timeOut: table.timeOut(id, isAwaited: true) == nil ? 0 : 1
         case .cancel: table.cancel(id) == nil ? 0 : 1
         case .cancelAll: table.cancelAll(from: 1).count
         case .close: table.close().count
@@ -80,17 +92,43 @@ struct CallTableTests {
         #expect(table.begin(id) == true)
         #expect(table.cancel(id) == nil)
         #expect(table.attach({}, to: id) == false)
-        #expect(table.end(id) == false)
+        #expect(table.end(id) == .givenUp)
     }
 
     @Test("A call that ended before its task was known is over")
     func endedFirst() {
         var table = CallTable()
         #expect(table.begin(id) == true)
-        #expect(table.end(id) == true)
+        #expect(table.end(id) == .wanted)
         #expect(table.attach({}, to: id) == false)
         #expect(table.cancel(id) == nil)
         #expect(table.begin(id) == true)
+    }
+
+    @Test("A call that waits for its turn is wanted until it is given up or takes too long")
+    func waiting() {
+        var table = CallTable()
+        #expect(!table.isWanted(id))
+        #expect(table.begin(id) == true)
+        #expect(table.isWanted(id))
+        #expect(table.timeOut(id, isAwaited: true) == nil)
+        #expect(!table.isWanted(id))
+        #expect(table.begin(id) == false)
+        #expect(table.end(id) == .timedOut(isAwaited: true))
+        #expect(table.begin(id) == true)
+        #expect(table.cancel(id) == nil)
+        #expect(!table.isWanted(id))
+    }
+
+    @Test("The answer to a call that takes too long is not awaited once the caller has said so", arguments: [0, 1, 2])
+    func awaited(callerIs position: Int) {
+        var table = CallTable()
+        #expect(table.begin(id) == true)
+        #expect(table.attach({}, to: id) == true)
+        #expect(table.timeOut(id, isAwaited: position != 0) != nil)
+        #expect(table.timeOut(id, isAwaited: position != 1) == nil)
+        #expect(table.end(id) == .timedOut(isAwaited: position == 2))
+        #expect(table.end(id) == .givenUp)
     }
 
     @Test("Only the calls of the context that is gone are cancelled")

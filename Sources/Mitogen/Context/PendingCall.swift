@@ -40,7 +40,6 @@ struct RunningCall: Sendable {
     let context: Context
     let router: Router
     let functionName: String
-    let size: Int
 
     /// Waits for the answer; when the time is over, or the calling task is cancelled, the call is given up.
     func reply(timeout: Duration?) async throws(MitogenError) -> CallReply {
@@ -68,7 +67,7 @@ struct RunningCall: Sendable {
 
     func cancel(because error: MitogenError) {
         guard pending.resolve(.failure(error)) else { return }
-        router.abandon(handle, of: context.id)
+        router.abandon(handle, of: context.id, isTimeout: error.code == .timeoutError)
     }
 }
 

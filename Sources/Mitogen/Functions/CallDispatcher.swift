@@ -16,6 +16,7 @@ internal import Synchronization
 /// Runs the functions that other contexts call here (Mitogen wire protocol, sections 1.7 and 6).
 final class CallDispatcher: Sendable {
     private let calls = Mutex(CallTable())
+    private let chains = Mutex(ChainTable())
 
     /// Data up to this size is decoded on the Broker's thread, where it arrives.
     private static let smallRequest = 4096
@@ -25,138 +26,144 @@ final class CallDispatcher: Sendable {
             self?.receive(message, in: router)
         }
         router.addHandler(StandardHandle.cancelCall, .anyone) { [weak self] _, message, _ in
-            guard let self, let handle = Handle(String(decoding: message.data, as: UTF8.self)) else { return }
-            let call = CallID(source: message.srcID, replyTo: handle)
-            calls.withLock { $0.cancel(call) }?()
+            guard let cancellation = CallCancellation(parsing: message.data) else { return }
+            self?.cancel(cancellation, from: message.srcID)
         }
+    }
+
+    // MARK: Cancelling
+
+    private func cancel(_ cancellation: CallCancellation, from source: ContextID) {
+        let id = CallID(source: source, replyTo: cancellation.replyTo)
+        let cancel = calls.withLock { calls in
+            cancellation.isTimeout ? calls.timeOut(id, isAwaited: false) : calls.cancel(id)
+        }
+        cancel?()
     }
 
     /// Cancels what a context that is gone has called.
     func cancelAll(from source: ContextID) {
+        chains.withLock { $0.removeAll(from: source) }
         for cancel in calls.withLock({ $0.cancelAll(from: source) }) { cancel() }
     }
 
     /// Cancels everything; no call begins any more.
     func cancelAll() {
+        chains.withLock { $0.close() }
         for cancel in calls.withLock({ $0.close() }) { cancel() }
     }
 
+    // MARK: Receiving
+
     private func receive(_ message: Message, in router: Router) {
-        guard message.data.count <= Self.smallRequest else {
-            return start(message, in: router, on: FunctionExecutor.shared) { () throws(MitogenError) in
-                try DecodedCall(message)
+        if message.data.count > Self.smallRequest {
+            switch CallRequest.chainMark(in: message.data) {
+            case .none: return begin(IncomingCall(message, in: router))
+            case .chain(let id): return begin(IncomingCall(message, in: router, chainID: id))
+            case .unclear: break
             }
         }
         do throws(MitogenError) {
-            let call = try DecodedCall(message)
-            let executor: any TaskExecutor =
-                call.type.runsOnBroker ? router.broker.taskExecutor : FunctionExecutor.shared
-            start(message, in: router, on: executor) { call }
+            let request = try CallRequest(decoding: message.data)
+            if let chain = request.forgottenChain { return forget(chain, for: message, in: router) }
+            guard let chain = request.chainID else {
+                return begin(IncomingCall(message, in: router, decoded: try DecodedCall(request)))
+            }
+            // What cannot be found fails when its turn has come.
+            begin(IncomingCall(message, in: router, chainID: chain, decoded: try? DecodedCall(request)))
         } catch {
-            answer(message, with: .failure(error), in: router)
+            answer(message, with: RemoteFailure(of: error, in: router, data: message.data), in: router)
         }
     }
 
-    private func start(
-        _ message: Message,
-        in router: Router,
-        on executor: any TaskExecutor,
-        _ decode: @escaping @Sendable () throws(MitogenError) -> DecodedCall
-    ) {
-        let id = message.wantsReply ? CallID(source: message.srcID, replyTo: message.replyTo) : nil
-        if let id, !calls.withLock({ $0.begin(id) }) { return }
+    private func begin(_ call: IncomingCall) {
+        if let id = call.id, !calls.withLock({ $0.begin(id) }) { return }
+        guard let chain = call.chain else { return launch(call) }
+        chains.withLock { $0.add(ChainedCall(call), to: chain) }
+        advance(chain)
+    }
+
+    private func forget(_ chain: String, for message: Message, in router: Router) {
+        let key = ChainKey(source: message.srcID, id: chain)
+        chains.withLock { $0.reset(key) }
+        advance(key)
+        if let reply = try? Message.pickled(PickleValue.none) { router.reply(to: message, with: reply) }
+    }
+
+    // MARK: Running
+
+    /// Lets the calls of a chain have their turns, as far as none runs.
+    private func advance(_ chain: ChainKey) {
+        while let turn = chains.withLock({ $0.next(of: chain) }) {
+            switch turn {
+            case .run(let chained as ChainedCall):
+                let call = chained.call
+                guard let id = call.id, !calls.withLock({ $0.isWanted(id) }) else { return launch(call) }
+                let failure = settle(call, with: .failure(CancellationError()))
+                chains.withLock { $0.end(of: chain, failure: failure) }
+            case .fail(let chained as ChainedCall, let text):
+                let call = chained.call
+                let ending = call.id.map { id in calls.withLock { $0.end(id) } }
+                if ending == .wanted { answer(call.message, withCallError: text, in: call.router) }
+            case .run, .fail: break  // nothing else is ever added
+            }
+        }
+    }
+
+    private func launch(_ call: IncomingCall) {
         // Unstructured, because a call arrives as a message on the Broker's thread, which no task runs; the table
         // holds the task so that it can be cancelled.
-        let task = Task(executorPreference: executor) { [self] in
-            let outcome = await run(decode, for: message, in: router)
+        let task = Task(executorPreference: call.executor) { [self] in
+            let outcome = await call.run()
             if case .success(let data) = outcome, data.count > Stream.smallMessage {
-                await router.waitForRoom(towards: message.srcID)
+                await call.router.waitForRoom(towards: call.message.srcID)
             }
-            if let id, !calls.withLock({ $0.end(id) }) { return }
-            answer(message, with: outcome, in: router)
+            let failure = settle(call, with: outcome)
+            guard let chain = call.chain else { return }
+            chains.withLock { $0.end(of: chain, failure: failure) }
+            advance(chain)
         }
-        guard let id else { return }
+        guard let id = call.id else { return }
         if !calls.withLock({ $0.attach({ task.cancel() }, to: id) }) { task.cancel() }
     }
 
-    private func run(
-        _ decode: @Sendable () throws(MitogenError) -> DecodedCall,
-        for message: Message,
-        in router: Router
-    ) async -> Result<[UInt8], any Error> {
-        do {
-            let call = try decode()
-            let context = ExternalContext(router: router, caller: router.context(message.srcID))
-            let isBinary = router.peerInfo(message.srcID)?.has(PeerInfo.binaryBytes) == true
-            return .success(try await call.run(in: context, options: .init(bytesStyle: isBinary ? .binary : .python)))
-        } catch {
-            return .failure(error)
+    /// Answers a call that has ended. Returns the text that the calls after it in its chain fail with.
+    private func settle(_ call: IncomingCall, with outcome: Result<[UInt8], any Error>) -> String? {
+        var outcome = outcome
+        var isAwaited = true
+        switch call.id.map({ id in calls.withLock { $0.end(id) } }) ?? .wanted {
+        case .wanted: break
+        case .givenUp: return nil
+        case .timedOut(let isAnswerAwaited):
+            outcome = .failure(MitogenError(.timeoutError, "\(call.functionName) has not returned in time"))
+            isAwaited = isAnswerAwaited
         }
-    }
-
-    private func answer(_ message: Message, with outcome: Result<[UInt8], any Error>, in router: Router) {
         switch outcome {
         case .success(let data):
-            router.reply(to: message, with: Message(handle: 0, encoding: .pickle, data: data))
+            call.router.reply(to: call.message, with: Message(handle: 0, encoding: .pickle, data: data))
+            return nil
         case .failure(let error):
-            let failure = RemoteFailure(of: error, in: router, data: message.data)
-            guard message.wantsReply else {
-                return router.logger.error("No-reply function call failed: \(failure.callErrorText)")
+            let failure = RemoteFailure(of: error, in: call.router, data: call.message.data)
+            guard call.failsChain else {
+                if isAwaited { answer(call.message, with: failure, in: call.router) }
+                return nil
             }
-            if let reply = try? Message.pickled(PickleValue.callError(failure.callErrorText)) {
-                router.reply(to: message, with: reply)
-            }
-        }
-    }
-}
-
-/// A request whose function is known.
-private struct DecodedCall: Sendable {
-    let type: any RemoteFunction.Type
-    let request: CallRequest
-
-    init(_ message: Message) throws(MitogenError) {
-        request = try CallRequest(decoding: message.data)
-        if request.isTyped {
-            type = try FunctionTable.shared.type(named: request.function)
-        } else if let registered = FunctionTable.shared.registered(request.registeredName) {
-            type = registered
-        } else {
-            throw MitogenError(.unknownFunction, "no function is registered as \(request.registeredName)")
+            let text = failure.callErrorText
+            if isAwaited { answer(call.message, withCallError: text, in: call.router) }
+            return text
         }
     }
 
-    func run(in context: ExternalContext, options: PickleWriter.Options) async throws -> [UInt8] {
-        try await type.run(properties: request.properties(), in: context, options: options)
-    }
-}
-
-extension RemoteFunction {
-    /// Decodes the function, runs it, and encodes what it returns.
-    fileprivate static func run(
-        properties: PickleValue,
-        in context: ExternalContext,
-        options: PickleWriter.Options
-    ) async throws -> [UInt8] {
-        let output = try await ExternalContext.$current.withValue(context) {
-            let function = try PickleDecoder().decode(Self.self, from: properties)
-            return try await function.run(in: context)
+    private func answer(_ message: Message, with failure: RemoteFailure, in router: Router) {
+        guard message.wantsReply else {
+            return router.logger.error("No-reply function call failed: \(failure.callErrorText)")
         }
-        return try encode(output, options)
+        answer(message, withCallError: failure.callErrorText, in: router)
     }
 
-    private static func encode(_ output: Output, _ options: PickleWriter.Options) throws -> [UInt8] {
-        var writer = PickleWriter(options: options, capacity: 64)
-        try writer.beginStream()
-        if output is Void {
-            try writer.writeNone()
-        } else if let output = output as? any Encodable {
-            try PickleEncoder().encode(output, into: &writer)
-        } else {
-            throw MitogenError(.unencodable, "\(Output.self), a remote function's result, is not Codable")
-        }
-        try writer.endStream()
-        return writer.bytes
+    private func answer(_ message: Message, withCallError text: String, in router: Router) {
+        guard let reply = try? Message.pickled(PickleValue.callError(text)) else { return }
+        router.reply(to: message, with: reply)
     }
 }
 

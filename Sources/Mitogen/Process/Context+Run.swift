@@ -137,7 +137,7 @@ private final class ProcessSession: Sendable {
         stdin: ProcessInput,
         _ onOutput: (ProcessOutput) async -> Bool
     ) async throws(MitogenError) -> RunProcess.Output {
-        let call = try context.start(request)
+        let call = try context.caller.start(request)
         // The answer comes after the last output on the same way.
         call.pending.whenResolved { [continuation] _ in continuation.finish() }
         return try await withInput(stdin) { () async throws(MitogenError) in

@@ -119,13 +119,13 @@ extension Router {
     }
 
     /// Gives a request up: nobody waits for its answer any more, and the callee is told.
-    func abandon(_ handle: Handle, of respondent: ContextID) {
-        let canCancel = core.withLock { core in
-            guard core.state.handles.remove(handle) != nil else { return false }
-            return core.state.table.peers[respondent]?.has(PeerInfo.cancellation) == true
-        }
-        guard canCancel else { return }
-        route(Message(dstID: respondent, handle: StandardHandle.cancelCall, data: Array("\(handle)".utf8)))
+    ///
+    /// - Parameter isTimeout: Whether that is because its time is over; false by default.
+    func abandon(_ handle: Handle, of respondent: ContextID, isTimeout: Bool = false) {
+        guard core.withLock({ $0.state.handles.remove(handle) != nil }) else { return }
+        guard peerInfo(respondent)?.has(PeerInfo.cancellation) == true else { return }
+        let data = CallCancellation(replyTo: handle, isTimeout: isTimeout).data
+        route(Message(dstID: respondent, handle: StandardHandle.cancelCall, data: data))
     }
 
     /// How many bytes wait to be written on the way to a context.

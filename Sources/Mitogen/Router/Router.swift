@@ -241,8 +241,11 @@ public final class Router: Sendable {
         }
     }
 
+    /// What a context, or this one, understands beyond the common protocol; nil if nothing is known.
     func peerInfo(_ id: ContextID) -> PeerInfo? {
-        core.withLock { $0.state.table.peers[id] }
+        core.withLock { core in
+            core.state.table.peers[id] ?? (id == core.state.table.contextID ? .current : nil)
+        }
     }
 
     // MARK: Ending

@@ -181,15 +181,19 @@ extension LibraryTests.Calls {
             let child = try await router.local { $0.name = "codec" }
             let argument = try await failure { _ = try await child.call(Echo(Unwritable())) }
             #expect(argument.code == .unencodable)
+            #expect(argument.message.contains("the arguments of") && argument.message.contains("Echo"))
             let result = try await failure { _ = try await child.call(MakeUnreadable()) }
             #expect(result.code == .streamError)
             #expect(result.message.contains("MakeUnreadable") && result.message.contains("Unreadable"))
             #expect(result.context == "codec")
             let unwritable = try await failure { _ = try await child.call(MakeUnwritable()) }
-            #expect(unwritable.code == .callError)
+            #expect(unwritable.code == .unencodable)
+            #expect(unwritable.message.contains("the result of") && unwritable.message.contains("MakeUnwritable"))
             #expect(unwritable.message.contains("Refusal"))
             let undecodable = try await failure { _ = try await child.call(Echo(Unreadable())) }
             #expect(undecodable.code == .callError)
+            #expect(undecodable.message.contains("the arguments of") && undecodable.message.contains("Echo"))
+            #expect(undecodable.message.contains("Refusal"))
             let garbage = Message(handle: StandardHandle.callFunction, encoding: .pickle, data: [1, 2, 3])
             let answer = try await child.sendAwait(garbage, timeout: .seconds(5))
             let malformed = try await failure { _ = try answer.unpickle() }

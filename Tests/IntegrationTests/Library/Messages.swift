@@ -204,9 +204,14 @@ extension LibraryTests.Messages {
                 }
                 #expect(argument.code == .channelError)
                 #expect(argument.message.contains(reason))
+                #expect(argument.message.contains("the call of MitogenFixtures.Echo<"))
+                #expect(argument.message.contains("has 100"), "the size in bytes, with what is around the arguments")
+                let unsent = try await failure { try context.callNoReply(Echo([UInt8](repeating: 1, count: 100_000))) }
+                #expect(unsent.message == argument.message)
                 let result = try await failure { _ = try await context.call(MakeBytes(100_000), timeout: .seconds(5)) }
                 #expect(result.code == .channelError)
                 #expect(result.message.contains(reason))
+                #expect(result.message.contains("the result of MitogenFixtures.MakeBytes has 1000"))
                 let message = Message(handle: 5000, data: [UInt8](repeating: 1, count: 100_001))
                 let sent = try await failure { _ = try await context.sendAwait(message, timeout: .seconds(5)) }
                 #expect(sent.message == reason)

@@ -1,0 +1,136 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+/// What sends calls: to which context, and as part of which chain.
+struct Caller: Sendable {
+    /// The chain that calls belong to.
+    struct Chain: Sendable {
+        let id: String
+        /// Whether a failure keeps the later calls from running.
+        let isPipelined: Bool
+    }
+
+    let context: Context
+    var chain: Chain?
+
+    // MARK: Typed calls
+
+    /// Runs a function and waits for its answer. Large arguments wait first until the way is not full.
+    func reply<F: RemoteFunction>(to function: F, timeout: Duration?) async throws(MitogenError) -> CallReply {
+        let data = try encode(function)
+        if data.count > Stream.smallMessage { await context.router?.waitForRoom(towards: context.id) }
+        return try await start(data, functionName: _typeName(F.self)).reply(timeout: timeout)
+    }
+
+    /// Sends a function off.
+    func start<F: RemoteFunction>(_ function: F) throws(MitogenError) -> RunningCall {
+        try start(try encode(function), functionName: _typeName(F.self))
+    }
+
+    /// Sends a function off whose answer nobody wants.
+    func startNoReply<F: RemoteFunction>(_ function: F) throws(MitogenError) {
+        let data = try encode(function)
+        try checkSize(data, functionName: _typeName(F.self))
+        try context.send(Message(handle: StandardHandle.callFunction, encoding: .pickle, data: data))
+    }
+
+    private func encode<F: RemoteFunction>(_ function: F) throws(MitogenError) -> [UInt8] {
+        let name = try FunctionTable.shared.name(of: F.self)
+        let peer = context.peer
+        do throws(PickleError) {
+            return try CallRequest.encode(
+                function,
+                named: name,
+                chainID: chainID(for: peer),
+                callOptions: callOptions(for: peer),
+                options: writerOptions(for: peer)
+            )
+        } catch {
+            throw MitogenError(.unencodable, "cannot encode the arguments of \(_typeName(F.self)): \(error)")
+        }
+    }
+
+    // MARK: Calls by name
+
+    func reply(
+        toNamed name: String,
+        _ arguments: [PickleValue],
+        keywordArguments: PickleDictionary,
+        timeout: Duration?
+    ) async throws(MitogenError) -> CallReply {
+        let peer = context.peer
+        let data: [UInt8]
+        do throws(PickleError) {
+            data = try CallRequest.encode(
+                named: name,
+                arguments: arguments,
+                keywordArguments: keywordArguments,
+                chainID: chainID(for: peer),
+                callOptions: callOptions(for: peer),
+                options: writerOptions(for: peer)
+            )
+        } catch {
+            throw MitogenError(.unencodable, "cannot encode the call of \(name): \(error)")
+        }
+        return try await start(data, functionName: name).reply(timeout: timeout)
+    }
+
+    // MARK: Parts
+
+    private func start(_ data: [UInt8], functionName: String) throws(MitogenError) -> RunningCall {
+        let router = try context.reachableRouter
+        try checkSize(data, functionName: functionName)
+        let message = Message(dstID: context.id, handle: StandardHandle.callFunction, encoding: .pickle, data: data)
+        let pending = PendingReply()
+        let handle = router.send(message, awaiting: pending)
+        return RunningCall(
+            pending: pending,
+            handle: handle,
+            context: context,
+            router: router,
+            functionName: functionName
+        )
+    }
+
+    private func checkSize(_ data: [UInt8], functionName: String) throws(MitogenError) {
+        let router = try context.reachableRouter
+        guard data.count > router.maxMessageSize else { return }
+        let text = DeadReason.tooLarge(maximum: router.maxMessageSize)
+        throw MitogenError(
+            .channelError,
+            "\(text): the call of \(functionName) with its arguments has \(data.count) bytes",
+            context: context.displayName,
+            hint: "send it in pieces, or raise RouterConfiguration.maxMessageSize"
+        )
+    }
+
+    /// Peers that read no options would take every chain for a pipelined one. The Python implementation runs all calls
+    /// of a context in order anyway.
+    private func chainID(for peer: PeerInfo?) -> String? {
+        guard let chain, chain.isPipelined || peer?.has(PeerInfo.callOptions) == true else { return nil }
+        return chain.id
+    }
+
+    private func callOptions(for peer: PeerInfo?) -> CallOptions {
+        var options = CallOptions()
+        guard peer?.has(PeerInfo.callOptions) == true else { return options }
+        if let chain, !chain.isPipelined { options.isIndependent = true }
+        return options
+    }
+
+    /// Bytes go as they are to those who are known to read that.
+    private func writerOptions(for peer: PeerInfo?) -> PickleWriter.Options {
+        .init(bytesStyle: peer?.has(PeerInfo.binaryBytes) == true ? .binary : .python)
+    }
+}
+
+extension Context {
+    /// What the context understands beyond the common protocol; nil if nothing is known.
+    var peer: PeerInfo? { router?.peerInfo(id) }
+
+    /// What sends the calls that belong to no chain.
+    var caller: Caller { Caller(context: self) }
+}

@@ -1,0 +1,132 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+/// A call that has come in, and has not ended.
+struct IncomingCall: Sendable {
+    let message: Message
+    let router: Router
+    /// Names it, if an answer is wanted.
+    let id: CallID?
+    /// The chain that it waits for its turn in.
+    let chain: ChainKey?
+    /// Nil if it is decoded in its own task, because it is large, or because that fails.
+    private let decoded: DecodedCall?
+
+    init(_ message: Message, in router: Router, chainID: String? = nil, decoded: DecodedCall? = nil) {
+        self.message = message
+        self.router = router
+        self.decoded = decoded
+        id = message.wantsReply ? CallID(source: message.srcID, replyTo: message.replyTo) : nil
+        chain = chainID.map { ChainKey(source: message.srcID, id: $0) }
+    }
+
+    var executor: any TaskExecutor {
+        decoded?.type.runsOnBroker == true ? router.broker.taskExecutor : FunctionExecutor.shared
+    }
+
+    /// Whether the calls after this one in its chain fail if it does.
+    var failsChain: Bool {
+        guard chain != nil else { return false }
+        let request = decoded?.request ?? (try? CallRequest(decoding: message.data))
+        return request?.callOptions.isIndependent != true
+    }
+
+    /// The function's type, as far as that can be told.
+    var functionName: String {
+        let type = decoded?.type ?? (try? DecodedCall(CallRequest(decoding: message.data)))?.type
+        return type.map { _typeName($0) } ?? "the function"
+    }
+
+    /// Runs the function; the result is encoded.
+    func run() async -> Result<[UInt8], any Error> {
+        do {
+            let call = try decoded ?? DecodedCall(CallRequest(decoding: message.data))
+            let context = ExternalContext(router: router, caller: router.context(message.srcID))
+            let isBinary = router.peerInfo(message.srcID)?.has(PeerInfo.binaryBytes) == true
+            let data = try await call.run(in: context, options: .init(bytesStyle: isBinary ? .binary : .python))
+            try checkSize(of: data)
+            return .success(data)
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func checkSize(of data: [UInt8]) throws(MitogenError) {
+        guard data.count > router.maxMessageSize else { return }
+        let text = DeadReason.tooLarge(maximum: router.maxMessageSize)
+        throw MitogenError(.channelError, "\(text): the result of \(functionName) has \(data.count) bytes")
+    }
+}
+
+/// A call as something that a ``ChainTable`` holds.
+final class ChainedCall: Sendable {
+    let call: IncomingCall
+
+    init(_ call: IncomingCall) {
+        self.call = call
+    }
+}
+
+/// A request whose function is known.
+struct DecodedCall: Sendable {
+    let type: any RemoteFunction.Type
+    let request: CallRequest
+
+    init(_ request: CallRequest) throws(MitogenError) {
+        self.request = request
+        if request.isTyped {
+            type = try FunctionTable.shared.type(named: request.function)
+        } else if let registered = FunctionTable.shared.registered(request.registeredName) {
+            type = registered
+        } else {
+            throw MitogenError(.unknownFunction, "no function is registered as \(request.registeredName)")
+        }
+    }
+
+    func run(in context: ExternalContext, options: PickleWriter.Options) async throws -> [UInt8] {
+        try await type.run(properties: request.properties(), in: context, options: options)
+    }
+}
+
+extension RemoteFunction {
+    /// Decodes the function, runs it, and encodes what it returns.
+    fileprivate static func run(
+        properties: PickleValue,
+        in context: ExternalContext,
+        options: PickleWriter.Options
+    ) async throws -> [UInt8] {
+        let output = try await ExternalContext.$current.withValue(context) {
+            try await decode(properties).run(in: context)
+        }
+        return try encode(output, options)
+    }
+
+    private static func decode(_ properties: PickleValue) throws(MitogenError) -> Self {
+        do throws(PickleError) {
+            return try PickleDecoder().decode(Self.self, from: properties)
+        } catch {
+            throw MitogenError(.callError, "cannot decode the arguments of \(_typeName(Self.self)): \(error)")
+        }
+    }
+
+    private static func encode(_ output: Output, _ options: PickleWriter.Options) throws(MitogenError) -> [UInt8] {
+        do throws(PickleError) {
+            var writer = PickleWriter(options: options, capacity: 64)
+            try writer.beginStream()
+            if output is Void {
+                try writer.writeNone()
+            } else if let output = output as? any Encodable {
+                try PickleEncoder().encode(output, into: &writer)
+            } else {
+                throw PickleError(.unencodable, "\(Output.self) is not Codable")
+            }
+            try writer.endStream()
+            return writer.bytes
+        } catch {
+            throw MitogenError(.unencodable, "cannot encode the result of \(_typeName(Self.self)): \(error)")
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+package import MitogenPickle
+
+/// What a call says besides function and arguments: a seventh item of its tuple, a dictionary. It is there only if it
+/// says something, and only towards peers that read it (``PeerInfo/callOptions``).
+package struct CallOptions: Sendable, Hashable {
+    /// The call is part of a chain for its order only: its failure does not keep the others from running.
+    package var isIndependent = false
+
+    package init() {}
+
+    package var isEmpty: Bool { self == CallOptions() }
+
+    /// What a received dictionary says. Keys that are not known are ignored.
+    init(_ items: PickleDictionary) {
+        if case .bool(true) = items["independent"] { isIndependent = true }
+    }
+
+    var items: PickleDictionary {
+        var items = PickleDictionary()
+        if isIndependent { items["independent"] = .bool(true) }
+        return items
+    }
+}
