@@ -108,7 +108,7 @@ public final class CallChain: Sendable {
     /// Sends a call whose result is not wanted. In a pipelined chain its failure shows in the calls after it, else the
     /// context logs it.
     ///
-    /// - Throws: As ``startCall(_:)->_``.
+    /// - Throws: As `startCall(_:)`.
     public func callNoReply(_ function: some RemoteFunction) throws(MitogenError) {
         use()
         try caller.startNoReply(function)

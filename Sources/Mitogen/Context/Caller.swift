@@ -27,7 +27,7 @@ struct Caller: Sendable {
 
     /// Sends a function off.
     func start<F: RemoteFunction>(_ function: F) throws(MitogenError) -> RunningCall {
-        try start(try encode(function), functionName: _typeName(F.self))
+        try start(try encode(function), functionName: displayedName(of: F.self))
     }
 
     /// Sends a function off whose answer nobody wants.
@@ -49,7 +49,7 @@ struct Caller: Sendable {
                 options: writerOptions(for: peer)
             )
         } catch {
-            throw MitogenError(.unencodable, "cannot encode the arguments of \(_typeName(F.self)): \(error)")
+            throw MitogenError(.unencodable, "cannot encode the arguments of \(displayedName(of: F.self)): \(error)")
         }
     }
 
@@ -61,6 +61,14 @@ struct Caller: Sendable {
         keywordArguments: PickleDictionary,
         timeout: Duration?
     ) async throws(MitogenError) -> CallReply {
+        try await start(named: name, arguments, keywordArguments: keywordArguments).reply(timeout: timeout)
+    }
+
+    func start(
+        named name: String,
+        _ arguments: [PickleValue],
+        keywordArguments: PickleDictionary
+    ) throws(MitogenError) -> RunningCall {
         let peer = context.peer
         let data: [UInt8]
         do throws(PickleError) {
@@ -75,7 +83,7 @@ struct Caller: Sendable {
         } catch {
             throw MitogenError(.unencodable, "cannot encode the call of \(name): \(error)")
         }
-        return try await start(data, functionName: name).reply(timeout: timeout)
+        return try start(data, functionName: name)
     }
 
     // MARK: Parts

@@ -43,15 +43,18 @@ struct RunningCall: Sendable {
 
     /// Waits for the answer; when the time is over, or the calling task is cancelled, the call is given up.
     func reply(timeout: Duration?) async throws(MitogenError) -> CallReply {
-        let timer = timeout.map { timeout in
-            router.broker.schedule(after: timeout) {
-                let error = MitogenError(.timeoutError, "\(functionName) has not returned within \(timeout)")
-                cancel(because: error.inContext(context.displayName))
-            }
-        }
+        let timer = timeout.map { giveUp(after: $0) }
         defer { timer?.cancel() }
         let message = try await pending.value { cancel(because: .cancelledCaller) }
         return CallReply(message: message, call: self)
+    }
+
+    /// Gives the call up when the time is over, unless the timer is cancelled before.
+    func giveUp(after timeout: Duration) -> Timer {
+        router.broker.schedule(after: timeout) {
+            let error = MitogenError(.timeoutError, "\(functionName) has not returned within \(timeout)")
+            cancel(because: error.inContext(context.displayName))
+        }
     }
 
     /// Waits for the answer; the call goes on whatever becomes of the wait.

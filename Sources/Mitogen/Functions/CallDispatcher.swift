@@ -172,7 +172,7 @@ extension RemoteFailure {
     init(of error: any Error, in router: Router, data: [UInt8]) {
         let function = (try? CallRequest(decoding: data)).map { request in
             request.isTyped
-                ? (try? FunctionTable.shared.type(named: request.function)).map { String(reflecting: $0) }
+                ? (try? FunctionTable.shared.type(named: request.function)).map { displayedName(of: $0) }
                     ?? request.function
                 : request.registeredName
         }

@@ -27,7 +27,7 @@ final class FunctionTable: Sendable {
         guard let name = _mangledTypeName(function), FunctionName.isValid(name), _typeByName(name) == function else {
             throw MitogenError(
                 .misuse,
-                "\(String(reflecting: function)) cannot be called in another context, because it cannot be found by its name",
+                "\(displayedName(of: function)) cannot be called in another context, because it cannot be found by its name",
                 hint:
                     "make it internal or public, and move it out of functions and out of extensions of other modules' types"
             )
@@ -72,6 +72,16 @@ final class FunctionTable: Sendable {
     func registered(_ name: String) -> (any RemoteFunction.Type)? {
         state.withLock { $0.registered[name] }
     }
+}
+
+/// A function of the library around one of the program.
+protocol WrappedFunction {
+    static var wrapped: Any.Type { get }
+}
+
+/// The name of a function's type in messages for people.
+func displayedName(of function: Any.Type) -> String {
+    _typeName((function as? any WrappedFunction.Type)?.wrapped ?? function)
 }
 
 extension Router {

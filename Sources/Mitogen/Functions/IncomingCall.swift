@@ -37,7 +37,7 @@ struct IncomingCall: Sendable {
     /// The function's type, as far as that can be told.
     var functionName: String {
         let type = decoded?.type ?? (try? DecodedCall(CallRequest(decoding: message.data)))?.type
-        return type.map { _typeName($0) } ?? "the function"
+        return type.map { displayedName(of: $0) } ?? "the function"
     }
 
     /// Runs the function; the result is encoded.
@@ -108,7 +108,7 @@ extension RemoteFunction {
         do throws(PickleError) {
             return try PickleDecoder().decode(Self.self, from: properties)
         } catch {
-            throw MitogenError(.callError, "cannot decode the arguments of \(_typeName(Self.self)): \(error)")
+            throw MitogenError(.callError, "cannot decode the arguments of \(displayedName(of: Self.self)): \(error)")
         }
     }
 
@@ -126,7 +126,7 @@ extension RemoteFunction {
             try writer.endStream()
             return writer.bytes
         } catch {
-            throw MitogenError(.unencodable, "cannot encode the result of \(_typeName(Self.self)): \(error)")
+            throw MitogenError(.unencodable, "cannot encode the result of \(displayedName(of: Self.self)): \(error)")
         }
     }
 }

@@ -21,8 +21,7 @@ final class Command: Sendable {
         var input: Side?
         var pendingInput = Queue<[UInt8]>()
         var inputEnds = false
-        /// Output that the caller has not dealt with yet.
-        var unacknowledged = 0
+        var window = CreditWindow(size: ProcessWindow.output)
         var isPaused = false
         var hasTimedOut = false
         var timers: [Timer] = []
@@ -121,8 +120,8 @@ final class Command: Sendable {
         send(isError ? .error(bytes) : .output(bytes))
         let paused = state.withLock { state -> [Side] in
             state.lastOutput = monotonicNanoseconds()
-            state.unacknowledged += count
-            guard state.unacknowledged >= ProcessWindow.output, !state.isPaused else { return [] }
+            state.window.take(count)
+            guard state.window.isFull, !state.isPaused else { return [] }
             state.isPaused = true
             return Array(state.outputs.values)
         }
@@ -175,8 +174,8 @@ final class Command: Sendable {
 
     private func acknowledge(_ count: Int) {
         let resumed = state.withLock { state -> [Side] in
-            state.unacknowledged = max(0, state.unacknowledged - max(0, count))
-            guard state.isPaused, state.unacknowledged <= ProcessWindow.output / 2 else { return [] }
+            state.window.giveBack(count)
+            guard state.isPaused, state.window.used <= state.window.size / 2 else { return [] }
             state.isPaused = false
             return Array(state.outputs.values)
         }

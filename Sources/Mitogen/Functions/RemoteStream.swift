@@ -1,0 +1,115 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+/// A function that runs in another context and returns many values, each when it is there.
+///
+/// As with a ``RemoteFunction``, the properties are the arguments and nothing has to be registered:
+///
+/// ```swift
+/// struct Follow: RemoteStream {
+///     var path: String
+///     func run(in context: ExternalContext, yield: StreamWriter<String>) async throws {
+///         while let line = … { try await yield(line) }
+///     }
+/// }
+/// for try await line in host.stream(Follow(path: "/var/log/messages")) { print(line) }
+/// ```
+///
+/// The body is suspended in `yield` while the other end does not keep up. When the loop is left, or its task is
+/// cancelled, or the caller is gone, the task of the body is cancelled, and `yield` throws.
+public protocol RemoteStream: Codable, Sendable {
+    /// What is sent, again and again.
+    associatedtype Element: Codable & Sendable
+
+    /// The body.
+    ///
+    /// - Parameters:
+    ///   - context: Where it runs: its router, who called it.
+    ///   - yield: Sends a value to the caller.
+    func run(in context: ExternalContext, yield: StreamWriter<Element>) async throws
+}
+
+/// Sends the values of a ``RemoteStream`` to its caller: `try await yield(value)`.
+///
+/// It can be used by several tasks at the same time, as long as the body runs.
+public struct StreamWriter<Element: Codable & Sendable>: Sendable {
+    let sender: StreamSender
+
+    /// Sends a value, as soon as there is room for it.
+    ///
+    /// - Throws: ``MitogenError``: `.cancelled` if the calling task is cancelled, or nobody wants the values any more;
+    ///   `.unencodable`; `.channelError` if the value is too large for a message.
+    public func callAsFunction(_ value: Element) async throws(MitogenError) {
+        let data: [UInt8]
+        do throws(PickleError) {
+            data = try PickleEncoder(options: sender.writerOptions).encode(value)
+        } catch {
+            throw MitogenError(.unencodable, "cannot encode \(_typeName(Element.self)), a value of a stream: \(error)")
+        }
+        try await sender.send(data)
+    }
+}
+
+extension Context {
+    /// Runs a function in this context and passes on its values while it runs.
+    ///
+    /// - Parameters:
+    ///   - stream: The function with its arguments.
+    ///   - window: How many bytes may be on the way, or wait to be taken; 1 MiB by default. At most one value more is.
+    ///   - timeout: How long it may run; for ever by default.
+    /// - Returns: The values. The function begins with the iteration, and runs once for each iteration.
+    public func stream<S: RemoteStream>(
+        _ stream: S,
+        window: Int = 1 << 20,
+        timeout: Duration? = nil
+    ) -> RemoteValues<S.Element> {
+        let window = max(1, window)
+        return RemoteValues(context: self, name: _typeName(S.self), window: window, timeout: timeout) {
+            (handle) throws(MitogenError) in
+            try caller.start(StreamCall(stream: stream, handle: handle, window: window))
+        }
+    }
+
+    /// Runs a function by the name that it is registered with, and passes on its values.
+    ///
+    /// - Parameters:
+    ///   - name: `module.function`.
+    ///   - arguments: The function's properties; none by default.
+    ///   - type: What the values are decoded as.
+    ///   - window: How many bytes may be on the way, or wait to be taken; 1 MiB by default. At most one value more is.
+    ///   - timeout: How long it may run; for ever by default.
+    /// - Returns: The values. The function begins with the iteration, and runs once for each iteration.
+    public func stream<Element: Decodable & Sendable>(
+        named name: String,
+        arguments: PickleDictionary = [:],
+        as type: Element.Type = Element.self,
+        window: Int = 1 << 20,
+        timeout: Duration? = nil
+    ) -> RemoteValues<Element> {
+        let window = max(1, window)
+        return RemoteValues(context: self, name: name, window: window, timeout: timeout) {
+            (handle) throws(MitogenError) in
+            let keywords: PickleDictionary = [
+                "stream": .dictionary(arguments), "handle": .int(Int(handle)), "window": .int(window),
+            ]
+            return try caller.start(named: name, [], keywordArguments: keywords)
+        }
+    }
+}
+
+extension Router {
+    /// Makes a stream's function callable as `name`, for programs that do not know its type; see
+    /// ``Context/stream(named:arguments:as:window:timeout:)``.
+    ///
+    /// - Parameters:
+    ///   - name: `module.function`.
+    ///   - stream: The function's type.
+    /// - Throws: ``MitogenError`` with `.misuse` if the name has no dot, or another function has it. Names belong to
+    ///   the program, not to one router.
+    public func register<S: RemoteStream>(_ name: String, _ stream: S.Type) throws(MitogenError) {
+        try register(name, StreamCall<S>.self)
+    }
+}

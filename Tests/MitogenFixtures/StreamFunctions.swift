@@ -1,0 +1,189 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+public import Mitogen
+internal import Synchronization
+
+/// How many values the streams of this process have sent.
+private let sent = Mutex(0)
+
+/// Sends the numbers from 0 on.
+public struct Count: RemoteStream {
+    public var limit: Int
+    /// What each number has with it, in bytes.
+    public var ballast: Int
+    public var milliseconds: Int
+    /// Whether it throws after the last one.
+    public var fails: Bool
+    /// Where it writes that it was cancelled.
+    public var path: String?
+
+    public struct Number: Codable, Sendable, Equatable {
+        public var value: Int
+        public var ballast: [UInt8]
+    }
+
+    public init(
+        to limit: Int = .max,
+        ballast: Int = 0,
+        milliseconds: Int = 0,
+        fails: Bool = false,
+        path: String? = nil
+    ) {
+        self.limit = limit
+        self.ballast = ballast
+        self.milliseconds = milliseconds
+        self.fails = fails
+        self.path = path
+    }
+
+    public func run(in context: ExternalContext, yield: StreamWriter<Number>) async throws {
+        defer { if let path { writeFile(path, Task.isCancelled ? "cancelled" : "returned") } }
+        let ballast = [UInt8](repeating: 7, count: self.ballast)
+        for value in 0..<limit {
+            if milliseconds > 0 { try await Task.sleep(for: .milliseconds(milliseconds)) }
+            try await yield(Number(value: value, ballast: ballast))
+            sent.withLock { $0 += 1 }
+        }
+        if fails { throw OutOfStock(item: "numbers") }
+    }
+}
+
+/// How many values the streams of the process have sent.
+public struct ReadSent: RemoteFunction {
+    public init() {}
+
+    public func run(in context: ExternalContext) async throws -> Int {
+        sent.withLock { $0 }
+    }
+}
+
+/// Sends from several tasks at the same time.
+public struct CountTogether: RemoteStream {
+    public var tasks: Int
+    public var each: Int
+
+    public init(tasks: Int, each: Int) {
+        self.tasks = tasks
+        self.each = each
+    }
+
+    public func run(in context: ExternalContext, yield: StreamWriter<[Int]>) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for task in 0..<tasks {
+                group.addTask { for number in 0..<each { try await yield([task, number]) } }
+            }
+            try await group.waitForAll()
+        }
+    }
+}
+
+/// Sends one value of any type.
+public struct SendOne<Value: Codable & Sendable>: RemoteStream {
+    public var value: Value
+
+    public init(_ value: Value) {
+        self.value = value
+    }
+
+    public func run(in context: ExternalContext, yield: StreamWriter<Value>) async throws {
+        try await yield(value)
+    }
+}
+
+/// Sends what cannot be read, or cannot be sent.
+public struct SendBroken: RemoteStream {
+    public var isUnwritable: Bool
+
+    public enum Value: Codable, Sendable {
+        case unreadable(Unreadable)
+        case unwritable(Unwritable)
+    }
+
+    public init(isUnwritable: Bool) {
+        self.isUnwritable = isUnwritable
+    }
+
+    public func run(in context: ExternalContext, yield: StreamWriter<Value>) async throws {
+        try await yield(isUnwritable ? .unwritable(Unwritable()) : .unreadable(Unreadable()))
+        try await Task.sleep(for: .seconds(1000))
+    }
+}
+
+/// Sends the contexts that it was given, and what they say about themselves.
+public struct AskAll: RemoteStream {
+    public var contexts: [Context]
+
+    public init(_ contexts: [Context]) {
+        self.contexts = contexts
+    }
+
+    public func run(in context: ExternalContext, yield: StreamWriter<Context>) async throws {
+        for other in contexts where try await other.call(WhoAmI()).callerID == context.contextID {
+            try await yield(other)
+        }
+    }
+}
+
+/// Adds up what a stream in this very context sends.
+public struct SumOfOwnStream: RemoteFunction {
+    public var limit: Int
+
+    public init(limit: Int) {
+        self.limit = limit
+    }
+
+    public func run(in context: ExternalContext) async throws -> Int {
+        var sum = 0
+        for try await number in context.router.myself().stream(Count(to: limit), window: 1000) { sum += number.value }
+        return sum
+    }
+}
+
+/// Makes ``Count`` callable by name.
+public struct RegisterCount: RemoteFunction {
+    public init() {}
+
+    public func run(in context: ExternalContext) async throws {
+        try context.router.register("fixture.count", Count.self)
+    }
+}
+
+/// Collects the numbers that a stream in another context sends.
+public struct CollectFrom: RemoteFunction {
+    public var context: Context
+    public var stream: Count
+
+    public init(_ context: Context, _ stream: Count) {
+        self.context = context
+        self.stream = stream
+    }
+
+    public func run(in context: ExternalContext) async throws -> [Int] {
+        var values: [Int] = []
+        for try await number in self.context.stream(stream) { values.append(number.value) }
+        return values
+    }
+}
+
+/// Looks like a stream's function to its caller, and sends without asking whether it may.
+public struct Flood: RemoteFunction {
+    public var handle: Handle
+
+    public func run(in context: ExternalContext) async throws {
+        for number in 0..<100_000 { try context.caller.send(.pickled(number, handle: handle)) }
+        try await Task.sleep(for: .seconds(1000))
+    }
+}
+
+/// Makes ``Flood`` callable by name.
+public struct RegisterFlood: RemoteFunction {
+    public init() {}
+
+    public func run(in context: ExternalContext) async throws {
+        try context.router.register("fixture.flood", Flood.self)
+    }
+}
