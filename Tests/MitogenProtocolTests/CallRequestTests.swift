@@ -102,6 +102,7 @@ struct CallRequestTests {
         var options = CallOptions()
         #expect(options.isEmpty)
         options.isIndependent = true
+        options.timeout = 1.25
         let buy = Buy(item: "pear", count: 1, tags: [:])
         let typed = try CallRequest.encode(
             buy,
@@ -125,6 +126,19 @@ struct CallRequestTests {
         }
         let none = try data(.tuple([.none, "m", .none, "f", .tuple([]), .keywordArguments([:]), ["later": [1]]]))
         #expect(try CallRequest(decoding: none).callOptions.isEmpty)
+    }
+
+    @Test(
+        "The time of a call is a number of seconds that a clock can have",
+        arguments: [
+            (1.5, 1.5), (.int(2), 2), (.int(-2), 0), (-0.5, 0), (.float(.nan), nil), (.float(.infinity), nil),
+            (.float(-.infinity), 0), (.int(.max), nil), (.int(.min), 0), ("1", nil), (.none, nil),
+        ] as [(PickleValue, Double?)]
+    )
+    func timeout(value: PickleValue, seconds: Double?) throws {
+        let options = PickleValue.dictionary(["timeout": value])
+        let data = try data(.tuple([.none, "m", .none, "f", .tuple([]), .keywordArguments([:]), options]))
+        #expect(try CallRequest(decoding: data).callOptions.timeout == seconds)
     }
 
     @Test("The chain is found without decoding the call", arguments: [PickleWriter.BytesStyle.python, .binary])

@@ -20,24 +20,31 @@ struct Caller: Sendable {
 
     /// Runs a function and waits for its answer. Large arguments wait first until the way is not full.
     func reply<F: RemoteFunction>(to function: F, timeout: Duration?) async throws(MitogenError) -> CallReply {
-        let data = try encode(function)
+        let timeout = try Self.timeLeft(timeout)
+        let data = try encode(function, timeout: timeout)
         if data.count > Stream.smallMessage { await context.router?.waitForRoom(towards: context.id) }
         return try await start(data, functionName: _typeName(F.self)).reply(timeout: timeout)
     }
 
     /// Sends a function off.
-    func start<F: RemoteFunction>(_ function: F) throws(MitogenError) -> RunningCall {
-        try start(try encode(function), functionName: displayedName(of: F.self))
+    func start<F: RemoteFunction>(_ function: F, timeout: Duration? = nil) throws(MitogenError) -> RunningCall {
+        try start(
+            try encode(function, timeout: try Self.timeLeft(timeout)),
+            functionName: displayedName(of: F.self)
+        )
     }
 
-    /// Sends a function off whose answer nobody wants.
+    /// Sends a function off whose answer nobody wants. It has no deadline, as it outlives who sends it.
     func startNoReply<F: RemoteFunction>(_ function: F) throws(MitogenError) {
         let data = try encode(function)
         try checkSize(data, functionName: _typeName(F.self))
         try context.send(Message(handle: StandardHandle.callFunction, encoding: .pickle, data: data))
     }
 
-    private func encode<F: RemoteFunction>(_ function: F) throws(MitogenError) -> [UInt8] {
+    private func encode<F: RemoteFunction>(
+        _ function: F,
+        timeout: Duration? = nil
+    ) throws(MitogenError) -> [UInt8] {
         let name = try FunctionTable.shared.name(of: F.self)
         let peer = context.peer
         do throws(PickleError) {
@@ -45,7 +52,7 @@ struct Caller: Sendable {
                 function,
                 named: name,
                 chainID: chainID(for: peer),
-                callOptions: callOptions(for: peer),
+                callOptions: callOptions(for: peer, timeout: timeout),
                 options: writerOptions(for: peer)
             )
         } catch {
@@ -61,15 +68,19 @@ struct Caller: Sendable {
         keywordArguments: PickleDictionary,
         timeout: Duration?
     ) async throws(MitogenError) -> CallReply {
-        try await start(named: name, arguments, keywordArguments: keywordArguments).reply(timeout: timeout)
+        let timeout = try Self.timeLeft(timeout)
+        let call = try start(named: name, arguments, keywordArguments: keywordArguments, timeout: timeout)
+        return try await call.reply(timeout: timeout)
     }
 
     func start(
         named name: String,
         _ arguments: [PickleValue],
-        keywordArguments: PickleDictionary
+        keywordArguments: PickleDictionary,
+        timeout: Duration?
     ) throws(MitogenError) -> RunningCall {
         let peer = context.peer
+        let timeout = try Self.timeLeft(timeout)
         let data: [UInt8]
         do throws(PickleError) {
             data = try CallRequest.encode(
@@ -77,7 +88,7 @@ struct Caller: Sendable {
                 arguments: arguments,
                 keywordArguments: keywordArguments,
                 chainID: chainID(for: peer),
-                callOptions: callOptions(for: peer),
+                callOptions: callOptions(for: peer, timeout: timeout),
                 options: writerOptions(for: peer)
             )
         } catch {
@@ -87,6 +98,16 @@ struct Caller: Sendable {
     }
 
     // MARK: Parts
+
+    /// The time that a call may take: what was asked for, and no more than is left to the function that makes it.
+    private static func timeLeft(_ timeout: Duration?) throws(MitogenError) -> Duration? {
+        guard let deadline = ExternalContext.current?.deadline else { return timeout }
+        let left = ContinuousClock.now.duration(to: deadline)
+        guard left > .zero else {
+            throw MitogenError(.timeoutError, "the time of the function that makes this call is over")
+        }
+        return min(timeout ?? left, left)
+    }
 
     private func start(_ data: [UInt8], functionName: String) throws(MitogenError) -> RunningCall {
         let router = try context.reachableRouter
@@ -122,10 +143,11 @@ struct Caller: Sendable {
         return chain.id
     }
 
-    private func callOptions(for peer: PeerInfo?) -> CallOptions {
+    private func callOptions(for peer: PeerInfo?, timeout: Duration?) -> CallOptions {
         var options = CallOptions()
         guard peer?.has(PeerInfo.callOptions) == true else { return options }
         if let chain, !chain.isPipelined { options.isIndependent = true }
+        if let timeout { options.timeout = timeout / .seconds(1) }
         return options
     }
 

@@ -41,6 +41,12 @@ final class CallDispatcher: Sendable {
         cancel?()
     }
 
+    /// The deadline of a call has come before its caller has said so.
+    func timeOut(_ id: CallID?) {
+        guard let id else { return }
+        calls.withLock { $0.timeOut(id, isAwaited: true) }?()
+    }
+
     /// Cancels what a context that is gone has called.
     func cancelAll(from source: ContextID) {
         chains.withLock { $0.removeAll(from: source) }
@@ -114,7 +120,7 @@ final class CallDispatcher: Sendable {
         // Unstructured, because a call arrives as a message on the Broker's thread, which no task runs; the table
         // holds the task so that it can be cancelled.
         let task = Task(executorPreference: call.executor) { [self] in
-            let outcome = await call.run()
+            let outcome = await call.run(for: self)
             if case .success(let data) = outcome, data.count > Stream.smallMessage {
                 await call.router.waitForRoom(towards: call.message.srcID)
             }

@@ -11,12 +11,20 @@ public struct ExternalContext: Sendable {
     /// The context that made the call.
     public let caller: Context
 
+    /// When the function's time is over; nil if it has no end.
+    ///
+    /// That is the `timeout` of its call, or the deadline of the function that made it, whichever is earlier. Then the
+    /// task of the function is cancelled. Calls, streams and commands that it starts have no more time than it has
+    /// itself.
+    public let deadline: ContinuousClock.Instant?
+
     /// What the current task runs in; nil outside remote functions.
     @TaskLocal public static var current: ExternalContext?
 
-    init(router: Router, caller: Context) {
+    init(router: Router, caller: Context, deadline: ContinuousClock.Instant? = nil) {
         self.router = router
         self.caller = caller
+        self.deadline = deadline
     }
 
     public var isMaster: Bool { router.isMaster }

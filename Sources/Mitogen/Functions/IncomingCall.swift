@@ -14,11 +14,14 @@ struct IncomingCall: Sendable {
     let chain: ChainKey?
     /// Nil if it is decoded in its own task, because it is large, or because that fails.
     private let decoded: DecodedCall?
+    private let arrival: ContinuousClock.Instant?
 
     init(_ message: Message, in router: Router, chainID: String? = nil, decoded: DecodedCall? = nil) {
         self.message = message
         self.router = router
         self.decoded = decoded
+        // Asked for only if it is needed: what is not decoded yet may need it.
+        arrival = decoded == nil || decoded?.request.callOptions.timeout != nil ? .now : nil
         id = message.wantsReply ? CallID(source: message.srcID, replyTo: message.replyTo) : nil
         chain = chainID.map { ChainKey(source: message.srcID, id: $0) }
     }
@@ -41,10 +44,15 @@ struct IncomingCall: Sendable {
     }
 
     /// Runs the function; the result is encoded.
-    func run() async -> Result<[UInt8], any Error> {
+    ///
+    /// - Parameter dispatcher: Is told when its time is over.
+    func run(for dispatcher: CallDispatcher) async -> Result<[UInt8], any Error> {
         do {
             let call = try decoded ?? DecodedCall(CallRequest(decoding: message.data))
-            let context = ExternalContext(router: router, caller: router.context(message.srcID))
+            let deadline = call.request.callOptions.timeout.flatMap { arrival?.advanced(by: .seconds($0)) }
+            let timer = try deadline.map { try startTimer(until: $0, for: dispatcher) }
+            defer { timer?.cancel() }
+            let context = ExternalContext(router: router, caller: router.context(message.srcID), deadline: deadline)
             let isBinary = router.peerInfo(message.srcID)?.has(PeerInfo.binaryBytes) == true
             let data = try await call.run(in: context, options: .init(bytesStyle: isBinary ? .binary : .python))
             try checkSize(of: data)
@@ -52,6 +60,18 @@ struct IncomingCall: Sendable {
         } catch {
             return .failure(error)
         }
+    }
+
+    private func startTimer(
+        until deadline: ContinuousClock.Instant,
+        for dispatcher: CallDispatcher
+    ) throws(MitogenError) -> Timer {
+        let left = ContinuousClock.now.duration(to: deadline)
+        guard left > .zero else {
+            dispatcher.timeOut(id)
+            throw MitogenError(.timeoutError, "the time of \(functionName) was over before it began")
+        }
+        return router.broker.schedule(after: left) { [weak dispatcher, id] in dispatcher?.timeOut(id) }
     }
 
     private func checkSize(of data: [UInt8]) throws(MitogenError) {

@@ -69,7 +69,7 @@ extension Context {
         let window = max(1, window)
         return RemoteValues(context: self, name: _typeName(S.self), window: window, timeout: timeout) {
             (handle) throws(MitogenError) in
-            try caller.start(StreamCall(stream: stream, handle: handle, window: window))
+            try caller.start(StreamCall(stream: stream, handle: handle, window: window), timeout: timeout)
         }
     }
 
@@ -95,7 +95,7 @@ extension Context {
             let keywords: PickleDictionary = [
                 "stream": .dictionary(arguments), "handle": .int(Int(handle)), "window": .int(window),
             ]
-            return try caller.start(named: name, [], keywordArguments: keywords)
+            return try caller.start(named: name, [], keywordArguments: keywords, timeout: timeout)
         }
     }
 }
