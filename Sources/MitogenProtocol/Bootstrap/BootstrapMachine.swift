@@ -39,6 +39,8 @@ package struct BootstrapMachine: Sendable {
 
     let firstStage: FirstStage
     let marker: [UInt8]
+    /// The container that is to be reached, if it is one.
+    package var container: ContainerTarget?
     private let promptPlace: PromptPlace
     private let ignoredStarts: [[UInt8]]
     private let tool: ToolFailures
@@ -98,6 +100,14 @@ package struct BootstrapMachine: Sendable {
     }
 
     // MARK: What happens
+
+    /// The tool runs the program itself, without a first stage.
+    package mutating func startProgram() -> [BootstrapAction] {
+        guard state == .connecting else { return [] }
+        prompts = nil
+        state = .starting
+        return [.configure]
+    }
 
     /// Bytes of the far side's standard output.
     package mutating func receive(output bytes: some Collection<UInt8>) -> [BootstrapAction] {
@@ -223,17 +233,21 @@ package struct BootstrapMachine: Sendable {
 
     private mutating func failAtEnd() -> [BootstrapAction] {
         takeRests()
-        let program = firstStage.program
-        return fail(
-            .ended(
-                stage: stage,
-                exit: exit,
-                lines: transcript.lines,
-                program: program,
-                noiseSize: noiseSize,
-                tool: tool
-            )
+        if state == .connecting, let container,
+            let known = ContainerFailure(container.tool, said: transcript.lines)
+        {
+            return fail(known.failure(container, during: stage))
+        }
+        var failure = BootstrapFailure.ended(
+            stage: stage,
+            exit: exit,
+            lines: transcript.lines,
+            program: firstStage.program,
+            noiseSize: noiseSize,
+            tool: tool
         )
+        if failure.code == .eofError { failure.hint = container?.silentEndHint ?? failure.hint }
+        return fail(failure)
     }
 
     /// What has no line end belongs to what was said, too.

@@ -35,7 +35,8 @@ package struct FirstStage: Sendable, Hashable {
     package let replacesCached: Bool
     /// The child's name as it is in `argv[1]`, of harmless characters.
     package let argument: String
-    private let random: String
+    /// Letters and digits that nobody can guess.
+    package let random: String
 
     /// Creates a first stage.
     ///

@@ -1,0 +1,103 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+/// The programs that lead into containers.
+package enum ContainerTool: String, Sendable, Hashable, CaseIterable {
+    case docker
+    case podman
+    case buildah
+    case kubectl
+    case lxc
+    case lxd
+    case incus
+    case jail
+
+    /// What runs on the machine, as people call it.
+    var program: String {
+        switch self {
+        case .lxc: "lxc-attach"
+        case .lxd: "lxc"
+        case .jail: "jexec"
+        default: rawValue
+        }
+    }
+
+    /// What it calls those that it leads into.
+    var noun: String {
+        switch self {
+        case .kubectl: "pod"
+        case .lxd, .incus: "instance"
+        case .jail: "jail"
+        default: "container"
+        }
+    }
+}
+
+/// What a connection into a container leads to, as far as the words about its failure need it.
+package struct ContainerTarget: Sendable, Hashable {
+    package let tool: ContainerTool
+    /// The container's or the image's.
+    package let name: String
+    /// Whether the name is that of an image, for a temporary container.
+    package var isImage = false
+    /// The user to be in the container, if one was named.
+    package var username: String?
+
+    package init(_ tool: ContainerTool, _ name: String, username: String? = nil, isImage: Bool = false) {
+        self.tool = tool
+        self.name = name
+        self.username = username
+        self.isImage = isImage
+    }
+
+    var description: String { isImage ? "the image \(name)" : "the \(tool.noun) \(name)" }
+
+    /// What to do when the tool cannot be started.
+    package var missingToolHint: String {
+        "install \(tool.program) on the machine where the connection is made, or name its path in the options"
+    }
+
+    /// What to do when the tool has ended without a word that is understood.
+    var silentEndHint: String? {
+        switch tool {
+        case .lxc: "many versions of LXC hide why a program failed; see its logs on the host, below /var/log/lxc"
+        case .lxd: "many versions of LXD hide why a program failed; see its logs on the host, below /var/log/lxd"
+        case .incus: "Incus may hide why a program failed; see its logs on the host, below /var/log/incus"
+        default: nil
+        }
+    }
+
+    // MARK: Commands that help
+
+    var listCommand: String {
+        switch tool {
+        case .docker, .podman: "\(tool.program) ps --all"
+        case .buildah: "buildah containers"
+        case .kubectl: "kubectl get pods --all-namespaces"
+        case .lxc: "lxc-ls --fancy"
+        case .lxd, .incus: "\(tool.program) list"
+        case .jail: "jls"
+        }
+    }
+
+    var startCommand: String {
+        switch tool {
+        case .docker, .podman, .lxd, .incus: "\(tool.program) start \(name)"
+        case .buildah: "buildah from --name \(name) IMAGE"
+        case .kubectl: "kubectl describe pod \(name)"
+        case .lxc: "lxc-start --name \(name)"
+        case .jail: "service jail start \(name)"
+        }
+    }
+
+    var probeCommand: String {
+        switch tool {
+        case .docker, .podman, .buildah: "\(tool.program) info"
+        case .kubectl: "kubectl get pods"
+        case .lxd, .incus, .lxc, .jail: listCommand
+        }
+    }
+}
