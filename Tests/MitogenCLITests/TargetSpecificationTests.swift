@@ -81,7 +81,11 @@ struct TargetSpecificationTests {
 
     @Test("An unknown hop lists the known ones")
     func knownKinds() {
-        let known = ["local[:NAME]", "ssh:[USER@]HOST[:PORT]", "sudo[:USER]", "su[:USER]", "doas[:USER]"]
+        let known = [
+            "local[:NAME]", "ssh:[USER@]HOST[:PORT]", "sudo[:USER]", "su[:USER]", "doas[:USER]", "docker:[USER@]NAME",
+            "docker-image:IMAGE", "podman:[USER@]NAME", "buildah:[USER@]NAME",
+            "kubectl:[NAMESPACE/]POD[/CONTAINER]", "lxc:NAME", "lxd:NAME", "incus:NAME", "jail:[USER@]NAME",
+        ]
         #expect(HopKind.known.map(\.usage) == known)
         let error = #expect(throws: TargetSyntaxError.self) { try TargetSpecification(parsing: "telnet:web1") }
         #expect(

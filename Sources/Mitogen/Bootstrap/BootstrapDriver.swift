@@ -66,13 +66,14 @@ final class BootstrapDriver: Sendable {
             PromptMachine(table, hasPassword: plan.password != nil, hasPassphrase: plan.passphrase != nil)
         }
         let isTerminal = plan.terminal == .all
-        let machine = BootstrapMachine(
+        var machine = BootstrapMachine(
             stage,
             prompts: prompts,
             on: isTerminal ? .output : .diagnostics,
             tool: plan.failures,
             hasDiagnostics: !isTerminal
         )
+        machine.container = plan.container
         state = Mutex(State(machine: machine))
     }
 
@@ -96,7 +97,8 @@ final class BootstrapDriver: Sendable {
             )
         } catch {
             ends.closeNearEnds()
-            throw MitogenError(.spawnError, "Child start failed: \(error.message)", hint: error.hint)
+            let hint = error.hint ?? plan.container?.missingToolHint
+            throw MitogenError(.spawnError, "Child start failed: \(error.message)", hint: hint)
         }
         let side = Side(descriptor: ends.stream, keepsAlive: true) { [weak self] readiness, scratch in
             guard let self else { return }
@@ -119,6 +121,7 @@ final class BootstrapDriver: Sendable {
             whenLine: whenLine
         )
         broker.startReceive(side)
+        if plan.startsProgram { feed { $0.startProgram() } }
         process.whenDiagnosticsEnd { [weak self] in self?.feed { $0.diagnosticsDidEnd() } }
         spawned.whenEnded { [weak self] status in
             self?.broker.schedule { [weak self] in

@@ -41,7 +41,7 @@ final class ImageStore: Sendable {
         var deliveries: [String: [UInt8]] = [:]
     }
 
-    private let path: String
+    let path: String
     private let provider: (any PayloadProvider)?
     private let compression: ImageCompression
     private let broker: Broker

@@ -26,6 +26,14 @@ struct ConnectionPlan: Sendable {
     var passphrase: Secret?
     /// Whether the image is compressed on its way. On the same machine that costs more time than it saves.
     var compressesImage = false
+    /// The container that it leads into, if it is one.
+    var container: ContainerTarget?
+    /// Whether the tool runs the program itself, without a first stage.
+    var startsProgram = false
+    /// What to try where there is no shell.
+    var copy: ProgramCopy?
+    /// The command that removes what the tool leaves behind when it, or this program, is killed.
+    var cleanUp: [String]?
 }
 
 extension ConnectionRequest {
@@ -33,6 +41,7 @@ extension ConnectionRequest {
     func plan(for stage: FirstStage) -> ConnectionPlan? {
         switch self {
         case .local: nil
+        case .container(let request): request.options.plan(for: stage)
         case .ssh(let options):
             ConnectionPlan(
                 arguments: options.arguments(command: stage.shellCommand),
@@ -80,6 +89,7 @@ extension ConnectionRequest {
         case .sudo(let options): try options.validate()
         case .su(let options): try options.validate()
         case .doas(let options): try options.validate()
+        case .container(let request): try request.options.validate()
         case .local: try common.validate()
         }
     }

@@ -12,6 +12,7 @@ enum ConnectionRequest: Sendable, Codable {
     case sudo(SudoOptions)
     case su(SuOptions)
     case doas(DoasOptions)
+    case container(ContainerRequest)
 
     var common: CommonOptions {
         switch self {
@@ -20,7 +21,13 @@ enum ConnectionRequest: Sendable, Codable {
         case .sudo(let options): options.common
         case .su(let options): options.common
         case .doas(let options): options.common
+        case .container(let request): request.options.common
         }
+    }
+
+    /// Whether the program may be kept where it is sent to.
+    var usesCache: Bool {
+        if case .container(let request) = self { request.options.usesCache } else { true }
     }
 
     /// The name of a context that was given none (section 7.1).
@@ -31,6 +38,7 @@ enum ConnectionRequest: Sendable, Codable {
         case .sudo(let options): options.defaultName
         case .su(let options): options.defaultName
         case .doas(let options): options.defaultName
+        case .container(let request): request.options.defaultName
         }
     }
 }

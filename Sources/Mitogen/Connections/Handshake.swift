@@ -27,6 +27,8 @@ final class Handshake: Sendable {
         /// What the child must answer with; nil where only the version is compared.
         var identity: String?
         var mayWorkWithoutCache = false
+        /// Counts the processes that were started one after the other; `process` is that of the last.
+        var round = 0
     }
 
     private let router: Router
@@ -101,12 +103,22 @@ final class Handshake: Sendable {
         }
         let stage = try FirstStage(
             program: program,
-            usesCache: common.usesImageCache,
+            usesCache: common.usesImageCache && request.usesCache,
             replacesCached: replacesCached,
             remoteName: remoteName,
             random: Self.randomWord()
         )
         guard let plan = request.plan(for: stage) else { throw MitogenError(.misuse, "the method makes no connection") }
+        try start(plan, of: stage, images, remoteName)
+    }
+
+    /// Starts a method's tool, and follows it as far as the program's first word.
+    private func start(
+        _ plan: ConnectionPlan,
+        of stage: FirstStage,
+        _ images: ImageStore,
+        _ remoteName: String
+    ) throws(MitogenError) {
         let name = common.name ?? request.defaultName(pid: 0)
         let logger = router.logger
         let driver = BootstrapDriver(
@@ -119,17 +131,67 @@ final class Handshake: Sendable {
         ) { [weak self] outcome in
             switch outcome {
             case .failed(let error, let mayWorkWithoutCache):
-                self?.parts.withLock { $0.mayWorkWithoutCache = mayWorkWithoutCache }
-                self?.fail(error)
+                if error.code == .noShell, let copy = plan.copy {
+                    self?.start(copy, images, remoteName)
+                } else {
+                    self?.parts.withLock { $0.mayWorkWithoutCache = mayWorkWithoutCache }
+                    self?.fail(error)
+                }
             case .ready(let descriptors, let bytes, let image):
                 self?.parts.withLock { $0.identity = image }
                 self?.handOver(descriptors, bytes, name: name)
             }
         }
-        parts.withLock { $0.driver = driver }
+        let round = parts.withLock { parts in
+            parts.driver = driver
+            return parts.round
+        }
+        let broker = router.broker
+        let watchdog = try plan.cleanUp.map { command throws(MitogenError) in try Watchdog(command, on: broker) }
         let process = try driver.start { line in logger.debug("\(name): \(line)") }
-        parts.withLock { $0.process = process }
+        let isCurrent = parts.withLock { parts in
+            guard parts.round == round else { return false }
+            parts.process = process
+            return true
+        }
+        // It has failed before it was known here, and another way is tried.
+        if !isCurrent { process.terminate() }
+        if let watchdog {
+            process.process.whenEnded { $0 == .exited(0) ? watchdog.dismiss() : watchdog.trigger() }
+        }
         if case .failure = result.outcome { cleanUp() }
+    }
+
+    /// There is no shell: brings the program there without one.
+    private func start(_ copy: ProgramCopy, _ images: ImageStore, _ remoteName: String) {
+        let process = parts.withLock { parts in
+            // From now on nobody knows more about the attempt than that its time is over.
+            parts.driver = nil
+            parts.round += 1
+            return parts.process.take()
+        }
+        process?.terminate()
+        guard copy.isNeeded else { return startProgram(copy, images, remoteName) }
+        result.whenResolved { [broker = router.broker] _ in copy.remove(on: broker) }
+        do throws(MitogenError) {
+            let process = try copy.start(images, on: router.broker) { [weak self] error in
+                if let self, error == nil { return startProgram(copy, images, remoteName) }
+                self?.fail(error ?? .brokerIsLeaving)
+            }
+            parts.withLock { $0.process = process }
+            if case .failure = result.outcome { cleanUp() }
+        } catch {
+            fail(error)
+        }
+    }
+
+    private func startProgram(_ copy: ProgramCopy, _ images: ImageStore, _ remoteName: String) {
+        guard result.outcome == nil else { return }
+        do throws(MitogenError) {
+            try start(copy.plan, of: copy.stage, images, remoteName)
+        } catch {
+            fail(error)
+        }
     }
 
     /// The program speaks: from here on there are only frames.

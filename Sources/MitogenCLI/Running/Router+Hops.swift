@@ -33,6 +33,7 @@ extension Router {
                 options.remoteName = name
             }
         default:
+            if let context = try await self.connectContainer(hop, via: via, settings) { return context }
             // The parser knows no other kind; a new one needs its case here.
             throw MitogenError(.misuse, "'\(hop.kind)' is not a kind of hop")
         }

@@ -108,7 +108,7 @@ extension HopKind {
     )
 
     /// Every kind of hop that `mitogen run` knows, in the order of the help text.
-    package static let known: [HopKind] = [.local, .ssh, .sudo, .su, .doas]
+    package static let known: [HopKind] = [.local, .ssh, .sudo, .su, .doas] + containers
 
     /// Refuses characters that could disturb the terminal on which a label is shown; holds for every kind of hop.
     static func controlCharacterProblem(_ argument: String) -> String? {

@@ -105,6 +105,7 @@ package struct BootstrapMachine: Sendable {
     package mutating func startProgram() -> [BootstrapAction] {
         guard state == .connecting else { return [] }
         prompts = nil
+        if case .image(let own) = firstStage.program { image = own }
         state = .starting
         return [.configure]
     }

@@ -1,0 +1,33 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import MitogenProtocol
+
+/// The options of ``Router/buildah(container:via:_:)`` (Mitogen semantics, section 7.8).
+public struct BuildahOptions: ContextOptions, Hashable {
+    public var common = CommonOptions()
+    /// The name or the number of a working container.
+    public let container: String
+    /// The user to be in the container, as `name`, number, or with `:group`; by default what the container says.
+    public var username: String?
+    /// The buildah program; `buildah` by default, looked for in `PATH`.
+    public var buildahPath = "buildah"
+
+    public init(container: String) {
+        self.container = container
+    }
+}
+
+extension BuildahOptions: ContainerOptions {
+    var target: ContainerTarget { ContainerTarget(.buildah, container, username: username) }
+
+    /// What is in the container becomes part of an image.
+    var usesCache: Bool { false }
+
+    func arguments(command: [String]) -> [String] {
+        [buildahPath, "run"] + (username.map { ["--user=\($0)"] } ?? []) + ["--", container] + command
+    }
+}

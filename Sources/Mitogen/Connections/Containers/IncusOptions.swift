@@ -1,0 +1,28 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import MitogenProtocol
+
+/// The options of ``Router/incus(container:via:_:)`` (Mitogen semantics, section 7.11).
+public struct IncusOptions: ContextOptions, Hashable {
+    public var common = CommonOptions()
+    /// The name of a running container or virtual machine, with its remote if it is not the default: `remote:name`.
+    public let container: String
+    /// The incus program; `incus` by default, looked for in `PATH`.
+    public var incusPath = "incus"
+
+    public init(container: String) {
+        self.container = container
+    }
+}
+
+extension IncusOptions: ContainerOptions {
+    var target: ContainerTarget { ContainerTarget(.incus, container) }
+
+    func arguments(command: [String]) -> [String] {
+        [incusPath, "exec", "--mode=non-interactive", container, "--"] + command
+    }
+}

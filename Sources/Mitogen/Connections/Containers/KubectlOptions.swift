@@ -1,0 +1,50 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import MitogenProtocol
+
+/// The options of ``Router/kubectl(pod:via:_:)`` (Mitogen semantics, section 7.9).
+public struct KubectlOptions: ContextOptions, Hashable {
+    public var common = CommonOptions()
+    /// The pod's name, or what kubectl takes for one, such as `deployment/web`.
+    public let pod: String
+    /// The pod's namespace; by default that of kubectl's configuration.
+    public var namespace: String?
+    /// The container of the pod; by default the one that kubectl chooses.
+    public var container: String?
+    /// The kubectl program; `kubectl` by default, looked for in `PATH`.
+    public var kubectlPath = "kubectl"
+    /// More arguments for kubectl itself, such as `["--context", "web"]`; they stand before `exec`.
+    public var kubectlArguments: [String] = []
+
+    public init(pod: String) {
+        self.pod = pod
+    }
+}
+
+extension KubectlOptions: ContainerOptions {
+    var target: ContainerTarget { ContainerTarget(.kubectl, pod) }
+
+    private var selection: [String] { kubectlArguments + (namespace.map { ["-n", $0] } ?? []) }
+
+    /// `kubectl.<pod>` and the arguments that select it, as Python shows a list: a pod's name alone says little.
+    var defaultName: String {
+        let words = selection + (container.map { ["-c", $0] } ?? [])
+        return "kubectl.\(pod)[\(words.map { "'\($0)'" }.joined(separator: ", "))]"
+    }
+
+    func arguments(command: [String]) -> [String] {
+        // Mitogen also asks for a terminal, gets none as its input is a pipe, and a warning.
+        [kubectlPath] + selection + ["exec", "-i", pod] + (container.map { ["-c", $0] } ?? []) + ["--"] + command
+    }
+
+    func validate() throws(MitogenError) {
+        try common.validate()
+        try Self.check(pod, "the name of a pod")
+        if let namespace { try Self.check(namespace, "the name of a namespace") }
+        if let container { try Self.check(container, "the name of a container") }
+    }
+}

@@ -1,0 +1,66 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import Mitogen
+
+extension Router {
+    /// Makes one hop into a container; nil if the hop is of another kind.
+    func connectContainer(
+        _ hop: Hop,
+        via: Context?,
+        _ settings: HopSettings
+    ) async throws(MitogenError) -> Context? {
+        let argument = hop.argument ?? ""
+        let destination = ContainerDestination(argument)
+        switch hop.kind {
+        case HopKind.docker.name:
+            return try await self.docker(container: destination.name, via: via) { options in
+                options.username = destination.user
+                settings.apply(to: &options)
+            }
+        case HopKind.dockerImage.name:
+            return try await self.docker(image: argument, via: via) { settings.apply(to: &$0) }
+        case HopKind.podman.name:
+            return try await self.podman(container: destination.name, via: via) { options in
+                options.username = destination.user
+                settings.apply(to: &options)
+            }
+        case HopKind.buildah.name:
+            return try await self.buildah(container: destination.name, via: via) { options in
+                options.username = destination.user
+                settings.apply(to: &options)
+            }
+        case HopKind.kubectl.name:
+            let destination = PodDestination(argument)
+            return try await self.kubectl(pod: destination.pod, via: via) { options in
+                options.namespace = destination.namespace
+                options.container = destination.container
+                settings.apply(to: &options)
+            }
+        case HopKind.lxc.name:
+            return try await self.lxc(container: argument, via: via) { settings.apply(to: &$0) }
+        case HopKind.lxd.name:
+            return try await self.lxd(container: argument, via: via) { settings.apply(to: &$0) }
+        case HopKind.incus.name:
+            return try await self.incus(container: argument, via: via) { settings.apply(to: &$0) }
+        case HopKind.jail.name:
+            return try await self.jail(container: destination.name, via: via) { options in
+                options.username = destination.user
+                settings.apply(to: &options)
+            }
+        default:
+            return nil
+        }
+    }
+}
+
+extension HopSettings {
+    /// Sets what all methods have in common.
+    func apply(to options: inout some ContextOptions) {
+        options.connectTimeout = connectTimeout
+        options.usesImageCache = usesImageCache
+    }
+}
