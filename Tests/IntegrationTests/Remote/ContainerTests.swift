@@ -1,0 +1,197 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import Mitogen
+internal import MitogenFixtures
+internal import Testing
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
+/// Contexts in the containers of real engines.
+@Suite("Containers", .serialized, .timeLimit(.minutes(2)))
+struct ContainerTests {
+    /// What holds for every engine: a context works, a second one finds the image where there is a home, and nothing is
+    /// left, not even when the engine's client is killed.
+    private func exercise(
+        _ engine: Engine,
+        name: String? = nil,
+        user: String? = nil,
+        executable: [String]? = nil
+    ) async throws {
+        let mark = "inside-\(engine)-\(getpid())"
+        try await withFixtureRouter { router in
+            let context = try await router.container(engine) { options in
+                options.remoteName = mark
+                options.executable = executable
+            }
+            #expect(context.name == name ?? "\(engine).\(engine.container)")
+            #expect(try await context.call(Add(1, 2)) == 3)
+            let bytes = (0..<300_000).map { UInt8(truncatingIfNeeded: $0) }
+            #expect(try await context.call(Echo(bytes)) == bytes)
+            #expect(try await context.userName() == "root")
+            if let user {
+                #expect(
+                    try await router.container(engine, user: user) { $0.executable = executable }.userName() == user
+                )
+            }
+            let clients = Processes.children(of: selfPID)
+            let other = try await router.container(engine) { options in
+                options.remoteName = "\(mark)-2"
+                options.executable = executable
+            }
+            #expect(try await other.call(Add(3, 4)) == 7)
+            let client = try #require(Set(Processes.children(of: selfPID)).subtracting(clients).first)
+            kill(client, SIGKILL)
+        }
+        // The processes inside are this machine's, too.
+        #expect(try await eventually { found(mark).isEmpty })
+        let missing = try await withFixtureRouter { router in
+            try await failure { try await router.container(engine, "no-such-container") }
+        }
+        #expect(missing.code == (engine == .lxc ? .containerNotRunning : .noSuchContainer), "\(missing)")
+        #expect(missing.context?.contains("no-such-container") == true)
+        #expect(!missing.diagnostics.isEmpty)
+        #expect(missing.hint?.contains("`") == true)
+    }
+
+    /// The command lines in which `mark` is.
+    private func found(_ mark: String) -> [String] {
+        Files.names(in: "/proc").compactMap { name in
+            guard Int32(name) != nil, let line = Files.text("/proc/\(name)/cmdline") else { return nil }
+            return line.contains("mitogen:\(mark)") ? line : nil
+        }
+    }
+
+    @Test("Docker", .needs(.docker))
+    func docker() async throws { try await exercise(.docker, user: "nobody") }
+
+    @Test("Podman", .needs(.podman))
+    func podman() async throws { try await exercise(.podman, user: "nobody") }
+
+    @Test("Buildah", .needs(.buildah))
+    func buildah() async throws {
+        // Buildah 1.28 takes a second for 640 KB of input that does not end, 11 s for this program.
+        try await withFixtureRouter { router in
+            let copied = try await router.local().run([
+                try Engine.buildah.program, "copy", "--chmod", "755", Engine.buildah.container, try Fixture.path,
+                "/fixture",
+            ])
+            #expect(copied.status == .exited(0), "\(copied.errorText)")
+        }
+        try await exercise(.buildah, user: "nobody", executable: ["/fixture"])
+    }
+
+    @Test("Kubernetes", .needs(.kubectl))
+    func kubectl() async throws { try await exercise(.kubectl, name: "kubectl.tb[]") }
+
+    @Test("LXC", .needs(.lxc))
+    func lxc() async throws { try await exercise(.lxc) }
+
+    @Test("LXD", .needs(.lxd))
+    func lxd() async throws { try await exercise(.lxd) }
+
+    @Test("Incus", .needs(.incus))
+    func incus() async throws { try await exercise(.incus) }
+
+    @Test("From account to account and into a container", .needsTestbed, .needs(.docker))
+    func chain() async throws {
+        try await withFixtureRouter { router in
+            let free = try await router.testbed("tb-bash") { $0.username = "tb-free" }
+            let root = try await router.sudo(via: free)
+            let inside = try await router.container(.docker, user: "nobody", via: root)
+            #expect(inside.name == "ssh.tb-bash.sudo.root.docker.tb")
+            #expect(try await inside.userName() == "nobody")
+            #expect(try await inside.call(Add(2, 2)) == 4)
+            // The daemon's socket is root's.
+            let error = try await failure { try await router.container(.docker, via: free) }
+            #expect(error.code == .notPermitted, "\(error)")
+            #expect(error.context == "ssh.tb-bash → docker.tb")
+            let missing = try await failure { try await router.container(.docker, "no-such", via: root) }
+            #expect(missing.code == .noSuchContainer, "\(missing)")
+            #expect(missing.context == "ssh.tb-bash.sudo.root → docker.no-such")
+        }
+    }
+
+    @Test("The command line leads into containers", .needs(.docker), .enabled(if: ToolProcess.isBuilt))
+    func commandLine() async throws {
+        let path = "\(try Testbed.fact("TESTBED"))/bin:/usr/bin:/bin"
+        let result = try await ToolProcess.run(
+            ["run", "-t", "docker:nobody@tb", "-t", "local+docker:tb", "--", "id", "-un"],
+            environment: ["PATH": path]
+        )
+        #expect(result.status == 0, "\(result.errors)")
+        #expect(result.text.contains("nobody"))
+        #expect(result.text.contains("root"))
+    }
+
+    @Test("Each failure has its code, and says what to do", .needs(.docker), .needs(.podman))
+    func failures() async throws {
+        try await withFixtureRouter { router in
+            let stopped = try await failure { try await router.container(.docker, "tb-stopped") }
+            #expect(stopped.code == .containerNotRunning)
+            #expect(stopped.hint == "start it: `docker start tb-stopped`")
+            for engine in [Engine.docker, .podman] {
+                let user = try await failure { try await router.container(engine, user: "no-such-user") }
+                #expect(user.code == .unknownUser)
+                #expect(user.message.contains("no-such-user"))
+            }
+            let engine = try await failure {
+                try await router.docker(container: "tb") { $0.dockerArguments = ["--host", "unix:///no/such/socket"] }
+            }
+            #expect(engine.code == .engineUnavailable, "\(engine)")
+            let tool = try await failure { try await router.podman(container: "tb") { $0.podmanPath = "no-such-tool" } }
+            #expect(tool.code == .spawnError)
+            #expect(tool.hint?.contains("install podman") == true)
+            // Podman's file system is read-only everywhere.
+            let place = try await failure { try await router.container(.podman, "tb-readonly") }
+            #expect(place.code == .noPlaceToRun)
+        }
+    }
+
+    @Test(
+        "A container without a shell gets the program by its engine, and keeps nothing of it",
+        .needs(.docker),
+        .needs(.podman)
+    )
+    func noShell() async throws {
+        let before = try await files()
+        try await withFixtureRouter { router in
+            for engine in [Engine.docker, .podman] {
+                for user in [nil, "1234"] {
+                    let context = try await router.container(engine, "tb-scratch", user: user)
+                    #expect(try await context.call(Add(1, 2)) == 3)
+                    let id = try await context.run(["/busybox", "id", "-u"])
+                    #expect(id.outputText == (user.map { "\($0)\n" } ?? "0\n"))
+                }
+            }
+        }
+        var after = try await files()
+        _ = try await eventually {
+            after = try await files()
+            return after == before
+        }
+        #expect(after == before)
+    }
+
+    /// What is in the root folders of the containers without a shell.
+    private func files() async throws -> [String] {
+        try await withFixtureRouter { router in
+            let local = try await router.local()
+            var result: [String] = []
+            for engine in [Engine.docker, .podman] {
+                let listed = try await local.run([
+                    try engine.program, "exec", "tb-scratch", "/busybox", "ls", "-A", "/",
+                ])
+                result.append(listed.outputText)
+            }
+            return result
+        }
+    }
+}
