@@ -57,32 +57,3 @@ package struct RouteLoss: Sendable, Hashable, Codable {
         self.reason = reason
     }
 }
-
-/// One line of a child's log on its way to the master: `name NUL level NUL text` (section 1.7).
-package struct ForwardedLog: Sendable, Hashable {
-    package let name: String
-    /// Python's numbers: 10 debug, 20 info, 30 warning, 40 error, 50 critical.
-    package let level: Int
-    package let text: String
-
-    package init(name: String, level: Int, text: String) {
-        self.name = name
-        self.level = level
-        self.text = text
-    }
-
-    /// Nil if the data is not of that form. Only the first two NULs separate.
-    package init?(parsing data: [UInt8]) {
-        let parts = data.split(separator: 0, maxSplits: 2, omittingEmptySubsequences: false)
-        guard parts.count == 3, let level = Int(String(decoding: parts[1], as: UTF8.self)) else { return nil }
-        self.init(
-            name: String(decoding: parts[0], as: UTF8.self),
-            level: level,
-            text: String(decoding: parts[2], as: UTF8.self)
-        )
-    }
-
-    package var message: Message {
-        Message(handle: StandardHandle.forwardLog, data: Array("\(name)\0\(level)\0\(text)".utf8))
-    }
-}

@@ -11,6 +11,7 @@ internal import Synchronization
 struct ForwardingLogHandler: LogHandler {
     let label: String
     var metadata: Logger.Metadata = [:]
+    var metadataProvider: Logger.MetadataProvider?
     var logLevel: Logger.Level
     private let target: Target
 
@@ -52,14 +53,22 @@ struct ForwardingLogHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
-        target.router?.forwardLog(name: label, level: event.level.pythonLevel, text: "\(event.message)")
+        let metadata = LogMetadata.all(of: event, in: self)
+        target.router?.forwardLog(
+            name: label,
+            level: event.level.pythonLevel,
+            text: "\(event.message)",
+            metadata: metadata
+        )
     }
 }
 
 extension Router {
     /// Sends one line to the master's log.
-    func forwardLog(name: String, level: Int, text: String) {
-        var message = ForwardedLog(name: name, level: level, text: text).message
+    func forwardLog(name: String, level: Int, text: String, metadata: PickleDictionary = [:]) {
+        let record = ForwardedLog(name: name, level: level, text: text, metadata: metadata)
+        // A master that announced what it understands is one of this implementation.
+        var message = !metadata.isEmpty && peerInfo(0) != nil ? record.structuredMessage : record.message
         message.dstID = 0
         route(message)
     }
@@ -67,10 +76,15 @@ extension Router {
 
 /// In the master: emits what contexts have logged, under `<name>.[<context name>]`.
 enum ForwardedLogs {
+    /// The metadata that names the context a record comes from.
+    static let contextKey = "mitogen_context"
+
     static func emit(_ record: ForwardedLog, from context: Context) {
-        var logger = Logger(label: "\(record.name).[\(context.displayName)]")
-        logger[metadataKey: "mitogen_context"] = "\(context.displayName)"
-        logger.log(level: Logger.Level(pythonLevel: record.level), "\(record.text)")
+        let logger = Logger(label: "\(record.name).[\(context.displayName)]")
+        var metadata = LogMetadata.metadata(record.metadata)
+        // Whatever the record says: where it comes from is known here.
+        metadata[contextKey] = "\(context.displayName)"
+        logger.log(level: Logger.Level(pythonLevel: record.level), "\(record.text)", metadata: metadata)
     }
 }
 

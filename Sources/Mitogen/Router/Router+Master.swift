@@ -41,7 +41,7 @@ extension Router {
 
     /// A line of a context's log (Mitogen semantics, section 8.7).
     private func log(_ message: Message) {
-        guard let record = ForwardedLog(parsing: message.data) else { return }
+        guard let record = ForwardedLog(message) else { return }
         guard let context = contextByID(message.srcID, creates: false) else {
             return logger.error("ignored a log record of the unknown context \(message.srcID)")
         }

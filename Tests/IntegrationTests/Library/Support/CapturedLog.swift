@@ -13,6 +13,7 @@ enum CapturedLog {
         let label: String
         let level: Logger.Level
         let message: String
+        var metadata: Logger.Metadata = [:]
     }
 
     private static let records = Mutex<[Record]>([])
@@ -71,7 +72,12 @@ enum CapturedLog {
         }
 
         func log(event: LogEvent) {
-            let record = Record(label: label, level: event.level, message: "\(event.message)")
+            let record = Record(
+                label: label,
+                level: event.level,
+                message: "\(event.message)",
+                metadata: metadata.merging(event.metadata ?? [:]) { _, new in new }
+            )
             CapturedLog.records.withLock { $0.append(record) }
         }
     }
