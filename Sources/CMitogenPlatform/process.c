@@ -232,6 +232,15 @@ int cmitogen_signal_read(int fd) {
     return count == sizeof information ? (int)information.ssi_signo : 0;
 }
 
+int64_t cmitogen_resident_memory(void) {
+    long total, resident;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (!file) return -errno;
+    int count = fscanf(file, "%ld %ld", &total, &resident);
+    fclose(file);
+    return count == 2 ? (int64_t)resident * sysconf(_SC_PAGESIZE) : -EINVAL;
+}
+
 int64_t cmitogen_private_memory(pid_t pid) {
     char path[64], line[256];
     snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)pid);

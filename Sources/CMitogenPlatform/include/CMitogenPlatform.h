@@ -120,6 +120,8 @@ char **cmitogen_environment(void);
 int cmitogen_signal_descriptor(const int *signals, int count);
 int cmitogen_signal_read(int fd);
 int64_t cmitogen_private_memory(pid_t pid);
+/// The bytes of memory that this process occupies; negative if that is not known.
+int64_t cmitogen_resident_memory(void);
 
 // ------------------------------------------------------------------------------------------------------------- threads
 

@@ -13,7 +13,7 @@ internal import CMitogenPlatform
 #endif
 
 /// What this process is called, and where it comes from.
-enum ProcessIdentity {
+package enum ProcessIdentity {
     /// `user@host:pid`, the name that contexts show by default (Mitogen semantics, section 7.1).
     static var `default`: String {
         "\(userName)@\(hostName):\(getpid())".map { $0 == "/" || $0 == "\\" ? "_" : $0 }.reduce(into: "") {
@@ -22,7 +22,7 @@ enum ProcessIdentity {
     }
 
     /// The user's name from `/etc/passwd`: a static program has no working `getpwuid`. The number if it is not there.
-    static let userName: String = {
+    package static let userName: String = {
         let id = String(geteuid())
         guard let file = fopen("/etc/passwd", "re") else { return id }
         defer { fclose(file) }
@@ -35,11 +35,19 @@ enum ProcessIdentity {
         return id
     }()
 
-    static let hostName: String = {
+    package static let hostName: String = {
         var buffer = [CChar](repeating: 0, count: 256)
         guard gethostname(&buffer, buffer.count - 1) == 0 else { return "localhost" }
         return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }()
+
+    package static var processID: Int32 { getpid() }
+
+    /// The memory that this process occupies, in bytes; nil where `/proc` does not tell.
+    package static var residentMemory: Int64? {
+        let bytes = cmitogen_resident_memory()
+        return bytes < 0 ? nil : bytes
+    }
 
     /// The running program's file. Through /proc it is found even if the file was replaced or removed.
     static let executablePath: String =

@@ -131,7 +131,8 @@ struct HopFinding: Sendable {
         return "{" + members.map { "\"\($0.0)\":\($0.1)" }.joined(separator: ",") + "}"
     }
 
-    private static func object(_ failure: MitogenError) -> String {
+    /// A JSON object for what has failed.
+    static func object(_ failure: MitogenError) -> String {
         var members = [("code", self.string("\(failure.code)")), ("message", self.string(failure.message))]
         if let stage = failure.stage { members.append(("stage", self.string(stage.rawValue))) }
         if let context = failure.context { members.append(("context", self.string(context))) }
