@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,6 +119,29 @@ int cmitogen_write_file(const char *path, const void *bytes, size_t length) {
     if (!error && rename(temporary, path) < 0) error = -errno;
     if (error) unlink(temporary);
     return error;
+}
+
+int cmitogen_open_for_appending(const char *path, bool create_only) {
+    int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | (create_only ? O_EXCL | O_NOFOLLOW : 0);
+    int fd = open(path, flags, 0600);
+    return fd < 0 ? -errno : cmitogen_above_standard(fd);
+}
+
+int cmitogen_write_all(int fd, const void *bytes, size_t length) {
+    const char *at = bytes;
+    while (length > 0) {
+        ssize_t count = write(fd, at, length);
+        if (count < 0 && errno == EAGAIN) {
+            struct pollfd wait = { .fd = fd, .events = POLLOUT };
+            poll(&wait, 1, -1);
+        } else if (count < 0 && errno != EINTR) {
+            return -errno;
+        } else if (count > 0) {
+            at += count;
+            length -= (size_t)count;
+        }
+    }
+    return 0;
 }
 
 int cmitogen_make_directories(const char *path) {

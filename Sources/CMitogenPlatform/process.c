@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "CMitogenPlatform.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -25,6 +26,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 struct child {
@@ -232,6 +234,40 @@ int cmitogen_signal_read(int fd) {
     return count == sizeof information ? (int)information.ssi_signo : 0;
 }
 
+static _Atomic int signal_descriptor = -1;
+
+static void on_watched_signal(int number) {
+    (void)number;
+    int saved = errno;
+    char byte = 's';
+    int fd = signal_descriptor;
+    if (fd >= 0 && write(fd, &byte, 1) < 0) { } // there is nobody to tell
+    errno = saved;
+}
+
+int cmitogen_signal_watch(int number, int fd) {
+    struct sigaction old, new = { .sa_handler = on_watched_signal, .sa_flags = SA_RESTART };
+    if (sigaction(number, NULL, &old) < 0) return -errno;
+    if (old.sa_handler != SIG_DFL && old.sa_handler != on_watched_signal) return -EEXIST;
+    signal_descriptor = fd;
+    return sigaction(number, &new, NULL) < 0 ? -errno : 0;
+}
+
+void cmitogen_signal_unwatch(int number) {
+    struct sigaction standard = { .sa_handler = SIG_DFL };
+    sigaction(number, &standard, NULL);
+    signal_descriptor = -1;
+}
+
+void cmitogen_local_time(char *text, size_t capacity, bool is_for_name) {
+    struct timespec now;
+    struct tm local;
+    clock_gettime(CLOCK_REALTIME, &now);
+    localtime_r(&now.tv_sec, &local);
+    size_t length = strftime(text, capacity, is_for_name ? "%Y%m%d_%H%M%S" : "%H:%M:%S", &local);
+    if (!is_for_name) snprintf(text + length, capacity - length, ".%06ld", now.tv_nsec / 1000);
+}
+
 int64_t cmitogen_resident_memory(void) {
     long total, resident;
     FILE *file = fopen("/proc/self/statm", "re");
@@ -239,6 +275,39 @@ int64_t cmitogen_resident_memory(void) {
     int count = fscanf(file, "%ld %ld", &total, &resident);
     fclose(file);
     return count == 2 ? (int64_t)resident * sysconf(_SC_PAGESIZE) : -EINVAL;
+}
+
+static bool describe_thread(int id, struct cmitogen_thread_info *thread) {
+    char path[64], line[512];
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", id);
+    FILE *file = fopen(path, "re");
+    if (!file) return false;
+    bool is_read = fgets(line, sizeof line, file) != NULL;
+    fclose(file);
+    char *name = is_read ? strchr(line, '(') : NULL, *end = is_read ? strrchr(line, ')') : NULL;
+    unsigned long user, system;
+    if (!name || !end || end < name) return false;
+    if (sscanf(end + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &thread->state, &user, &system) != 3) return false;
+    thread->id = id;
+    thread->processor_milliseconds = (int64_t)((user + system) * 1000 / (unsigned long)sysconf(_SC_CLK_TCK));
+    size_t length = (size_t)(end - name - 1);
+    if (length >= sizeof thread->name) length = sizeof thread->name - 1;
+    memset(thread->name, 0, sizeof thread->name);
+    memcpy(thread->name, name + 1, length);
+    return true;
+}
+
+int cmitogen_list_threads(struct cmitogen_thread_info *threads, int capacity) {
+    DIR *directory = opendir("/proc/self/task");
+    if (!directory) return 0;
+    int count = 0;
+    struct dirent *entry;
+    while (count < capacity && (entry = readdir(directory))) {
+        int id = atoi(entry->d_name);
+        if (id > 0 && describe_thread(id, &threads[count])) count++;
+    }
+    closedir(directory);
+    return count;
 }
 
 int64_t cmitogen_private_memory(pid_t pid) {

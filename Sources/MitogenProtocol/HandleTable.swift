@@ -28,7 +28,21 @@ package struct HandleTable: Sendable {
         let persists: Bool
         let policy: HandlePolicy
         let respondent: ContextID?
+        let request: Request?
         let handler: Handler
+    }
+
+    /// What is known about a request that waits behind a handle, for those who look into a running program.
+    package struct Request: Sendable {
+        /// The function that was called, if it is a call.
+        package let function: String?
+        /// The monotonic clock, in nanoseconds, when it was sent.
+        package let start: Int64
+
+        package init(function: String?, start: Int64) {
+            self.function = function
+            self.start = start
+        }
     }
 
     /// What is to be done with a message for this context.
@@ -37,7 +51,7 @@ package struct HandleTable: Sendable {
         case refuse(String)
     }
 
-    private var entries: [Handle: Entry] = [:]
+    private(set) var entries: [Handle: Entry] = [:]
     private var handlesByRespondent: [ContextID: Set<Handle>] = [:]
     private var next: Handle
 
@@ -55,14 +69,21 @@ package struct HandleTable: Sendable {
         persists: Bool = true,
         policy: HandlePolicy = .anyone,
         respondent: ContextID? = nil,
-        overwrites: Bool = false
+        overwrites: Bool = false,
+        request: Request? = nil
     ) -> Handle? {
         let handle = handle ?? unusedHandle()
         if entries[handle] != nil {
             guard overwrites else { return nil }
             _ = remove(handle)
         }
-        entries[handle] = Entry(persists: persists, policy: policy, respondent: respondent, handler: handler)
+        entries[handle] = Entry(
+            persists: persists,
+            policy: policy,
+            respondent: respondent,
+            request: request,
+            handler: handler
+        )
         if let respondent { handlesByRespondent[respondent, default: []].insert(handle) }
         return handle
     }

@@ -60,4 +60,21 @@ struct DiagnosisCommandTests {
         #expect((objects[1]["error"] as? [String: Any])?["code"] as? String == "connectionRefused")
         #expect(try await ToolProcess.run(["tree", "-t", "nowhere"]).status == 2)
     }
+
+    @Test("MITOGEN_LOG_LEVEL shows the library's log on standard error")
+    func logLevels() async throws {
+        let arguments = ["run", "-t", "local:here", "--", "true"]
+        let debug = try await ToolProcess.run(arguments, environment: ["MITOGEN_LOG_LEVEL": "debug"])
+        #expect(debug.status == 0)
+        #expect(debug.errors.contains(" D mitogen: context 1 is connected as here\n"))
+        #expect(!debug.errors.contains("mitogen.io"))
+        let io = try await ToolProcess.run(arguments, environment: ["MITOGEN_LOG_LEVEL": "Io"])
+        #expect(io.errors.contains(" D mitogen.io: 0 to 1, handle 101 (CALL_FUNCTION), reply to "))
+        #expect(io.errors.contains(" bytes from here: delivered here\n"))
+        let error = try await ToolProcess.run(arguments, environment: ["MITOGEN_LOG_LEVEL": "ERROR"])
+        #expect(error.errors.isEmpty)
+        let unknown = try await ToolProcess.run(arguments, environment: ["MITOGEN_LOG_LEVEL": "l\u{1b}oud"])
+        #expect(unknown.status == 0)
+        #expect(unknown.errors.hasPrefix("mitogen: MITOGEN_LOG_LEVEL=l\\u{1b}oud is ignored: "))
+    }
 }

@@ -36,6 +36,7 @@ public enum FixtureMaster {
             case "detach": try await detach(to: arguments.last ?? "", router)
             case "remote": try await holdRemote(Array(arguments.dropFirst()), router)
             case "open-files": try await tellOpenFilesLimits(router)
+            case "log-to-files": try await LogToFiles.run(Array(arguments.dropFirst()), router)
             case "return-early": try await returnEarly(router)
             case "throw": throw MitogenError(.misuse, "the fixture was told to throw")
             default: try await demonstrate(router)

@@ -64,6 +64,11 @@ int cmitogen_open_for_reading(const char *path);
 int64_t cmitogen_file_size(const char *path);
 /// Writes a file that only the user may read, under another name first. 0 or a negative errno.
 int cmitogen_write_file(const char *path, const void *bytes, size_t length);
+/// Opens a file that only the user may use, to write at its end: an existing one, or a new one if `create` is set, which
+/// is an error if there already is one. A symbolic link is not followed then. A descriptor or a negative errno.
+int cmitogen_open_for_appending(const char *path, bool create_only);
+/// Writes everything, also to a descriptor that does not block. 0 or a negative errno.
+int cmitogen_write_all(int fd, const void *bytes, size_t length);
 /// Makes a folder, and those above it, which only the user may use. 0 or a negative errno.
 int cmitogen_make_directories(const char *path);
 /// Closes every descriptor from `first` up.
@@ -123,6 +128,13 @@ int64_t cmitogen_private_memory(pid_t pid);
 /// The bytes of memory that this process occupies; negative if that is not known.
 int64_t cmitogen_resident_memory(void);
 
+/// The local time: `HH:MM:SS.ffffff`, or `YYYYMMDD_HHMMSS` if it is for the name of a file.
+void cmitogen_local_time(char *text, size_t capacity, bool is_for_name);
+/// Writes a byte to `fd` for each such signal from now on; -EEXIST if the program already handles the signal.
+int cmitogen_signal_watch(int number, int fd);
+/// Lets the signal have its default effect again.
+void cmitogen_signal_unwatch(int number);
+
 // ------------------------------------------------------------------------------------------------------------- threads
 
 /// Starts a detached thread with all signals blocked; 0 or a negative errno.
@@ -132,6 +144,15 @@ uint64_t cmitogen_thread_id(void);
 void *cmitogen_thread_slot(void);
 void cmitogen_set_thread_slot(void *value);
 int cmitogen_processor_count(void);
+
+struct cmitogen_thread_info {
+    int32_t id;
+    char name[16];
+    char state; // the kernel's letter
+    int64_t processor_milliseconds;
+};
+/// Describes at most `capacity` threads of this process. Returns how many.
+int cmitogen_list_threads(struct cmitogen_thread_info *threads, int capacity);
 
 struct cmitogen_parker; // a place where one thread sleeps
 struct cmitogen_parker *cmitogen_parker_create(void);

@@ -22,12 +22,13 @@ public struct CommonOptions: Sendable, Codable, Hashable {
     /// Whether the image is looked for, and kept, in `~/.cache/mitogen` on the target; true by default. False leaves no
     /// file there, and sends the image each time.
     public var usesImageCache = true
-    /// Whether the context logs at debug level; as the router by default.
+    /// Whether the context logs at debug level and writes a debug file, see ``Router/enableDebug()``; as the router by
+    /// default.
     public var debug: Bool?
     /// Whether the context passes messages only between ancestors and descendants. A context of a unidirectional
     /// router always does; as the router by default.
     public var isUnidirectional: Bool?
-    /// Whether the context measures itself; as the router by default.
+    /// Whether the context measures, see ``Router/isProfilingEnabled``; as the router by default.
     public var isProfilingEnabled: Bool?
     /// How long the whole attempt may take, in seconds; 30 by default.
     public var connectTimeout: Double = 30

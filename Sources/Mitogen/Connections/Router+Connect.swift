@@ -100,7 +100,7 @@ extension Router {
                 parentIDs: ancestors,
                 contextID: id,
                 debug: options.debug ?? core.isDebugEnabled,
-                profiling: options.isProfilingEnabled ?? core.isProfilingEnabled,
+                profiling: options.isProfilingEnabled ?? profile.isOn,
                 // Once on, it stays on: only the master may start a context without it.
                 unidirectional: table.isUnidirectional && table.contextID != 0
                     ? true : options.isUnidirectional ?? table.isUnidirectional,

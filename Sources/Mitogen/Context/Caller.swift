@@ -114,7 +114,7 @@ struct Caller: Sendable {
         try checkSize(data, functionName: functionName)
         let message = Message(dstID: context.id, handle: StandardHandle.callFunction, encoding: .pickle, data: data)
         let pending = PendingReply()
-        let handle = router.send(message, awaiting: pending)
+        let handle = router.send(message, awaiting: pending, callOf: functionName)
         return RunningCall(
             pending: pending,
             handle: handle,

@@ -107,7 +107,9 @@ struct DecodedCall: Sendable {
     }
 
     func run(in context: ExternalContext, options: PickleWriter.Options) async throws -> [UInt8] {
-        try await type.run(properties: request.properties(), in: context, options: options)
+        let place = context.router.functions.begin(type, for: context.caller.id)
+        defer { context.router.functionDidEnd(place) }
+        return try await type.run(properties: request.properties(), in: context, options: options)
     }
 }
 

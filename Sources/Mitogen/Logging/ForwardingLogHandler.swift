@@ -53,13 +53,15 @@ struct ForwardingLogHandler: LogHandler {
     }
 
     func log(event: LogEvent) {
+        // Messages are not forwarded: each would be another message.
+        guard label != MessageLog.label else { return }
+        let text = "\(event.message)"
         let metadata = LogMetadata.all(of: event, in: self)
-        target.router?.forwardLog(
-            name: label,
-            level: event.level.pythonLevel,
-            text: "\(event.message)",
-            metadata: metadata
-        )
+        // The library's own records are in the debug file already.
+        if label != LibraryLogHandler.label {
+            DebugFile.shared.write(level: event.level, label, text, metadata)
+        }
+        target.router?.forwardLog(name: label, level: event.level.pythonLevel, text: text, metadata: metadata)
     }
 }
 

@@ -151,6 +151,7 @@ extension Router {
         deliverDead(text, to: handlers)
         dispatcher.cancelAll(from: id)
         guard let state else { return }
+        logger.debug("context \(id) is gone: \(reason)")
         state.didDisconnect(reason: reason)
         eventHub.send(.disconnected(Context(router: self, id: id, state: state), reason: reason))
     }

@@ -33,6 +33,9 @@ extension Router {
         egress: Stream?,
         from stream: Stream?
     ) {
+        if MessageLog.shared.isOn {
+            MessageLog.shared.note(message.header, size: message.data.count, action, from: stream, to: egress)
+        }
         switch action {
         case .forward: egress?.send(message)
         case .invoke(let handler): invoke(handler, message, from: stream)
@@ -98,13 +101,22 @@ extension Router {
 
     /// Sends a message and registers who waits for the answer, in one step.
     ///
+    /// - Parameter function: The name of the function, if it is a call.
     /// - Returns: The handle that the answer comes to.
-    func send(_ message: consuming Message, awaiting pending: PendingReply) -> Handle {
+    func send(
+        _ message: consuming Message,
+        awaiting pending: PendingReply,
+        callOf function: String? = nil
+    ) -> Handle {
         var message = message
+        let request = HandleTable.Request(function: function, start: monotonicNanoseconds())
+        if profile.isOn, let function {
+            pending.whenResolved { [profile] _ in profile.add(callOf: function, since: request.start) }
+        }
         let respondent = message.dstID
         let result: (Handle, RouterState.Action, Stream?)? = core.withLock { core in
             guard !core.isShutDown else { return nil }
-            let handle = core.state.handles.add(pending, persists: false, respondent: respondent) ?? 0
+            let handle = core.state.handles.add(pending, persists: false, respondent: respondent, request: request) ?? 0
             message.replyTo = handle
             let action = core.state.process(&message, from: nil)
             if case .forward(let link) = action { return (handle, action, core.streams[link]) }

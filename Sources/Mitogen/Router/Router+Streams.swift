@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import Logging
 internal import Synchronization
 
 extension Router {
@@ -48,6 +49,7 @@ extension Router {
             return Context(router: self, id: stream.remoteID, state: state)
         }
         apply { $0.state.table.connectChild(stream.id, id: stream.remoteID, name: name) }
+        logger.debug("context \(stream.remoteID) is connected as \(name)")
         eventHub.send(.connected(context))
         return context
     }
@@ -74,6 +76,7 @@ extension Router {
     }
 
     private func forget(_ stream: Stream, reason: String, isParent: Bool) {
+        profile.add(stream)
         apply { core in
             core.streams[stream.id] = nil
             return core.state.table.disconnect(stream.id, reason: reason)
@@ -111,6 +114,8 @@ extension Router {
             defer { core.streams = [:] }
             return (core.state.handles.removeAll(), core.streams.values.map { $0 }, core.children.values.map { $0 })
         }
+        // First, because a child's process ends when its stream to the parent is closed.
+        finishDiagnosis(of: streams)
         for stream in streams { stream.close(reason: DeadReason.brokerExited) }
         deliverDead(DeadReason.brokerExited, to: handlers)
         self.processes.killAll()

@@ -28,7 +28,6 @@ public final class Router: Sendable {
         var isShutDown = false
         var isDetached = false
         var isDebugEnabled = false
-        var isProfilingEnabled = false
 
         mutating func contextState(_ id: ContextID, name: String?) -> ContextState {
             if let known = contexts[id] { return known }
@@ -43,10 +42,12 @@ public final class Router: Sendable {
     public let configuration: RouterConfiguration
     let core: Mutex<Core>
     let eventHub = EventHub<RouterEvent>()
-    let logger = Logger(label: "mitogen")
+    var logger: Logger { LibraryLogHandler.logger() }
     let connectionLimit: AsyncSemaphore
     let dispatcher = CallDispatcher()
     let processes = ProcessTable()
+    let functions = RunningFunctions()
+    let profile = RouterProfile()
     private let imageStore = Mutex<ImageStore?>(nil)
     let imageDeliveries = ImageDeliveries()
     private let ownsBroker: Bool
@@ -70,6 +71,8 @@ public final class Router: Sendable {
             self.init(broker: broker, ownsBroker: true, configuration: configuration, table: table)
         }
         addMasterHandlers()
+        if DiagnosisEnvironment.wantsDebug { enableDebug() }
+        if DiagnosisEnvironment.wantsProfiling { isProfilingEnabled = true }
     }
 
     init(broker: Broker, ownsBroker: Bool, configuration: RouterConfiguration, table: RoutingTable) {
@@ -88,6 +91,7 @@ public final class Router: Sendable {
     deinit {
         for stream in core.withLock({ $0.streams.values.map { $0 } }) { stream.close(reason: "the router is gone") }
         if ownsBroker { broker.shutdown() }
+        DebugFile.shared.close(for: ObjectIdentifier(self))
     }
 
     // MARK: Identity
@@ -108,19 +112,6 @@ public final class Router: Sendable {
     /// This context, as something to send to.
     public func myself() -> Context {
         Context(router: self, id: contextID, state: ContextState(name: "self"))
-    }
-
-    /// Whether contexts started from now on write debug logs.
-    public var isDebugEnabled: Bool { core.withLock { $0.isDebugEnabled } }
-    /// Whether contexts started from now on measure themselves.
-    public var isProfilingEnabled: Bool {
-        get { core.withLock { $0.isProfilingEnabled } }
-        set { core.withLock { $0.isProfilingEnabled = newValue } }
-    }
-
-    /// Lets this context and those started from now on log at debug level.
-    public func enableDebug() {
-        core.withLock { $0.isDebugEnabled = true }
     }
 
     /// The images that this router sends.

@@ -27,9 +27,15 @@ public struct RouterConfiguration: Sendable {
     public var shutdownTimeout: Duration = .seconds(5)
     /// How many connections are made at the same time; 64 by default.
     public var maxConcurrentConnections = 64
-    /// What contexts log is passed on from this level up (Python's numbers: 10 debug, 20 info, 30 warning, 40 error);
-    /// 20 by default.
-    public var forwardedLogLevel = 20
+    /// What contexts log is passed on from this level up (Python's numbers: 10 debug, 20 info, 30 warning, 40 error).
+    /// By default the level of ``Mitogen/Mitogen/bootstrapLogging(path:level:io:)`` when a context is started; 20
+    /// where that was not called.
+    public var forwardedLogLevel: Int {
+        get { ownForwardedLogLevel ?? LogOutput.shared.pythonLevel ?? 20 }
+        set { ownForwardedLogLevel = newValue }
+    }
+
+    private var ownForwardedLogLevel: Int?
 
     public init() {}
 }

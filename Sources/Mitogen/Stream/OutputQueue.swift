@@ -17,6 +17,8 @@ package struct OutputQueue: Sendable {
     package init() {}
 
     package var isEmpty: Bool { frames.isEmpty }
+    /// How many frames wait, one that is half written included.
+    package var frameCount: Int { frames.count }
 
     package mutating func append(_ message: Message) {
         byteCount += MessageHeader.size + message.data.count

@@ -26,6 +26,8 @@ package final class Stream: Sendable {
         var isWatched = false
         /// Whether a thread is writing.
         var isWriting = false
+        var sentFrames = 0
+        var sentBytes = 0
         /// Senders that wait for the queue to get shorter.
         var waiters: [@Sendable () -> Void] = []
     }
@@ -46,6 +48,7 @@ package final class Stream: Sendable {
     private let input: Mutex<FrameDecoder>
     private let sides = Mutex<Sides?>(nil)
     private let frameCount = Atomic<Int>(0)
+    private let byteCount = Atomic<Int>(0)
     private let deliver: @Sendable (consuming Message, Stream) -> Void
     private let ended: @Sendable (Stream, String) -> Void
 
@@ -107,6 +110,29 @@ package final class Stream: Sendable {
     /// Frames received so far.
     package var receivedFrames: Int { frameCount.load(ordering: .relaxed) }
 
+    /// What a stream has carried so far, and what waits.
+    package struct Counters: Sendable, Hashable {
+        package let framesReceived: Int
+        package let bytesReceived: Int
+        package let framesSent: Int
+        package let bytesSent: Int
+        package let framesQueued: Int
+        package let bytesQueued: Int
+    }
+
+    package var counters: Counters {
+        output.withLock { output in
+            Counters(
+                framesReceived: receivedFrames,
+                bytesReceived: byteCount.load(ordering: .relaxed),
+                framesSent: output.sentFrames,
+                bytesSent: output.sentBytes,
+                framesQueued: output.queue.frameCount + (output.isWriting ? 1 : 0),
+                bytesQueued: output.queue.byteCount
+            )
+        }
+    }
+
     // MARK: Sending
 
     /// Sends a message; false if the stream is closed.
@@ -151,6 +177,7 @@ package final class Stream: Sendable {
             let count = OutputQueue.write(frame, from: offset, write)
             step = output.withLock { output in
                 let written = offset + max(0, count)
+                output.sentBytes += max(0, count)
                 return Self.nextStep(&output, after: frame, written: written, error: min(0, count))
             }
         }
@@ -179,6 +206,7 @@ package final class Stream: Sendable {
             output.isWatched = true
             return .watch
         }
+        output.sentFrames += 1
         if let (frame, written) = output.queue.popFirst() { return .write(frame, from: written) }
         output.isWriting = false
         return .done
@@ -242,6 +270,7 @@ package final class Stream: Sendable {
     }
 
     private func take(_ bytes: [UInt8]) {
+        byteCount.wrappingAdd(bytes.count, ordering: .relaxed)
         var decoder = input.withLock { $0 }
         do {
             try bytes.withUnsafeBytes { bytes in try decoder.feed(bytes) { pass(on: $0) } }
@@ -269,11 +298,13 @@ package final class Stream: Sendable {
             let count = decoder.fill(upTo: 1 << 20) { buffer in
                 cmitogen_read(descriptors.receive, buffer.baseAddress, buffer.count)
             }
+            byteCount.wrappingAdd(max(0, count), ordering: .relaxed)
             if let message = decoder.takeCompleted() { pass(on: message) }
             return Self.endReason(count)
         }
         let count = cmitogen_read(descriptors.receive, scratch.baseAddress, scratch.count)
         guard count > 0 else { return Self.endReason(count) }
+        byteCount.wrappingAdd(count, ordering: .relaxed)
         do throws(FramingError) {
             try decoder.feed(UnsafeRawBufferPointer(rebasing: scratch[..<count])) { pass(on: $0) }
             return nil

@@ -7,6 +7,7 @@
 internal import ArgumentParser
 internal import Glibc
 internal import Logging
+internal import Mitogen
 
 /// The entry point of the `mitogen` tool.
 package enum MitogenTool {
@@ -52,12 +53,10 @@ package enum MitogenTool {
         }
     }
 
-    /// Only what is wrong is logged: standard error belongs to the commands that run elsewhere.
+    /// Only what is wrong is logged, unless `MITOGEN_LOG_LEVEL` says otherwise: standard error belongs to the commands
+    /// that run elsewhere.
     private static func startLogging() {
-        LoggingSystem.bootstrap { label in
-            var handler = StreamLogHandler.standardError(label: label)
-            handler.logLevel = .warning
-            return handler
-        }
+        // Without a file there is nothing that could fail.
+        try? Mitogen.bootstrapLogging(level: .warning)
     }
 }

@@ -9,6 +9,12 @@ internal import Mitogen
 internal import MitogenFixtures
 internal import Testing
 
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
 extension LibraryTests {
     @Suite("Output and logs of contexts")
     struct Output {}
@@ -135,6 +141,7 @@ extension LibraryTests.Output {
             try await talkative.call(LogAtEveryLevel(label: "shop"))
             #expect(try await CapturedLog.waitForLine(of: "shop.[talkative]") { $0 == "at critical" })
             #expect(CapturedLog.lines(of: "shop.[talkative]").contains("at debug"))
+            if let file = try await talkative.call(DebugFileHere()) { unlink(file) }
         }
         try await withFixtureRouter {
             $0.forwardedLogLevel = 40

@@ -1,0 +1,46 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import Logging
+
+/// The handler of the library's own logger: the program's, and the debug file.
+struct LibraryLogHandler: LogHandler {
+    static let label = "mitogen"
+
+    private var inner: Logger
+
+    private init() {
+        inner = Logger(label: Self.label)
+    }
+
+    /// A logger that uses the program's handler of this moment: programs set it up after their router is made.
+    static func logger() -> Logger {
+        Logger(label: label) { _ in LibraryLogHandler() }
+    }
+
+    var logLevel: Logger.Level {
+        get { DebugFile.shared.isOpen ? min(.debug, inner.logLevel) : inner.logLevel }
+        set { inner.logLevel = newValue }
+    }
+
+    var metadata: Logger.Metadata {
+        get { inner.handler.metadata }
+        set { for (key, value) in newValue { inner[metadataKey: key] = value } }
+    }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { inner[metadataKey: key] }
+        set { inner[metadataKey: key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        if DebugFile.shared.isOpen {
+            let metadata = LogMetadata.all(of: event, in: self)
+            DebugFile.shared.write(level: event.level, Self.label, "\(event.message)", metadata)
+        }
+        if event.level >= inner.logLevel { inner.handler.log(event: event) }
+    }
+}
