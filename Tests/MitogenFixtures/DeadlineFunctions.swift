@@ -81,7 +81,10 @@ public struct ReportThrough: RemoteFunction {
             } else {
                 try await Task.sleep(for: .seconds(1000))
             }
-        } catch {}
+        } catch {
+            // A nested call that has run out of time can be told so a moment before this one is.
+            while !Task.isCancelled { try? await Task.sleep(for: .milliseconds(5)) }
+        }
         writeFile("\(path)\(level)", Task.isCancelled ? "cancelled" : "returned")
     }
 }

@@ -84,6 +84,34 @@ extension LibraryTests.Brokers {
         #expect(notes.all.count == 4)
     }
 
+    @Test("Timers that were cancelled are let go long before their time, and the others keep their order")
+    func cancelledTimers() async throws {
+        let broker = try Broker(shutdownTimeout: .seconds(5))
+        let notes = Notes()
+        weak var first: Timer?
+        do {
+            let timer = broker.schedule(after: .seconds(3600)) {}
+            timer.cancel()
+            first = timer
+        }
+        var times: [Int: ContinuousClock.Instant] = [:]
+        for number in 0..<5000 {
+            let delay = Duration.milliseconds(20 + number * 7919 % 200)
+            let isKept = number.isMultiple(of: 50)
+            if isKept { times[number] = .now + delay }
+            let timer = broker.schedule(after: delay) { notes.append("\(number)") }
+            if !isKept { timer.cancel() }
+        }
+        #expect(try await eventually { notes.all.count == 100 })
+        let order = notes.all.compactMap { Int($0).flatMap { times[$0] } }
+        #expect(order.count == 100)
+        // The times are taken a moment before the timers are made.
+        #expect(zip(order, order.dropFirst()).allSatisfy { $0 < $1 + .milliseconds(50) })
+        #expect(first == nil)
+        broker.shutdown()
+        await broker.join()
+    }
+
     @Test("A shutdown waits for timers, but not for ever")
     func shutdownLimit() async throws {
         let broker = try Broker(shutdownTimeout: .milliseconds(400))
