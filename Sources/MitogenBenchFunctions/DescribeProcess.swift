@@ -8,7 +8,7 @@ public import Mitogen
 
 /// What the process of a context is: for `mitogen tree`.
 public struct DescribeProcess: RemoteFunction {
-    public struct Report: Codable, Sendable, Hashable {
+    public struct Report: Codable, Sendable {
         public var processID: Int32
         public var user: String
         public var host: String

@@ -9,7 +9,7 @@
 /// As text it is for people, ``json`` is for programs. It contains no arguments, results or contents of messages.
 public struct RouterDump: Sendable {
     /// A connection to one other context.
-    public struct StreamEntry: Sendable, Hashable {
+    public struct StreamEntry: Sendable {
         /// The context at the other end.
         public let contextID: ContextID
         public let name: String
@@ -23,7 +23,7 @@ public struct RouterDump: Sendable {
     }
 
     /// The way to one other context.
-    public struct RouteEntry: Sendable, Hashable {
+    public struct RouteEntry: Sendable {
         public let contextID: ContextID
         public let name: String?
         /// The context at the other end of the stream that leads there.
@@ -31,7 +31,7 @@ public struct RouterDump: Sendable {
     }
 
     /// A request whose answer has not come yet.
-    public struct RequestEntry: Sendable, Hashable {
+    public struct RequestEntry: Sendable {
         public let handle: Handle
         /// The context that was asked.
         public let contextID: ContextID?
@@ -41,7 +41,7 @@ public struct RouterDump: Sendable {
     }
 
     /// What is registered for a handle.
-    public struct HandlerEntry: Sendable, Hashable {
+    public struct HandlerEntry: Sendable {
         public let handle: Handle
         /// The reserved handle's name, or what kind of object is behind the handle.
         public let name: String
@@ -52,14 +52,14 @@ public struct RouterDump: Sendable {
     }
 
     /// A remote function that runs in this context.
-    public struct FunctionEntry: Sendable, Hashable {
+    public struct FunctionEntry: Sendable {
         public let name: String
         public let callerID: ContextID
         public let age: Duration
     }
 
     /// A thread of the process.
-    public struct ThreadEntry: Sendable, Hashable {
+    public struct ThreadEntry: Sendable {
         public let id: Int32
         public let name: String
         /// The kernel's letter: R runs, S sleeps, D waits for a device.

@@ -10,10 +10,11 @@ internal import Logging
 struct LibraryLogHandler: LogHandler {
     static let label = "mitogen"
 
-    private var inner: Logger
+    /// The program's own.
+    private var inner: any LogHandler
 
     private init() {
-        inner = Logger(label: Self.label)
+        inner = Logger(label: Self.label).handler
     }
 
     /// A logger that uses the program's handler of this moment: programs set it up after their router is made.
@@ -27,8 +28,8 @@ struct LibraryLogHandler: LogHandler {
     }
 
     var metadata: Logger.Metadata {
-        get { inner.handler.metadata }
-        set { for (key, value) in newValue { inner[metadataKey: key] = value } }
+        get { inner.metadata }
+        set { inner.metadata = newValue }
     }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
@@ -41,6 +42,6 @@ struct LibraryLogHandler: LogHandler {
             let metadata = LogMetadata.all(of: event, in: self)
             DebugFile.shared.write(level: event.level, Self.label, "\(event.message)", metadata)
         }
-        if event.level >= inner.logLevel { inner.handler.log(event: event) }
+        if event.level >= inner.logLevel { inner.log(event: event) }
     }
 }

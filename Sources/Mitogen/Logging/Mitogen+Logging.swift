@@ -53,7 +53,7 @@ extension Mitogen {
 }
 
 /// What is logged.
-struct LogSetting: Sendable, Hashable {
+struct LogSetting: Sendable {
     var level: Logger.Level
     var logsMessages: Bool
 

@@ -111,7 +111,7 @@ package final class Stream: Sendable {
     package var receivedFrames: Int { frameCount.load(ordering: .relaxed) }
 
     /// What a stream has carried so far, and what waits.
-    package struct Counters: Sendable, Hashable {
+    package struct Counters: Sendable {
         package let framesReceived: Int
         package let bytesReceived: Int
         package let framesSent: Int

@@ -6,7 +6,7 @@
 
 /// Facts and tables about a running program, in one form for people and one for other programs.
 package struct DiagnosticReport: Sendable {
-    package enum Value: Sendable, Hashable {
+    package enum Value: Sendable, Equatable {
         case text(String)
         case number(Int)
         /// Not known, or not there.

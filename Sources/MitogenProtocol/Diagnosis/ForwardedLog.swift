@@ -10,7 +10,7 @@ package import MitogenPickle
 ///
 /// Everyone understands `name NUL level NUL text`, which has the metadata behind the text. A master that is known to
 /// be one of this implementation gets the pickled tuple of these three and the metadata.
-package struct ForwardedLog: Sendable, Hashable {
+package struct ForwardedLog: Sendable, Equatable {
     package let name: String
     /// Python's numbers: 10 debug, 20 info, 30 warning, 40 error, 50 critical.
     package let level: Int

@@ -5,7 +5,7 @@
 //
 
 /// How often something happened, and how long it took.
-package struct Timing: Sendable, Hashable {
+package struct Timing: Sendable {
     package private(set) var count = 0
     /// Nanoseconds of all together.
     package private(set) var total: Int64 = 0
