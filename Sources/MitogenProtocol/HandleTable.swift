@@ -88,6 +88,9 @@ package struct HandleTable: Sendable {
         return handle
     }
 
+    /// What is behind a handle.
+    package func handler(at handle: Handle) -> Handler? { entries[handle]?.handler }
+
     @discardableResult
     package mutating func remove(_ handle: Handle) -> Handler? {
         guard let entry = entries.removeValue(forKey: handle) else { return nil }

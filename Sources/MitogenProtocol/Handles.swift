@@ -41,6 +41,8 @@ public enum StandardHandle {
     public static let cancelCall: Handle = 204
     /// Caller to callee: input, and room for output, of a running program.
     public static let processInput: Handle = 205
+    /// Sender to the receiver's context: whether the receiver at a handle gives credit.
+    public static let openChannel: Handle = 206
 
     /// In `reply_to`: the message says that something is not possible or over (section 1.5).
     public static let isDead: Handle = 999
@@ -56,6 +58,8 @@ public enum DeadReason {
     public static let respondentDisconnected = "the respondent Context has disconnected"
     public static let brokerExited = "Broker has exitted"
     public static let senderClosed = "Sender was explicitly closed"
+    package static let receiverClosed = "the Receiver has been closed"
+    package static let receiverIsDone = "the Receiver has taken its one message"
 
     public static func tooLarge(maximum: Int) -> String {
         "message too large (max \(maximum) bytes)"
@@ -80,7 +84,10 @@ public struct PeerInfo: Sendable, Hashable {
     public var capabilities: UInt32
 
     /// What this build announces.
-    public static let current = PeerInfo(revision: 1, capabilities: cancellation | binaryBytes | callOptions)
+    public static let current = PeerInfo(
+        revision: 1,
+        capabilities: cancellation | binaryBytes | callOptions | flowControl
+    )
 
     /// Cancelling calls.
     public static let cancellation: UInt32 = 1
@@ -88,6 +95,8 @@ public struct PeerInfo: Sendable, Hashable {
     public static let binaryBytes: UInt32 = 2
     /// A seventh item of a call: what it says besides function and arguments.
     public static let callOptions: UInt32 = 4
+    /// Its receivers give credit.
+    public static let flowControl: UInt32 = 8
 
     public init(revision: Int, capabilities: UInt32) {
         self.revision = revision

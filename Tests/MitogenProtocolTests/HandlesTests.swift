@@ -27,6 +27,7 @@ struct HandlesTests {
         let own = [
             StandardHandle.configure, StandardHandle.ready, StandardHandle.routeInfo, StandardHandle.routeLost,
             StandardHandle.cancelCall, StandardHandle.processInput,
+            StandardHandle.openChannel,
         ]
         #expect(Set(own).count == own.count)
         #expect(own.allSatisfy { (200..<999).contains($0) })
@@ -38,6 +39,6 @@ struct HandlesTests {
         #expect(info.has(PeerInfo.cancellation))
         #expect(!info.has(PeerInfo.binaryBytes))
         #expect(!info.has(PeerInfo.cancellation | PeerInfo.binaryBytes))
-        #expect(PeerInfo.current.has(PeerInfo.cancellation | PeerInfo.binaryBytes))
+        #expect(PeerInfo.current.has(PeerInfo.cancellation | PeerInfo.binaryBytes | PeerInfo.flowControl))
     }
 }
