@@ -29,6 +29,7 @@ enum RawChild {
         case "wrong-version":
             greet(readConfiguration(), version: "0.0.1")
             waitForEnd()
+        case "python": behaveLikePython()
         default:
             let configuration = readConfiguration()
             greet(configuration)
@@ -93,6 +94,33 @@ enum RawChild {
         waitForEnd()
     }
 
+    /// Knows nothing of what goes beyond the common protocol, and so gives no credit: counts what comes to handle 3000,
+    /// and tells the number when something comes to 3001.
+    private static func behaveLikePython() {
+        let configuration = readConfiguration()
+        greet(configuration, info: PeerInfo(revision: 0, capabilities: 0))
+        var count = 0
+        while true {
+            let (header, _) = nextMessage()
+            let replyTo = header.replyTo == StandardHandle.isDead ? 0 : header.replyTo
+            func answer(_ text: String, to handle: Handle, dead: Bool) {
+                let message = frame(
+                    from: configuration.contextID,
+                    to: header.srcID,
+                    handle: handle,
+                    replyTo: dead ? StandardHandle.isDead : 0
+                ) { Array(text.utf8) }
+                send(message)
+            }
+            switch header.handle {
+            case 3000: count += 1
+            case 3001: answer("\(count)", to: replyTo, dead: false)
+            case StandardHandle.shutdown: exit(0)
+            default: if replyTo != 0 { answer(DeadReason.invalidHandle, to: replyTo, dead: true) }
+            }
+        }
+    }
+
     // MARK: Frames
 
     private static func frame(
@@ -117,8 +145,12 @@ enum RawChild {
         send(Array(text.utf8))
     }
 
-    private static func greet(_ configuration: ChildConfiguration, version: String = Mitogen.version) {
-        let greeting = ChildGreeting(image: configuration.image, version: version, pid: getpid(), info: .current)
+    private static func greet(
+        _ configuration: ChildConfiguration,
+        version: String = Mitogen.version,
+        info: PeerInfo = .current
+    ) {
+        let greeting = ChildGreeting(image: configuration.image, version: version, pid: getpid(), info: info)
         guard let message = try? Message.pickled(greeting) else { exit(8) }
         var bytes = frame(from: configuration.contextID, handle: StandardHandle.ready) { message.data }
         bytes[1] = 0x4a
@@ -134,9 +166,14 @@ enum RawChild {
 
     /// The data of the next frame.
     private static func nextFrame() -> [UInt8] {
-        let header = readExactly(26)
-        let length = header.suffix(4).reduce(0) { $0 << 8 | Int($1) }
-        return readExactly(length)
+        nextMessage().data
+    }
+
+    private static func nextMessage() -> (header: MessageHeader, data: [UInt8]) {
+        guard let header = readExactly(MessageHeader.size).withUnsafeBytes({ MessageHeader(parsing: $0) }) else {
+            exit(6)
+        }
+        return (header, readExactly(Int(header.length)))
     }
 
     private static func readExactly(_ count: Int) -> [UInt8] {

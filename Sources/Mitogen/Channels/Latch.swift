@@ -14,6 +14,23 @@ public final class Latch<Element: Sendable>: Sendable {
         var waiters = Queue<OneShot<Element>>()
         var isClosed = false
         var notify: (@Sendable (Latch<Element>) -> Void)?
+        /// What every wait gets when the elements are taken, because nothing will follow.
+        var last: Element?
+        /// Tells the Select that this is a source of.
+        var owner: (@Sendable () -> Void)?
+    }
+
+    /// What becomes of a value.
+    private enum Fate {
+        case refused
+        case taken(OneShot<Element>)
+        case kept(notify: (@Sendable (Latch<Element>) -> Void)?, owner: (@Sendable () -> Void)?)
+    }
+
+    /// What a wait begins with.
+    private enum Found {
+        case now(Result<Element, MitogenError>)
+        case later(OneShot<Element>)
     }
 
     private let state = Mutex(State())
@@ -31,18 +48,21 @@ public final class Latch<Element: Sendable>: Sendable {
     /// - Throws: ``MitogenError`` with `.latchError` if the latch is closed.
     public func put(_ element: Element) throws(MitogenError) {
         while true {
-            let (isClosed, waiter, notify) = state.withLock { state in
-                if state.isClosed { return (true, OneShot<Element>?.none, State().notify) }
-                if let waiter = state.waiters.popFirst() { return (false, waiter, nil) }
+            let fate = state.withLock { state -> Fate in
+                if state.isClosed { return .refused }
+                if let waiter = state.waiters.popFirst() { return .taken(waiter) }
                 state.elements.append(element)
-                return (false, nil, state.notify)
+                return .kept(notify: state.notify, owner: state.owner)
             }
-            if isClosed { throw MitogenError(.latchError, "the Latch has been closed") }
-            guard let waiter else {
+            switch fate {
+            case .refused: throw Self.closedError
+            case .kept(let notify, let owner):
                 notify?(self)
+                owner?()
                 return
+            case .taken(let waiter):
+                if waiter.resolve(.success(element)) { return }  // else it has given up waiting: the next one
             }
-            if waiter.resolve(.success(element)) { return }  // else it has given up waiting: the next one
         }
     }
 
@@ -53,16 +73,27 @@ public final class Latch<Element: Sendable>: Sendable {
     /// - Throws: ``MitogenError``: `.latchError` if the latch is or gets closed, even if values are left;
     ///   `.timeoutError`; `.cancelled` if the calling task is. No value is lost by the last two.
     public func get(timeout: Duration? = nil) async throws(MitogenError) -> Element {
-        let waiter = OneShot<Element>()
-        let found: Result<Element, MitogenError>? = state.withLock { state in
-            if state.isClosed { return .failure(MitogenError(.latchError, "the Latch has been closed")) }
-            if let element = state.elements.popFirst() { return .success(element) }
-            if timeout == .zero { return .failure(Self.timeoutError) }
-            state.waiters.append(waiter)
-            return nil
+        let found = state.withLock { state -> Found in
+            if let found = Self.take(from: &state) { return .now(found) }
+            if timeout == .zero { return .now(.failure(Self.timeoutError)) }
+            let waiter = OneShot<Element>()
+            state.waiters.append(waiter) { $0.outcome != nil }
+            return .later(waiter)
         }
-        if let found { return try found.get() }
-        return try await wait(for: waiter, timeout)
+        switch found {
+        case .now(let result): return try result.get()
+        case .later(let waiter): return try await wait(for: waiter, timeout)
+        }
+    }
+
+    /// What a wait would get at once; nil if it would wait.
+    func poll() -> Result<Element, MitogenError>? {
+        state.withLock { Self.take(from: &$0) }
+    }
+
+    private static func take(from state: inout State) -> Result<Element, MitogenError>? {
+        if state.isClosed { return .failure(closedError) }
+        return (state.elements.popFirst() ?? state.last).map { .success($0) }
     }
 
     private func wait(for waiter: OneShot<Element>, _ timeout: Duration?) async throws(MitogenError) -> Element {
@@ -86,7 +117,7 @@ public final class Latch<Element: Sendable>: Sendable {
     public var count: Int {
         get throws(MitogenError) {
             let count = state.withLock { $0.isClosed ? nil : $0.elements.count }
-            guard let count else { throw MitogenError(.latchError, "the Latch has been closed") }
+            guard let count else { throw Self.closedError }
             return count
         }
     }
@@ -98,13 +129,44 @@ public final class Latch<Element: Sendable>: Sendable {
 
     /// Ends every wait, now and later, with `.latchError`. Harmless when repeated.
     public func close() {
-        let waiters = state.withLock { state in
+        let (waiters, owner) = state.withLock { state in
             state.isClosed = true
-            return state.waiters.takeAll()
+            return (state.waiters.takeAll(), state.owner)
         }
-        for waiter in waiters {
-            waiter.resolve(.failure(MitogenError(.latchError, "the Latch has been closed")))
+        for waiter in waiters { waiter.resolve(.failure(Self.closedError)) }
+        owner?()
+    }
+
+    /// Ends every wait, once the values that are here have been taken, with one that says why nothing follows.
+    func finish(with element: Element) {
+        let (waiters, notify, owner) = state.withLock { state in
+            state.last = state.last ?? element
+            return (state.waiters.takeAll(), state.notify, state.owner)
         }
+        for waiter in waiters { waiter.resolve(.success(element)) }
+        notify?(self)
+        owner?()
+    }
+
+    // MARK: As the source of a Select
+
+    /// Has `owner` called whenever there is something to poll for that nobody waits for.
+    ///
+    /// - Returns: How often it would have been called for what is here already; nil if there is an owner.
+    func claim(_ owner: @escaping @Sendable () -> Void) -> Int? {
+        state.withLock { state in
+            guard state.owner == nil else { return nil }
+            state.owner = owner
+            return state.elements.count + (state.isClosed || state.last != nil ? 1 : 0)
+        }
+    }
+
+    func release() {
+        state.withLock { $0.owner = nil }
+    }
+
+    private static var closedError: MitogenError {
+        MitogenError(.latchError, "the Latch has been closed")
     }
 
     private static var timeoutError: MitogenError {

@@ -58,6 +58,12 @@ extension Router {
                 // Later even if this is the Broker's thread: the sender may hold what the function wants.
                 broker.scheduleLater { handler.function(message, nil) }
             }
+        case let inbox as Inbox:
+            if stream != nil {
+                inbox.receive(message, in: self)
+            } else {
+                broker.scheduleLater { inbox.receive(message, in: self) }
+            }
         default: break  // nothing else is ever registered
         }
     }
@@ -70,6 +76,7 @@ extension Router {
             case let pending as PendingReply: pending.resolve(.success(dead))
             case let handler as FunctionHandler:
                 if !broker.schedule({ handler.function(dead, nil) }) { handler.function(dead, nil) }
+            case let inbox as Inbox: inbox.finish(with: dead)
             default: break
             }
         }

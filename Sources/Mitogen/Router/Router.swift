@@ -48,6 +48,7 @@ public final class Router: Sendable {
     let processes = ProcessTable()
     let functions = RunningFunctions()
     let profile = RouterProfile()
+    let outboxes = OutboxTable()
     private let imageStore = Mutex<ImageStore?>(nil)
     let imageDeliveries = ImageDeliveries()
     private let ownsBroker: Bool
@@ -83,6 +84,7 @@ public final class Router: Sendable {
         let state = RouterState(table: table, maxMessageSize: configuration.maxMessageSize)
         core = Mutex(Core(state: state, allocator: table.contextID == 0 ? .master : .child))
         addRouteHandlers()
+        addChannelHandlers()
         broker.onShutdown { [weak self] in self?.beginShutdown() }
         broker.onExit { [weak self] in self?.finishShutdown() }
     }
@@ -185,8 +187,11 @@ public final class Router: Sendable {
         respondent: ContextID? = nil,
         overwrites: Bool = false
     ) throws(MitogenError) -> Handle {
+        // What is replaced ends outside the lock, because that may need the router.
+        var replaced: HandleTable.Handler?
         let result: Result<Handle, MitogenError> = core.withLock { core in
             guard !core.isShutDown else { return .failure(.routerIsShutDown) }
+            replaced = handle.flatMap { core.state.handles.handler(at: $0) }
             let added = core.state.handles.add(
                 handler,
                 at: handle,
@@ -198,6 +203,7 @@ public final class Router: Sendable {
             return added.map(Result.success)
                 ?? .failure(MitogenError(.misuse, "cannot register a handle that already exists: \(handle ?? 0)"))
         }
+        withExtendedLifetime(replaced) {}
         return try result.get()
     }
 

@@ -19,6 +19,16 @@ struct Queue<Element: Sendable>: Sendable {
         storage.append(element)
     }
 
+    /// Adds at the end, and now and then drops what is obsolete: at counts that are powers of two, so that it costs
+    /// little however long the queue is.
+    mutating func append(_ element: Element, dropping isObsolete: (Element) -> Bool) {
+        if count >= 16, count.nonzeroBitCount == 1 {
+            storage = storage[head...].filter { $0.map { !isObsolete($0) } ?? false }
+            head = 0
+        }
+        append(element)
+    }
+
     mutating func prepend(_ element: Element) {
         if head > 0 {
             head -= 1

@@ -1,0 +1,207 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import Synchronization
+
+/// What one context may still send to one receiver of another, and who waits to send more; shared by all senders to it
+/// in this context, because the receiver counts what comes from the context.
+final class Outbox: Sendable {
+    struct Key: Hashable, Sendable {
+        let contextID: ContextID
+        let handle: Handle
+    }
+
+    private typealias Waiter = (byteCount: Int, turn: OneShot<Void>)
+
+    /// What one who wants to send is told.
+    private enum Permit {
+        case granted
+        case refused(MitogenError)
+        case later(OneShot<Void>)
+    }
+
+    private enum Phase {
+        case new
+        case opening
+        case open
+    }
+
+    private struct State {
+        var phase = Phase.new
+        var window = SendWindow()
+        var waiters = Queue<Waiter>()
+        var failure: MitogenError?
+        var returnHandle: Handle = 0
+        var takesBinary = false
+    }
+
+    let key: Key
+    // Weak, as the router holds this.
+    private weak let router: Router?
+    private let state: Mutex<State>
+
+    init(_ key: Key, takesBinary: Bool, router: Router) {
+        self.key = key
+        self.router = router
+        var state = State()
+        state.takesBinary = takesBinary
+        self.state = Mutex(state)
+    }
+
+    deinit {
+        let handle = state.withLock { $0.returnHandle }
+        if handle != 0 { try? router?.deleteHandler(handle) }
+    }
+
+    /// Where credit, and the reason why a value cannot be delivered, come to.
+    var returnHandle: Handle { state.withLock { $0.returnHandle } }
+    /// Whether the receiver holds its senders up.
+    var isBounded: Bool { state.withLock { $0.window.isBounded } }
+    /// Whether the other side is known to read bytes as they are.
+    var takesBinary: Bool { state.withLock { $0.takesBinary } }
+    /// Why nothing can be sent any more.
+    var failure: MitogenError? { state.withLock { $0.failure } }
+
+    /// Waits until a value of so many bytes may be sent, which it then has to be.
+    ///
+    /// - Throws: ``MitogenError``: `.channelError` if the receiver cannot be reached any more, `.cancelled`.
+    func reserve(_ byteCount: Int) async throws(MitogenError) {
+        let (permit, mustOpen) = state.withLock { state -> (Permit, Bool) in
+            if let failure = state.failure { return (.refused(failure), false) }
+            if state.phase == .open, state.waiters.isEmpty, state.window.hasRoom {
+                state.window.take(byteCount: byteCount)
+                return (.granted, false)
+            }
+            let turn = OneShot<Void>()
+            state.waiters.append((byteCount, turn)) { $0.turn.outcome != nil }
+            guard state.phase == .new else { return (.later(turn), false) }
+            state.phase = .opening
+            return (.later(turn), true)
+        }
+        if mustOpen { open() }
+        switch permit {
+        case .granted: return
+        case .refused(let error): throw error
+        case .later(let turn): try await turn.value { turn.resolve(.failure(.cancelledCaller)) }
+        }
+    }
+
+    // MARK: Opening
+
+    /// Before the first value the receiver is told where credit is to go. Values follow at once: a first window is
+    /// granted unasked, and the answer comes long before it is used up.
+    private func open() {
+        guard let router else { return fail(.routerIsShutDown) }
+        do throws(MitogenError) {
+            let inlet = FunctionHandler { [weak self] message, _ in self?.receive(message) }
+            let handle = try router.add(inlet, respondent: key.contextID)
+            state.withLock { $0.returnHandle = handle }
+            if router.givesCredit(key.contextID) == false {
+                removeBound()
+            } else {
+                ask(router, returnHandle: handle)
+            }
+        } catch {
+            return fail(error)
+        }
+        state.withLock { $0.phase = .open }
+        admitWaiters()
+    }
+
+    private func ask(_ router: Router, returnHandle: Handle) {
+        let opening = ChannelOpening(handle: key.handle, returnHandle: returnHandle)
+        let question = Message(dstID: key.contextID, handle: StandardHandle.openChannel, data: opening.data)
+        let pending = PendingReply()
+        _ = router.send(question, awaiting: pending)
+        pending.whenResolved { [weak self] in self?.learn($0) }
+    }
+
+    /// Every context answers: one that does not know the question with a dead message.
+    private func learn(_ outcome: PendingReply.Outcome) {
+        guard case .success(let answer) = outcome else { return fail(.routerIsShutDown) }
+        if answer.isDead {
+            let reason = answer.deadReason(localID: .max)
+            // Nobody at the handle itself is told in the answer to the value.
+            return reason == DeadReason.invalidHandle ? removeBound() : failDead(reason)
+        }
+        let capabilities = UInt32(String(decoding: answer.data, as: UTF8.self)) ?? 0
+        let info = PeerInfo(revision: 0, capabilities: capabilities)
+        state.withLock { $0.takesBinary = info.has(PeerInfo.binaryBytes) }
+        if !info.has(PeerInfo.flowControl) { removeBound() }
+    }
+
+    /// Nobody gives credit: what there is to keep is the senders' own.
+    private func removeBound() {
+        state.withLock { $0.window.removeBound() }
+        router?.outboxes.remove(self)
+        admitWaiters()
+    }
+
+    // MARK: Credit
+
+    private func receive(_ message: Message) {
+        if message.isDead { return failDead(message.deadReason(localID: .max)) }
+        guard let credit = ChannelCredit(parsing: message.data) else { return }
+        state.withLock { $0.window.add(credit) }
+        admitWaiters()
+    }
+
+    private func admitWaiters() {
+        while let waiter = state.withLock({ state -> Waiter? in
+            guard state.phase == .open, state.window.hasRoom, let waiter = state.waiters.popFirst() else { return nil }
+            state.window.take(byteCount: waiter.byteCount)
+            return waiter
+        }) {
+            if waiter.turn.resolve(.success(())) { continue }
+            // It has given up waiting.
+            state.withLock { $0.window.add(ChannelCredit(values: 1, bytes: waiter.byteCount)) }
+        }
+    }
+
+    // MARK: Ending
+
+    private func failDead(_ reason: String) {
+        let name = router?.contextByID(key.contextID, creates: false)?.displayName ?? "context \(key.contextID)"
+        fail(MitogenError(.channelError, reason, context: name))
+    }
+
+    /// Nothing can be sent any more: every sender is told.
+    private func fail(_ error: MitogenError) {
+        let (waiters, handle) = state.withLock { state in
+            state.failure = state.failure ?? error
+            defer { state.returnHandle = 0 }
+            return (state.waiters.takeAll(), state.returnHandle)
+        }
+        if let router {
+            router.outboxes.remove(self)
+            if handle != 0 { try? router.deleteHandler(handle) }
+        }
+        for waiter in waiters { waiter.turn.resolve(.failure(error)) }
+    }
+}
+
+/// The outboxes of one router, for as long as there is a receiver at the other end that gives credit.
+final class OutboxTable: Sendable {
+    private let outboxes = Mutex<[Outbox.Key: Outbox]>([:])
+
+    func outbox(for key: Outbox.Key, in router: Router) -> Outbox {
+        let takesBinary =
+            key.contextID == router.contextID
+            || router.peerInfo(key.contextID)?.has(PeerInfo.binaryBytes) == true
+        return outboxes.withLock { outboxes in
+            if let known = outboxes[key] { return known }
+            let outbox = Outbox(key, takesBinary: takesBinary, router: router)
+            outboxes[key] = outbox
+            return outbox
+        }
+    }
+
+    func remove(_ outbox: Outbox) {
+        outboxes.withLock { outboxes in
+            if outboxes[outbox.key] === outbox { outboxes[outbox.key] = nil }
+        }
+    }
+}

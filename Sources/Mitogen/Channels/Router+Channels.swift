@@ -1,0 +1,49 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import Synchronization
+
+extension Router {
+    func addChannelHandlers() {
+        addHandler(StandardHandle.openChannel, .anyone) { router, message, _ in router.openChannel(message) }
+    }
+
+    /// A sender is about to begin: it is told what there is at the handle.
+    private func openChannel(_ message: Message) {
+        guard let opening = ChannelOpening(parsing: message.data) else {
+            return reply(to: message, with: .dead("malformed"))
+        }
+        let handler = core.withLock { $0.state.handles.handler(at: opening.handle) }
+        var capabilities = PeerInfo.current.capabilities
+        switch handler {
+        case nil: return reply(to: message, with: .dead(DeadReason.invalidHandle))
+        case let inbox as Inbox: inbox.open(for: message.srcID, returnHandle: opening.returnHandle, in: self)
+        default: capabilities &= ~PeerInfo.flowControl
+        }
+        reply(to: message, with: Message(handle: 0, data: Array("\(capabilities)".utf8)))
+    }
+
+    /// Whether a context's receivers give credit; nil if that is not known: descendants and ancestors have told what
+    /// they are, others have not.
+    func givesCredit(_ id: ContextID) -> Bool? {
+        core.withLock { core in
+            let table = core.state.table
+            if id == table.contextID { return true }
+            if let info = table.peers[id] { return info.has(PeerInfo.flowControl) }
+            return table.hasRoute(to: id) || table.parentIDs.contains(id) ? false : nil
+        }
+    }
+
+    /// Unregisters an inbox, if it is what the handle has.
+    @discardableResult
+    func remove(_ inbox: Inbox, at handle: Handle) -> Bool {
+        core.withLock { core in
+            guard core.state.handles.handler(at: handle) === inbox else { return false }
+            core.state.handles.remove(handle)
+            return true
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import Synchronization
+
+/// What the copies of one sender share.
+final class SenderEnd: Sendable {
+    private struct State {
+        var outbox: Outbox?
+        var isClosed = false
+        /// How many values are being sent.
+        var sending = 0
+    }
+
+    let context: Context
+    let handle: Handle
+    private let state = Mutex(State())
+
+    init(context: Context, handle: Handle) {
+        self.context = context
+        self.handle = handle
+    }
+
+    /// Bytes go as they are to those who are known to read that.
+    var writerOptions: PickleWriter.Options {
+        .init(bytesStyle: outbox?.takesBinary == true ? .binary : .python)
+    }
+
+    func send(_ data: [UInt8]) async throws(MitogenError) {
+        let router = try context.reachableRouter
+        guard data.count <= router.maxMessageSize else {
+            throw MitogenError(
+                .channelError,
+                "\(DeadReason.tooLarge(maximum: router.maxMessageSize)): the value takes \(data.count)",
+                context: context.displayName,
+                hint: "send it in pieces"
+            )
+        }
+        // Otherwise one who never has to wait would never notice.
+        if Task.isCancelled { throw .cancelledCaller }
+        let isOpen = state.withLock { state in
+            if !state.isClosed { state.sending += 1 }
+            return !state.isClosed
+        }
+        guard isOpen, let outbox else {
+            throw MitogenError(.channelError, "the Sender has been closed", context: context.displayName)
+        }
+        defer { didSend(router) }
+        try await outbox.reserve(data.count)
+        if data.count > Stream.smallMessage || !outbox.isBounded { await router.waitForRoom(towards: context.id) }
+        // A copy that fails between these lines is answered with a dead message that nobody waits for any more.
+        router.route(
+            Message(
+                dstID: context.id,
+                handle: handle,
+                replyTo: outbox.returnHandle,
+                encoding: .pickle,
+                data: data
+            )
+        )
+    }
+
+    func close() throws(MitogenError) {
+        let router = try context.reachableRouter
+        let isLast = state.withLock { state in
+            defer { state.isClosed = true }
+            return !state.isClosed && state.sending == 0
+        }
+        if isLast { sayClosed(router) }
+    }
+
+    private func didSend(_ router: Router) {
+        let isLast = state.withLock { state in
+            state.sending -= 1
+            return state.isClosed && state.sending == 0
+        }
+        if isLast { sayClosed(router) }
+    }
+
+    private func sayClosed(_ router: Router) {
+        router.route(.dead(DeadReason.senderClosed, dstID: context.id, handle: handle))
+    }
+
+    /// Where what this end may send is counted; nil if no router is known.
+    private var outbox: Outbox? {
+        if let known = state.withLock({ $0.outbox }) { return known }
+        guard let router = context.router else { return nil }
+        let outbox = router.outboxes.outbox(for: .init(contextID: context.id, handle: handle), in: router)
+        return state.withLock { state in
+            state.outbox = state.outbox ?? outbox
+            return state.outbox
+        }
+    }
+}
