@@ -6,8 +6,8 @@
 
 /// A function that runs in another context, and whose result is still to come.
 public final class PendingCall<Output: Sendable>: Sendable {
-    private let call: RunningCall
-    private let decode: @Sendable (CallReply) throws(MitogenError) -> Output
+    let call: RunningCall
+    let decode: @Sendable (CallReply) throws(MitogenError) -> Output
 
     init(call: RunningCall, decode: @escaping @Sendable (CallReply) throws(MitogenError) -> Output) {
         self.call = call

@@ -1,0 +1,193 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import Synchronization
+
+extension Select {
+    /// Adds a receiver, with what it already has.
+    ///
+    /// - Throws: ``MitogenError``: `.misuse` if it is in a select already, `.latchError` if this one is closed.
+    public func add(_ receiver: Receiver<Value>) throws(MitogenError) where Value: Codable {
+        try add(receiver) { $0 }
+    }
+
+    /// Adds a receiver of another type, whose values are transformed.
+    public func add<Received>(
+        _ receiver: Receiver<Received>,
+        _ transform: @escaping @Sendable (Received) -> Value
+    ) throws(MitogenError) {
+        let messages = receiver.messages
+        try add(messages, as: receiver) { message throws(MitogenError) in
+            transform(try messages.decode(message, as: Received.self))
+        }
+    }
+
+    /// Adds a receiver of messages, with what it already has.
+    public func add(_ receiver: MessageReceiver) throws(MitogenError) where Value == Message {
+        try add(receiver, as: receiver) { $0 }
+    }
+
+    /// Adds a call: its result, or what it fails with, is its one event. A call may be in several selects, and can be
+    /// waited for besides.
+    ///
+    /// - Throws: ``MitogenError``: `.misuse` if it is in this select already, `.latchError` if this one is closed.
+    public func add(_ call: PendingCall<Value>) throws(MitogenError) {
+        try add(call) { $0 }
+    }
+
+    /// Adds a call with another type of result, which is transformed.
+    public func add<Output>(
+        _ call: PendingCall<Output>,
+        _ transform: @escaping @Sendable (Output) -> Value
+    ) throws(MitogenError) {
+        let member = Member(
+            source: call,
+            poll: { call.outcome.map { (Event(source: call, result: $0.map(transform), isLast: true), true) } },
+            count: { call.outcome == nil ? 0 : 1 },
+            release: {},
+            contains: { _ in false }
+        )
+        try add(member, "the call") { wake in
+            call.call.pending.whenResolved { _ in wake() }
+            return 0
+        }
+    }
+
+    /// Adds a latch, with what it already has.
+    ///
+    /// - Throws: ``MitogenError``: `.misuse` if it is in a select already, `.latchError` if this one is closed.
+    public func add(_ latch: Latch<Value>) throws(MitogenError) {
+        let member = Member(
+            source: latch,
+            poll: {
+                latch.poll().map { result in
+                    var isLast = false
+                    if case .failure = result { isLast = true }
+                    return (Event(source: latch, result: result, isLast: isLast), isLast)
+                }
+            },
+            count: { (try? latch.count) ?? 0 },
+            release: { latch.release() },
+            contains: { _ in false }
+        )
+        try add(member, "Latch") { latch.claim($0) }
+    }
+
+    /// Adds another select: its events are events of this one, with their own sources. It is removed when it has no
+    /// sources left.
+    ///
+    /// - Throws: ``MitogenError``: `.misuse` if it is in a select already, or contains this one; `.latchError` if this
+    ///   one is closed.
+    public func add(_ select: Select<Value>) throws(MitogenError) {
+        // One at a time, so that two selects cannot be added to each other at once.
+        let result = nesting.withLock { _ -> Result<Void, MitogenError> in
+            guard !select.contains(self) else {
+                let text = "Adding this Select instance would create a Select cycle"
+                return .failure(MitogenError(.misuse, text))
+            }
+            let member = Member(
+                source: select,
+                poll: { select.poll().map { ($0, !select.hasSources) } },
+                count: { select.count },
+                release: { select.wakeups.release() },
+                contains: { select.contains($0) }
+            )
+            do throws(MitogenError) {
+                return .success(try add(member, "Select") { select.wakeups.claim($0) })
+            } catch {
+                return .failure(error)
+            }
+        }
+        try result.get()
+    }
+
+    /// Whether a select is this one, or in it.
+    private func contains(_ other: AnyObject) -> Bool {
+        self === other || members.contains { $0.contains(other) }
+    }
+
+    private func add(
+        _ messages: MessageReceiver,
+        as source: any AnyObject & Sendable,
+        _ decode: @escaping @Sendable (Message) throws(MitogenError) -> Value
+    ) throws(MitogenError) {
+        let member = Member(
+            source: source,
+            poll: {
+                messages.poll().map { result in
+                    let (result, isLast) = Self.value(of: result, from: messages, decode)
+                    return (Event(source: source, result: result, isLast: isLast), isLast)
+                }
+            },
+            count: { messages.count },
+            release: { messages.inbox.latch.release() },
+            contains: { _ in false }
+        )
+        try add(member, "Receiver") { messages.inbox.latch.claim($0) }
+    }
+
+    /// The value of a message, and whether it is the receiver's end.
+    private static func value(
+        of result: Result<Message, MitogenError>,
+        from messages: MessageReceiver,
+        _ decode: (Message) throws(MitogenError) -> Value
+    ) -> (Result<Value, MitogenError>, isLast: Bool) {
+        do throws(MitogenError) {
+            let message = try result.get()
+            if message.isDead { return (.failure(messages.error(of: message)), true) }
+            do throws(MitogenError) {
+                return (.success(try decode(message)), false)
+            } catch {
+                return (.failure(error), false)
+            }
+        } catch {
+            return (.failure(error), true)
+        }
+    }
+
+    // MARK: All at once
+
+    /// Takes one value of each receiver, in the order they come.
+    ///
+    /// - Throws: ``MitogenError``: what the first one to fail does; what the others have stays with them.
+    public static func all(_ receivers: [Receiver<Value>]) async throws(MitogenError) -> [Value] where Value: Codable {
+        let select = Select()
+        for receiver in receivers { try select.add(receiver) }
+        return try await select.values()
+    }
+
+    /// The result of each call, in the order they come.
+    ///
+    /// - Throws: ``MitogenError``: what the first one to fail does; the others go on.
+    public static func all(_ calls: [PendingCall<Value>]) async throws(MitogenError) -> [Value] {
+        let select = Select()
+        for call in calls { try select.add(call) }
+        return try await select.values()
+    }
+
+    private func values() async throws(MitogenError) -> [Value] {
+        defer { close() }
+        var values: [Value] = []
+        while hasSources { values.append(try await get()) }
+        return values
+    }
+}
+
+/// Held while a select becomes the source of another one.
+private let nesting = Mutex(())
+
+extension PendingCall {
+    /// The result, if it is there.
+    fileprivate var outcome: Result<Output, MitogenError>? {
+        call.pending.outcome.map { outcome in
+            do throws(MitogenError) {
+                return .success(try decode(CallReply(message: try outcome.get(), call: call)))
+            } catch {
+                return .failure(error)
+            }
+        }
+    }
+}
