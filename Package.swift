@@ -53,6 +53,7 @@ let package = Package(
     name: "swift-mitogen",
     products: [
         .library(name: "Mitogen", targets: ["Mitogen"]),
+        .library(name: "MitogenDistributed", targets: ["MitogenDistributed"]),
         .executable(name: "mitogen", targets: ["mitogen"]),
         .executable(name: "mitogen-agent", targets: ["mitogen-agent"]),
     ],
@@ -71,6 +72,11 @@ let package = Package(
                 "CMitogenPlatform", "MitogenPickle", "MitogenProtocol",
                 .product(name: "Logging", package: "swift-log"),
             ],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "MitogenDistributed",
+            dependencies: ["Mitogen", "MitogenPickle", "MitogenProtocol"],
             swiftSettings: swiftSettings
         ),
         .target(name: "MitogenBenchFunctions", dependencies: ["Mitogen"], swiftSettings: swiftSettings),
@@ -100,7 +106,7 @@ let package = Package(
         .target(
             name: "MitogenFixtures",
             dependencies: [
-                "CMitogenPlatform", "Mitogen", "MitogenPickle", "MitogenProtocol",
+                "CMitogenPlatform", "Mitogen", "MitogenDistributed", "MitogenPickle", "MitogenProtocol",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/MitogenFixtures",
@@ -135,7 +141,8 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "CMitogenPlatform", "Mitogen", "MitogenFixtures", "MitogenPickle", "MitogenProtocol",
+                "CMitogenPlatform", "Mitogen", "MitogenDistributed", "MitogenFixtures", "MitogenPickle",
+                "MitogenProtocol",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swiftSettings

@@ -91,6 +91,8 @@ public struct MitogenError: Error, Sendable {
         public static let executeError = Code("executeError")
         /// The value cannot be encoded.
         public static let unencodable = Code("unencodable")
+        /// The actor does not exist, or exists no more.
+        public static let unknownActor = Code("unknownActor")
         /// The callee does not know the function.
         public static let unknownFunction = Code("unknownFunction")
     }

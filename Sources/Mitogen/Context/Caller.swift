@@ -97,6 +97,20 @@ struct Caller: Sendable {
         return try start(data, functionName: name)
     }
 
+    // MARK: Other requests
+
+    /// Sends an encoded request to a handle and waits for its answer.
+    func reply(
+        to data: [UInt8],
+        at handle: Handle,
+        describedAs name: String,
+        timeout: Duration?
+    ) async throws(MitogenError) -> CallReply {
+        let timeout = try Self.timeLeft(timeout)
+        if data.count > Stream.smallMessage { await context.router?.waitForRoom(towards: context.id) }
+        return try await start(data, functionName: name, at: handle).reply(timeout: timeout)
+    }
+
     // MARK: Parts
 
     /// The time that a call may take: what was asked for, and no more than is left to the function that makes it.
@@ -109,10 +123,14 @@ struct Caller: Sendable {
         return min(timeout ?? left, left)
     }
 
-    private func start(_ data: [UInt8], functionName: String) throws(MitogenError) -> RunningCall {
+    private func start(
+        _ data: [UInt8],
+        functionName: String,
+        at destination: Handle = StandardHandle.callFunction
+    ) throws(MitogenError) -> RunningCall {
         let router = try context.reachableRouter
         try checkSize(data, functionName: functionName)
-        let message = Message(dstID: context.id, handle: StandardHandle.callFunction, encoding: .pickle, data: data)
+        let message = Message(dstID: context.id, handle: destination, encoding: .pickle, data: data)
         let pending = PendingReply()
         let handle = router.send(message, awaiting: pending, callOf: functionName)
         return RunningCall(

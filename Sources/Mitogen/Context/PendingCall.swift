@@ -84,7 +84,9 @@ struct CallReply: Sendable {
         do {
             // So that contexts in the result are the router's own.
             let here = ExternalContext(router: call.router, caller: call.context)
-            return try ExternalContext.$current.withValue(here) { try value.cast(to: Output.self) }
+            return try ExternalContext.$current.withValue(here) {
+                try call.router.decoder.decode(Output.self, from: value)
+            }
         } catch {
             throw failure(.streamError, "the result of \(call.functionName) is not a \(Output.self): \(error)")
         }
@@ -94,7 +96,7 @@ struct CallReply: Sendable {
         _ = try value()
     }
 
-    private func value() throws(MitogenError) -> PickleValue {
+    func value() throws(MitogenError) -> PickleValue {
         if message.isDead {
             throw failure(.channelError, "\(call.functionName): \(message.deadReason(localID: call.router.contextID))")
         }

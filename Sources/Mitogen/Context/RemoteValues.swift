@@ -75,7 +75,9 @@ public struct RemoteValues<Element: Decodable & Sendable>: AsyncSequence, Sendab
                 guard let router = values.context.router else { return try value.cast(to: Element.self) }
                 // So that contexts in the value are the router's own.
                 let here = ExternalContext(router: router, caller: values.context)
-                return try ExternalContext.$current.withValue(here) { try value.cast(to: Element.self) }
+                return try ExternalContext.$current.withValue(here) {
+                    try router.decoder.decode(Element.self, from: value)
+                }
             } catch {
                 throw MitogenError(.streamError, "a value of \(values.name) is not a \(Element.self): \(error)")
             }

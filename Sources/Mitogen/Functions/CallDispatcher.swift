@@ -160,6 +160,34 @@ final class CallDispatcher: Sendable {
         }
     }
 
+    // MARK: Other requests
+
+    /// Answers a request to another handle with what `body` returns, an encoded value. It ends like a call: when its
+    /// caller gives it up or is gone, or this context ends.
+    func serve(
+        _ message: Message,
+        in router: Router,
+        describedAs name: @escaping @Sendable () -> String,
+        _ body: @escaping @Sendable () async throws -> [UInt8]
+    ) {
+        let id = message.wantsReply ? CallID(source: message.srcID, replyTo: message.replyTo) : nil
+        if let id, !calls.withLock({ $0.begin(id) }) { return }
+        // Unstructured, as for a call.
+        let task = Task(executorPreference: FunctionExecutor.shared) { [self] in
+            let context = ExternalContext(router: router, caller: router.context(message.srcID))
+            do {
+                let data = try await ExternalContext.$current.withValue(context) { try await body() }
+                if let id, calls.withLock({ $0.end(id) }) != .wanted { return }
+                router.reply(to: message, with: Message(handle: 0, encoding: .pickle, data: data))
+            } catch {
+                if let id, calls.withLock({ $0.end(id) }) != .wanted { return }
+                answer(message, with: RemoteFailure(of: error, in: router, function: name()), in: router)
+            }
+        }
+        guard let id else { return }
+        if !calls.withLock({ $0.attach({ task.cancel() }, to: id) }) { task.cancel() }
+    }
+
     private func answer(_ message: Message, with failure: RemoteFailure, in router: Router) {
         guard message.wantsReply else {
             return router.logger.error("No-reply function call failed: \(failure.callErrorText)")
@@ -182,7 +210,12 @@ extension RemoteFailure {
                     ?? request.function
                 : request.registeredName
         }
-        let place = "  in \(function ?? "a malformed call"), context \(router.contextID), pid \(getpid())"
+        self.init(of: error, in: router, function: function ?? "a malformed call")
+    }
+
+    /// What is told about an error that something here ended with.
+    init(of error: any Error, in router: Router, function: String) {
+        let place = "  in \(function), context \(router.contextID), pid \(getpid())"
         if error is CancellationError || (error as? MitogenError)?.code == .cancelled {
             self.init(typeName: Self.cancellationTypeName, message: "the function was cancelled", traceback: place)
         } else if let error = error as? MitogenError {

@@ -121,14 +121,17 @@ extension RemoteFunction {
         options: PickleWriter.Options
     ) async throws -> [UInt8] {
         let output = try await ExternalContext.$current.withValue(context) {
-            try await decode(properties).run(in: context)
+            try await decode(properties, context.router.decoder).run(in: context)
         }
         return try encode(output, options)
     }
 
-    private static func decode(_ properties: PickleValue) throws(MitogenError) -> Self {
+    private static func decode(
+        _ properties: PickleValue,
+        _ decoder: PickleDecoder
+    ) throws(MitogenError) -> Self {
         do throws(PickleError) {
-            return try PickleDecoder().decode(Self.self, from: properties)
+            return try decoder.decode(Self.self, from: properties)
         } catch {
             throw MitogenError(.callError, "cannot decode the arguments of \(displayedName(of: Self.self)): \(error)")
         }

@@ -45,6 +45,7 @@ public final class Router: Sendable {
     var logger: Logger { LibraryLogHandler.logger() }
     let connectionLimit: AsyncSemaphore
     let dispatcher = CallDispatcher()
+    let codingInformation = Mutex<[CodingUserInfoKey: any Sendable]>([:])
     let processes = ProcessTable()
     let functions = RunningFunctions()
     let profile = RouterProfile()

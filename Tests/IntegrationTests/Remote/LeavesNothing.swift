@@ -27,6 +27,8 @@ struct LeavesNothing: SuiteTrait, TestTrait, TestScoping {
         performing function: @concurrent @Sendable () async throws -> Void
     ) async throws {
         let before = Leftovers.now
+        let debugFiles = Leftovers.debugFiles
+        defer { for name in Leftovers.debugFiles.subtracting(debugFiles) { unlink("/tmp/\(name)") } }
         do {
             try await function()
         } catch {
@@ -104,9 +106,16 @@ enum Leftovers {
         let accounts = Files.names(in: homes).map { "\(homes)/\($0)" } + ["/root"]
         let folders = ["/tmp", "/var/tmp", "/run", "/dev/shm", "/dev"] + accounts
         return (folders + accounts.map { "\($0)/.cache/mitogen" }).flatMap { folder in
-            Files.names(in: folder).filter { $0.hasPrefix(".mitogen-") || $0.hasPrefix("mitogen.") }
-                .map { "file \(folder)/\($0)" }
+            Files.names(in: folder).filter { name in
+                name.hasPrefix(".mitogen-") || name.hasPrefix("mitogen.") && !name.hasSuffix(".log")
+            }
+            .map { "file \(folder)/\($0)" }
         }
+    }
+
+    /// What contexts write that were asked for debugging: it is meant to stay.
+    static var debugFiles: Set<String> {
+        Set(Files.names(in: "/tmp").filter { $0.hasPrefix("mitogen.") && $0.hasSuffix(".log") })
     }
 }
 

@@ -1,0 +1,52 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import Synchronization
+
+extension Router {
+    /// Answers requests that come to a handle: what other modules of this package build on.
+    ///
+    /// - Parameters:
+    ///   - handle: The handle; a new one by default.
+    ///   - policy: Who may send requests; everyone by default.
+    ///   - name: What a request is called in an error's traceback.
+    ///   - body: Runs in a task of its own and returns an encoded value. Inside, ``ExternalContext/current`` is set.
+    /// - Returns: The handle.
+    /// - Throws: ``MitogenError`` with `.misuse` if the handle is taken or the router is shut down.
+    package func serve(
+        at handle: Handle? = nil,
+        policy: HandlePolicy = .anyone,
+        describedAs name: @escaping @Sendable (Message) -> String,
+        _ body: @escaping @Sendable (Message) async throws -> [UInt8]
+    ) throws(MitogenError) -> Handle {
+        try addHandler(at: handle, policy: policy) { [weak self] message in
+            guard let self, !message.isDead else { return }
+            dispatcher.serve(message, in: self, describedAs: { name(message) }, { try await body(message) })
+        }
+    }
+
+    /// What values that come from other contexts find in their decoder's `userInfo`.
+    package func setCodingInformation(_ key: CodingUserInfoKey, to value: any Sendable) {
+        codingInformation.withLock { $0[key] = value }
+    }
+
+    /// Reads values that other contexts have sent.
+    var decoder: PickleDecoder { PickleDecoder(userInfo: codingInformation.withLock { $0 }) }
+}
+
+extension Context {
+    /// Sends an encoded request to a handle of this context and waits for the answer.
+    ///
+    /// - Throws: ``MitogenError`` as ``call(_:timeout:)->_``.
+    package func request(
+        _ data: [UInt8],
+        at handle: Handle,
+        describedAs name: String,
+        timeout: Duration? = nil
+    ) async throws(MitogenError) -> PickleValue {
+        try await caller.reply(to: data, at: handle, describedAs: name, timeout: timeout).value()
+    }
+}

@@ -1,0 +1,38 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+public import Distributed
+public import Mitogen
+
+/// A distributed actor that can be created in another context.
+public protocol CreatableActor: DistributedActor where ActorSystem == MitogenActorSystem {
+    /// What the initializer gets.
+    associatedtype Arguments: Codable & Sendable
+
+    /// Creates the actor in the context of the actor system.
+    init(_ arguments: Arguments, actorSystem: MitogenActorSystem) async throws
+}
+
+/// Creates an actor where it runs, and keeps it there.
+struct CreateActor<Subject: CreatableActor>: RemoteFunction {
+    var arguments: Subject.Arguments
+
+    func run(in context: ExternalContext) async throws -> MitogenActorID {
+        let system = try MitogenActorSystem.of(context.router)
+        let actor = try await Subject(arguments, actorSystem: system)
+        system.keep(actor)
+        return actor.id
+    }
+}
+
+/// Lets go of an actor.
+struct ReleaseActor: RemoteFunction {
+    var id: MitogenActorID
+
+    func run(in context: ExternalContext) async throws {
+        try MitogenActorSystem.of(context.router).releaseHere(id)
+    }
+}

@@ -1,0 +1,263 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+public import Distributed
+public import Mitogen
+internal import MitogenPickle
+internal import Synchronization
+
+/// Distributed actors in a tree of contexts: one system for each router.
+///
+/// ```swift
+/// distributed actor Counter: CreatableActor {
+///     typealias ActorSystem = MitogenActorSystem
+///     private var count: Int
+///
+///     init(_ start: Int, actorSystem: ActorSystem) {
+///         count = start
+///         self.actorSystem = actorSystem
+///     }
+///
+///     distributed func increment() -> Int {
+///         count += 1
+///         return count
+///     }
+/// }
+///
+/// let counter = try await MitogenActorSystem.of(router).create(Counter.self, with: 10, in: context)
+/// print(try await counter.increment())
+/// ```
+///
+/// A call fails with ``MitogenError``: `.callError` with what the method threw, `.channelError` if the actor's context
+/// cannot be reached or ends, `.unknownActor` if the actor is gone, `.cancelled` if the calling task is cancelled, which
+/// cancels the method.
+public final class MitogenActorSystem: DistributedActorSystem {
+    public typealias ActorID = MitogenActorID
+    public typealias InvocationEncoder = ActorInvocationEncoder
+    public typealias InvocationDecoder = ActorInvocationDecoder
+    public typealias ResultHandler = ActorResultHandler
+    public typealias SerializationRequirement = any Codable
+
+    private struct Entry {
+        weak var actor: (any DistributedActor)?
+        /// Set for an actor that lives until it is released.
+        var kept: (any DistributedActor)?
+    }
+
+    private struct State {
+        var actors: [String: Entry] = [:]
+        var handle: Handle = 0
+    }
+
+    private let router: Router
+    private let state = Mutex(State())
+
+    private init(_ router: Router) throws(MitogenError) {
+        self.router = router
+        let handle = try router.serve(describedAs: Self.name(of:)) { [weak self] message in
+            guard let self else { throw MitogenError(.unknownActor, "the actor system has ended") }
+            return try await self.answer(message.data)
+        }
+        state.withLock { $0.handle = handle }
+    }
+
+    // MARK: Systems
+
+    private static let systems = Mutex<[ObjectIdentifier: MitogenActorSystem]>([:])
+
+    /// The actor system of a router, which ends with it.
+    ///
+    /// - Throws: ``MitogenError`` with `.misuse` if the router is shut down.
+    public static func of(_ router: Router) throws(MitogenError) -> MitogenActorSystem {
+        let key = ObjectIdentifier(router)
+        if let known = systems.withLock({ $0[key] }) { return known }
+        let made = try MitogenActorSystem(router)
+        let system = systems.withLock { systems in
+            if let other = systems[key] { return other }
+            systems[key] = made
+            return made
+        }
+        if system === made {
+            router.setCodingInformation(.actorSystemKey, to: made)
+            router.broker.onExit { _ = systems.withLock { $0.removeValue(forKey: key) } }
+        }
+        return system
+    }
+
+    // MARK: Creating
+
+    /// Creates an actor in another context.
+    ///
+    /// It lives there until ``release(_:)``, or until the context ends.
+    ///
+    /// - Parameters:
+    ///   - type: The actor's type.
+    ///   - arguments: What its initializer gets.
+    ///   - context: Where it is to live: this context, or one below it.
+    /// - Returns: A reference to it, which can be used like the actor itself, and be passed on.
+    /// - Throws: ``MitogenError`` as ``Context/call(_:timeout:)->_``.
+    public func create<Subject: CreatableActor>(
+        _ type: Subject.Type,
+        with arguments: Subject.Arguments,
+        in context: Context
+    ) async throws -> Subject {
+        let id = try await context.call(CreateActor<Subject>(arguments: arguments))
+        return try Subject.resolve(id: id, using: self)
+    }
+
+    /// Keeps an actor of this context alive until ``release(_:)``, or until the context ends.
+    public func keep<Subject: DistributedActor>(_ actor: Subject) where Subject.ID == MitogenActorID {
+        state.withLock { $0.actors[actor.id.token]?.kept = actor }
+    }
+
+    /// Lets go of an actor that ``create(_:with:in:)`` or ``keep(_:)`` keeps alive.
+    ///
+    /// - Throws: ``MitogenError`` as a call. An actor that is gone already is no error.
+    public func release<Subject: DistributedActor>(_ actor: Subject) async throws
+    where Subject.ID == MitogenActorID {
+        if isHere(actor.id) { return releaseHere(actor.id) }
+        try await context(actor.id).call(ReleaseActor(id: actor.id))
+    }
+
+    func releaseHere(_ id: MitogenActorID) {
+        // What the actor holds is let go outside the lock.
+        let kept = state.withLock { $0.actors[id.token]?.kept.take() }
+        withExtendedLifetime(kept) {}
+    }
+
+    // MARK: DistributedActorSystem
+
+    public func assignID<Act: DistributedActor>(_ actorType: Act.Type) -> ActorID where Act.ID == ActorID {
+        state.withLock { state in
+            let id = MitogenActorID(contextID: router.contextID, handle: state.handle)
+            state.actors[id.token] = Entry()
+            return id
+        }
+    }
+
+    public func actorReady<Act: DistributedActor>(_ actor: Act) where Act.ID == ActorID {
+        state.withLock { $0.actors[actor.id.token]?.actor = actor }
+    }
+
+    public func resignID(_ id: ActorID) {
+        _ = state.withLock { $0.actors.removeValue(forKey: id.token) }
+    }
+
+    public func resolve<Act: DistributedActor>(id: ActorID, as actorType: Act.Type) throws -> Act?
+    where Act.ID == ActorID {
+        guard isHere(id) else { return nil }
+        guard let actor = actor(id.token) as? Act else {
+            throw MitogenError(.unknownActor, "there is no \(String(reflecting: Act.self)) with this id: \(id)")
+        }
+        return actor
+    }
+
+    public func makeInvocationEncoder() -> ActorInvocationEncoder { ActorInvocationEncoder() }
+
+    public func remoteCall<Act: DistributedActor, Err: Error, Res: Codable>(
+        on actor: Act,
+        target: RemoteCallTarget,
+        invocation: inout InvocationEncoder,
+        throwing: Err.Type,
+        returning: Res.Type
+    ) async throws -> Res where Act.ID == ActorID {
+        let value = try await send(invocation, to: actor.id, target)
+        return try decode(Res.self, from: value, "the result of \(target)")
+    }
+
+    public func remoteCallVoid<Act: DistributedActor, Err: Error>(
+        on actor: Act,
+        target: RemoteCallTarget,
+        invocation: inout InvocationEncoder,
+        throwing: Err.Type
+    ) async throws where Act.ID == ActorID {
+        _ = try await send(invocation, to: actor.id, target)
+    }
+
+    // MARK: Calls
+
+    private func send(
+        _ invocation: InvocationEncoder,
+        to id: MitogenActorID,
+        _ target: RemoteCallTarget
+    ) async throws(MitogenError) -> PickleValue {
+        let data: [UInt8]
+        do throws(PickleError) {
+            data = try ActorInvocation(
+                token: id.token,
+                target: target.identifier,
+                substitutions: invocation.substitutions,
+                arguments: invocation.arguments
+            ).encoded
+        } catch {
+            throw MitogenError(.unencodable, "cannot encode the call of \(target): \(error)")
+        }
+        return try await context(id).request(data, at: id.handle, describedAs: "\(target)")
+    }
+
+    private static func name(of request: Message) -> String {
+        let invocation = try? ActorInvocation(decoding: request.data)
+        return invocation.map { "\(RemoteCallTarget($0.target))" } ?? "a malformed call of an actor"
+    }
+
+    private func answer(_ data: [UInt8]) async throws -> [UInt8] {
+        let invocation = try ActorInvocation(decoding: data)
+        guard let actor = actor(invocation.token) else {
+            throw MitogenError(.unknownActor, "the actor does not exist, or exists no more")
+        }
+        let result = ActorResult()
+        try await execute(invocation, on: actor, ActorResultHandler(result: result))
+        return try result.get()
+    }
+
+    private func execute<Subject: DistributedActor>(
+        _ invocation: ActorInvocation,
+        on actor: Subject,
+        _ handler: ActorResultHandler
+    ) async throws {
+        // The runtime finds methods by name alone and does not look whose they are: that is up to us.
+        guard let name = _mangledTypeName(Subject.self), invocation.target.hasPrefix("$s\(name)") else {
+            throw MitogenError(
+                .unknownFunction,
+                "\(String(reflecting: Subject.self)) has no method \(RemoteCallTarget(invocation.target))"
+            )
+        }
+        var decoder = ActorInvocationDecoder(invocation, in: self)
+        try await executeDistributedTarget(
+            on: actor,
+            target: RemoteCallTarget(invocation.target),
+            invocationDecoder: &decoder,
+            handler: handler
+        )
+    }
+
+    func decode<Value: Decodable>(
+        _ type: Value.Type,
+        from value: PickleValue,
+        _ what: String
+    ) throws(MitogenError) -> Value {
+        do throws(PickleError) {
+            return try PickleDecoder(userInfo: [.actorSystemKey: self]).decode(type, from: value)
+        } catch {
+            throw MitogenError(.streamError, "\(what) is not a \(type): \(error)")
+        }
+    }
+
+    private func context(_ id: MitogenActorID) throws(MitogenError) -> Context {
+        guard let context = router.contextByID(id.contextID) else {
+            throw MitogenError(.channelError, "no context is known for \(id)")
+        }
+        return context
+    }
+
+    private func isHere(_ id: MitogenActorID) -> Bool {
+        id.contextID == router.contextID && id.handle == state.withLock { $0.handle }
+    }
+
+    private func actor(_ token: String) -> (any DistributedActor)? {
+        state.withLock { $0.actors[token]?.actor }
+    }
+}

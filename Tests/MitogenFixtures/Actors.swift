@@ -1,0 +1,72 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+public import Distributed
+public import Mitogen
+public import MitogenDistributed
+
+/// Counts, and knows where it lives.
+public distributed actor Counter: CreatableActor {
+    public typealias ActorSystem = MitogenActorSystem
+
+    public struct Overflow: Error {}
+
+    private var count: Int
+    private var watchers: [Watcher] = []
+
+    public init(_ start: Int, actorSystem: MitogenActorSystem) async throws {
+        if start < 0 { throw Overflow() }
+        self.actorSystem = actorSystem
+        count = start
+    }
+
+    public distributed func increment(by step: Int = 1) async throws -> Int {
+        count += step
+        for watcher in watchers { try await watcher.note(count) }
+        return count
+    }
+
+    public distributed func contextID() -> ContextID { ExternalContext.current?.contextID ?? .max }
+
+    public distributed func add(_ watcher: Watcher) { watchers.append(watcher) }
+
+    public distributed func fail() throws { throw Overflow() }
+
+    public distributed func echo<Value: Codable & Sendable>(_ value: Value) -> Value { value }
+
+    public distributed func sleep() async throws { try await Task.sleep(for: .seconds(1000)) }
+}
+
+/// Is told of numbers.
+public distributed actor Watcher {
+    public typealias ActorSystem = MitogenActorSystem
+
+    private var numbers: [Int] = []
+
+    public init(actorSystem: MitogenActorSystem) {
+        self.actorSystem = actorSystem
+    }
+
+    public distributed func note(_ number: Int) { numbers.append(number) }
+
+    public distributed func all() -> [Int] { numbers }
+}
+
+/// Returns an actor of the context that it runs in, as a result like any other.
+public struct MakeCounter: RemoteFunction {
+    public var start: Int
+
+    public init(_ start: Int) {
+        self.start = start
+    }
+
+    public func run(in context: ExternalContext) async throws -> Counter {
+        let system = try MitogenActorSystem.of(context.router)
+        let counter = try await Counter(start, actorSystem: system)
+        system.keep(counter)
+        return counter
+    }
+}
