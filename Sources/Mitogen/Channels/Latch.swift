@@ -20,19 +20,6 @@ public final class Latch<Element: Sendable>: Sendable {
         var owner: (@Sendable () -> Void)?
     }
 
-    /// What becomes of a value.
-    private enum Fate {
-        case refused
-        case taken(OneShot<Element>)
-        case kept(notify: (@Sendable (Latch<Element>) -> Void)?, owner: (@Sendable () -> Void)?)
-    }
-
-    /// What a wait begins with.
-    private enum Found {
-        case now(Result<Element, MitogenError>)
-        case later(OneShot<Element>)
-    }
-
     private let state = Mutex(State())
 
     public init() {}
@@ -48,21 +35,25 @@ public final class Latch<Element: Sendable>: Sendable {
     /// - Throws: ``MitogenError`` with `.latchError` if the latch is closed.
     public func put(_ element: Element) throws(MitogenError) {
         while true {
-            let fate = state.withLock { state -> Fate in
-                if state.isClosed { return .refused }
-                if let waiter = state.waiters.popFirst() { return .taken(waiter) }
+            // Plain variables: copying an enumeration of them, in a generic type, is much code in every payload.
+            var isClosed = false
+            var notify: (@Sendable (Latch<Element>) -> Void)?
+            var owner: (@Sendable () -> Void)?
+            let waiter = state.withLock { state -> OneShot<Element>? in
+                isClosed = state.isClosed
+                if isClosed { return nil }
+                if let waiter = state.waiters.popFirst() { return waiter }
                 state.elements.append(element)
-                return .kept(notify: state.notify, owner: state.owner)
+                (notify, owner) = (state.notify, state.owner)
+                return nil
             }
-            switch fate {
-            case .refused: throw Self.closedError
-            case .kept(let notify, let owner):
+            if isClosed { throw Self.closedError }
+            guard let waiter else {
                 notify?(self)
                 owner?()
                 return
-            case .taken(let waiter):
-                if waiter.resolve(.success(element)) { return }  // else it has given up waiting: the next one
             }
+            if waiter.resolve(.success(element)) { return }  // else it has given up waiting: the next one
         }
     }
 
@@ -73,17 +64,18 @@ public final class Latch<Element: Sendable>: Sendable {
     /// - Throws: ``MitogenError``: `.latchError` if the latch is or gets closed, even if values are left;
     ///   `.timeoutError`; `.cancelled` if the calling task is. No value is lost by the last two.
     public func get(timeout: Duration? = nil) async throws(MitogenError) -> Element {
-        let found = state.withLock { state -> Found in
-            if let found = Self.take(from: &state) { return .now(found) }
-            if timeout == .zero { return .now(.failure(Self.timeoutError)) }
-            let waiter = OneShot<Element>()
-            state.waiters.append(waiter) { $0.outcome != nil }
-            return .later(waiter)
+        var waiter: OneShot<Element>?
+        let found = state.withLock { state -> Result<Element, MitogenError>? in
+            if let found = Self.take(from: &state) { return found }
+            if timeout == .zero { return .failure(Self.timeoutError) }
+            let new = OneShot<Element>()
+            state.waiters.append(new) { $0.outcome != nil }
+            waiter = new
+            return nil
         }
-        switch found {
-        case .now(let result): return try result.get()
-        case .later(let waiter): return try await wait(for: waiter, timeout)
-        }
+        if let found { return try found.get() }
+        guard let waiter else { throw Self.timeoutError }
+        return try await wait(for: waiter, timeout)
     }
 
     /// What a wait would get at once; nil if it would wait.

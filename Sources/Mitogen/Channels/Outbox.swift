@@ -16,13 +16,6 @@ final class Outbox: Sendable {
 
     private typealias Waiter = (byteCount: Int, turn: OneShot<Void>)
 
-    /// What one who wants to send is told.
-    private enum Permit {
-        case granted
-        case refused(MitogenError)
-        case later(OneShot<Void>)
-    }
-
     private enum Phase {
         case new
         case opening
@@ -69,24 +62,26 @@ final class Outbox: Sendable {
     ///
     /// - Throws: ``MitogenError``: `.channelError` if the receiver cannot be reached any more, `.cancelled`.
     func reserve(_ byteCount: Int) async throws(MitogenError) {
-        let (permit, mustOpen) = state.withLock { state -> (Permit, Bool) in
-            if let failure = state.failure { return (.refused(failure), false) }
-            if state.phase == .open, state.waiters.isEmpty, state.window.hasRoom {
+        var mustOpen = false
+        let turn = state.withLock { state -> OneShot<Void>? in
+            if state.phase == .open, state.failure == nil, state.waiters.isEmpty, state.window.hasRoom {
                 state.window.take(byteCount: byteCount)
-                return (.granted, false)
+                return nil
             }
             let turn = OneShot<Void>()
+            if let failure = state.failure {
+                turn.resolve(.failure(failure))
+                return turn
+            }
             state.waiters.append((byteCount, turn)) { $0.turn.outcome != nil }
-            guard state.phase == .new else { return (.later(turn), false) }
-            state.phase = .opening
-            return (.later(turn), true)
+            if state.phase == .new {
+                state.phase = .opening
+                mustOpen = true
+            }
+            return turn
         }
         if mustOpen { open() }
-        switch permit {
-        case .granted: return
-        case .refused(let error): throw error
-        case .later(let turn): try await turn.value { turn.resolve(.failure(.cancelledCaller)) }
-        }
+        try await turn?.value { turn?.resolve(.failure(.cancelledCaller)) }
     }
 
     // MARK: Opening
