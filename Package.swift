@@ -53,6 +53,7 @@ let package = Package(
     name: "swift-mitogen",
     products: [
         .library(name: "Mitogen", targets: ["Mitogen"]),
+        .library(name: "MitogenServices", targets: ["MitogenServices"]),
         .library(name: "MitogenDistributed", targets: ["MitogenDistributed"]),
         .executable(name: "mitogen", targets: ["mitogen"]),
         .executable(name: "mitogen-agent", targets: ["mitogen-agent"]),
@@ -72,6 +73,11 @@ let package = Package(
                 "CMitogenPlatform", "MitogenPickle", "MitogenProtocol",
                 .product(name: "Logging", package: "swift-log"),
             ],
+            swiftSettings: swiftSettings
+        ),
+        .target(
+            name: "MitogenServices",
+            dependencies: ["Mitogen", "MitogenPickle", "MitogenProtocol"],
             swiftSettings: swiftSettings
         ),
         .target(
@@ -106,7 +112,8 @@ let package = Package(
         .target(
             name: "MitogenFixtures",
             dependencies: [
-                "CMitogenPlatform", "Mitogen", "MitogenDistributed", "MitogenPickle", "MitogenProtocol",
+                "CMitogenPlatform", "Mitogen", "MitogenDistributed", "MitogenServices", "MitogenPickle",
+                "MitogenProtocol",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/MitogenFixtures",
@@ -141,7 +148,8 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "CMitogenPlatform", "Mitogen", "MitogenDistributed", "MitogenFixtures", "MitogenPickle",
+                "CMitogenPlatform", "Mitogen", "MitogenDistributed", "MitogenServices", "MitogenFixtures",
+                "MitogenPickle",
                 "MitogenProtocol",
                 .product(name: "Logging", package: "swift-log"),
             ],

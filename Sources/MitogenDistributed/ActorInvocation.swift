@@ -5,7 +5,7 @@
 //
 
 internal import Distributed
-public import Mitogen
+internal import Mitogen
 internal import MitogenPickle
 
 /// A call of an actor's method, as it travels: the actor's token, the method, the types that it is generic over, and

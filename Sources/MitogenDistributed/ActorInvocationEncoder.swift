@@ -5,7 +5,7 @@
 //
 
 public import Distributed
-public import Mitogen
+internal import Mitogen
 internal import MitogenPickle
 
 /// Collects the arguments of a call of an actor's method. The compiler uses it.

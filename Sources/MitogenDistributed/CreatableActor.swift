@@ -5,7 +5,7 @@
 //
 
 public import Distributed
-public import Mitogen
+internal import Mitogen
 
 /// A distributed actor that can be created in another context.
 public protocol CreatableActor: DistributedActor where ActorSystem == MitogenActorSystem {

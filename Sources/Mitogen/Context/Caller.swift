@@ -123,7 +123,7 @@ struct Caller: Sendable {
         return min(timeout ?? left, left)
     }
 
-    private func start(
+    func start(
         _ data: [UInt8],
         functionName: String,
         at destination: Handle = StandardHandle.callFunction

@@ -162,16 +162,17 @@ final class CallDispatcher: Sendable {
 
     // MARK: Other requests
 
-    /// Answers a request to another handle with what `body` returns, an encoded value. It ends like a call: when its
-    /// caller gives it up or is gone, or this context ends.
+    /// Answers a request to another handle with what `prepare`'s result returns, an encoded value. It ends like a call:
+    /// when its caller gives it up or is gone, or this context ends.
     func serve(
         _ message: Message,
         in router: Router,
         describedAs name: @escaping @Sendable () -> String,
-        _ body: @escaping @Sendable () async throws -> [UInt8]
+        _ prepare: () -> @Sendable () async throws -> [UInt8]
     ) {
         let id = message.wantsReply ? CallID(source: message.srcID, replyTo: message.replyTo) : nil
         if let id, !calls.withLock({ $0.begin(id) }) { return }
+        let body = prepare()
         // Unstructured, as for a call.
         let task = Task(executorPreference: FunctionExecutor.shared) { [self] in
             let context = ExternalContext(router: router, caller: router.context(message.srcID))

@@ -13,19 +13,34 @@ extension Router {
     ///   - handle: The handle; a new one by default.
     ///   - policy: Who may send requests; everyone by default.
     ///   - name: What a request is called in an error's traceback.
+    ///   - prepare: Called for each request, in the order in which they arrive; what it gives goes to `body`.
     ///   - body: Runs in a task of its own and returns an encoded value. Inside, ``ExternalContext/current`` is set.
     /// - Returns: The handle.
     /// - Throws: ``MitogenError`` with `.misuse` if the handle is taken or the router is shut down.
+    package func serve<Place: Sendable>(
+        at handle: Handle? = nil,
+        policy: HandlePolicy = .anyone,
+        describedAs name: @escaping @Sendable (Message) -> String,
+        prepare: @escaping @Sendable () -> Place,
+        _ body: @escaping @Sendable (Message, Place) async throws -> [UInt8]
+    ) throws(MitogenError) -> Handle {
+        try addHandler(at: handle, policy: policy) { [weak self] message in
+            guard let self, !message.isDead else { return }
+            dispatcher.serve(message, in: self, describedAs: { name(message) }) {
+                let place = prepare()
+                return { try await body(message, place) }
+            }
+        }
+    }
+
+    /// Answers requests in any order; see the other `serve`.
     package func serve(
         at handle: Handle? = nil,
         policy: HandlePolicy = .anyone,
         describedAs name: @escaping @Sendable (Message) -> String,
         _ body: @escaping @Sendable (Message) async throws -> [UInt8]
     ) throws(MitogenError) -> Handle {
-        try addHandler(at: handle, policy: policy) { [weak self] message in
-            guard let self, !message.isDead else { return }
-            dispatcher.serve(message, in: self, describedAs: { name(message) }, { try await body(message) })
-        }
+        try serve(at: handle, policy: policy, describedAs: name, prepare: {}) { message, _ in try await body(message) }
     }
 
     /// What values that come from other contexts find in their decoder's `userInfo`.
@@ -34,7 +49,7 @@ extension Router {
     }
 
     /// Reads values that other contexts have sent.
-    var decoder: PickleDecoder { PickleDecoder(userInfo: codingInformation.withLock { $0 }) }
+    package var decoder: PickleDecoder { PickleDecoder(userInfo: codingInformation.withLock { $0 }) }
 }
 
 extension Context {
@@ -48,5 +63,16 @@ extension Context {
         timeout: Duration? = nil
     ) async throws(MitogenError) -> PickleValue {
         try await caller.reply(to: data, at: handle, describedAs: name, timeout: timeout).value()
+    }
+
+    /// Sends an encoded request to a handle of this context; the answer is waited for later.
+    package func startRequest<Output: Codable & Sendable>(
+        _ data: [UInt8],
+        at handle: Handle,
+        describedAs name: String
+    ) throws(MitogenError) -> PendingCall<Output> {
+        PendingCall(call: try caller.start(data, functionName: name, at: handle)) { (reply) throws(MitogenError) in
+            try reply.output()
+        }
     }
 }

@@ -7,7 +7,7 @@
 internal import Synchronization
 
 /// Lets so many tasks on at the same time; the others wait in order.
-final class AsyncSemaphore: Sendable {
+package final class AsyncSemaphore: Sendable {
     private struct State {
         var free: Int
         var waiters = Queue<OneShot<Void>>()
@@ -15,24 +15,40 @@ final class AsyncSemaphore: Sendable {
 
     private let state: Mutex<State>
 
-    init(count: Int) {
+    package init(count: Int) {
         state = Mutex(State(free: count))
     }
 
     /// Runs `body` when it is its turn.
     ///
     /// - Throws: `.cancelled` if the calling task is cancelled before that.
-    func withPermit<Value>(_ body: () async throws(MitogenError) -> Value) async throws(MitogenError) -> Value {
-        let turn = state.withLock { state -> OneShot<Void>? in
-            if state.free > 0 {
-                state.free -= 1
-                return nil
+    package func withPermit<Value>(
+        _ body: () async throws(MitogenError) -> Value
+    ) async throws(MitogenError) -> Value {
+        try await withPermit(reserve(), body)
+    }
+
+    /// Takes a place in the queue. It must be used, by ``withPermit(_:_:)``.
+    package func reserve() -> OneShot<Void> {
+        let turn = OneShot<Void>()
+        let isFree = state.withLock { state in
+            guard state.free > 0 else {
+                state.waiters.append(turn)
+                return false
             }
-            let turn = OneShot<Void>()
-            state.waiters.append(turn)
-            return turn
+            state.free -= 1
+            return true
         }
-        if let turn { try await wait(for: turn) }
+        if isFree { turn.resolve(.success(())) }
+        return turn
+    }
+
+    /// Runs `body` when a place that was taken before has its turn.
+    package func withPermit<Value>(
+        _ turn: OneShot<Void>,
+        _ body: () async throws(MitogenError) -> Value
+    ) async throws(MitogenError) -> Value {
+        try await wait(for: turn)
         defer { release() }
         return try await body()
     }

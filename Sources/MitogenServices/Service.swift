@@ -1,0 +1,57 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+public import Mitogen
+
+/// An object whose methods other contexts call by name (Mitogen wire protocol, section 8.1).
+///
+/// ```swift
+/// actor Stock: Service {
+///     static let methods: [any ServiceMethod.Type] = [Reserve.self]
+///     var left = 10
+///     func take(_ count: Int) throws -> Int { … }
+/// }
+///
+/// struct Reserve: ServiceMethod {
+///     static let policy = ServicePolicy.anyone
+///     var count: Int
+///     func run(in stock: Stock, for request: ServiceRequest) async throws -> Int { try await stock.take(count) }
+/// }
+///
+/// try ServicePool.of(router).add(Stock())
+/// ```
+public protocol Service: AnyObject, Sendable {
+    /// What callers name it; its type's name with the module by default.
+    static var name: String { get }
+    /// The methods that can be called: there are no others.
+    static var methods: [any ServiceMethod.Type] { get }
+    /// Which of its requests run at the same time; ``ServiceOrdering/concurrent`` by default.
+    static var ordering: ServiceOrdering { get }
+
+    /// Called once, when the pool ends; no request comes after that. Nothing by default.
+    func shutdown() async
+}
+
+extension Service {
+    public static var name: String { String(reflecting: Self.self) }
+    public static var ordering: ServiceOrdering { .concurrent }
+
+    public func shutdown() async {}
+}
+
+/// A service that is made when it is called for the first time, by a context with parental authority.
+public protocol ActivatableService: Service {
+    /// Makes the service.
+    init(router: Router) async throws
+}
+
+/// Which requests of a service run at the same time.
+public enum ServiceOrdering: Sendable, Hashable {
+    /// All, as far as the pool has room.
+    case concurrent
+    /// One after the other, in the order in which they have arrived.
+    case serial
+}

@@ -1,0 +1,74 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import Mitogen
+internal import MitogenPickle
+
+/// A request as it travels: the service, the method, and the arguments by name.
+struct ServiceCall: Sendable {
+    let service: String
+    let method: String
+    let arguments: PickleValue
+
+    init(decoding data: [UInt8]) throws(MitogenError) {
+        guard case .tuple(let parts)? = try? PickleReader.decodeFirst(data), parts.count == 3,
+            case .string(let service) = parts[0], case .string(let method) = parts[1]
+        else { throw MitogenError(.callError, "Invalid message format.") }
+        switch parts[2] {
+        case .dictionary(let items), .keywordArguments(let items): arguments = .dictionary(items)
+        default: throw MitogenError(.callError, "Invalid message format.")
+        }
+        self.service = service
+        self.method = method
+    }
+
+    static func encode<Method: ServiceMethod>(_ method: Method, service: String) throws(MitogenError) -> [UInt8] {
+        do throws(PickleError) {
+            var writer = PickleWriter(options: .init(bytesStyle: .python), capacity: 256)
+            try writer.beginStream()
+            try writer.beginTuple(count: 3)
+            try writer.write(service)
+            try writer.write(Method.name)
+            try PickleEncoder().encode(method, into: &writer)
+            try writer.endContainer()
+            try writer.endStream()
+            return writer.bytes
+        } catch {
+            throw MitogenError(.unencodable, "cannot encode the arguments of \(Method.name): \(error)")
+        }
+    }
+}
+
+extension ServiceMethod {
+    /// Decodes the method, runs it, and encodes what it returns.
+    static func answer(
+        _ arguments: PickleValue,
+        of service: any Service,
+        _ request: ServiceRequest
+    ) async throws -> [UInt8] {
+        guard let service = service as? Host else {
+            throw MitogenError(.callError, "No such method: '\(name)'")
+        }
+        let method: Self
+        do throws(PickleError) {
+            method = try request.router.decoder.decode(Self.self, from: arguments)
+        } catch {
+            throw MitogenError(.callError, "the arguments of \(name) do not fit: \(error)")
+        }
+        let output = try await method.run(in: service, for: request)
+        var writer = PickleWriter(options: .init(bytesStyle: .python), capacity: 64)
+        try writer.beginStream()
+        if output is Void {
+            try writer.writeNone()
+        } else if let output = output as? any Encodable {
+            try PickleEncoder().encode(output, into: &writer)
+        } else {
+            throw MitogenError(.unencodable, "\(Output.self), the result of \(name), is not Codable")
+        }
+        try writer.endStream()
+        return writer.bytes
+    }
+}
