@@ -19,9 +19,9 @@ public enum ConnectionStage: String, Sendable, Hashable, Codable, CaseIterable {
 }
 
 /// What one attempt to connect did, and how long it took.
-public struct ConnectionReport: Sendable, Hashable, Codable {
+public struct ConnectionReport: Sendable, Codable {
     /// A stage that the attempt has reached.
-    public struct Step: Sendable, Hashable, Codable {
+    public struct Step: Sendable, Codable {
         public var stage: ConnectionStage
         /// When it was reached, in seconds from the start of the attempt.
         public var time: Double

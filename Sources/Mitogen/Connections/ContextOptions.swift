@@ -10,7 +10,7 @@ public protocol ContextOptions: Sendable, Codable {
 }
 
 /// The options that every connection method takes.
-public struct CommonOptions: Sendable, Codable, Hashable {
+public struct CommonOptions: Sendable, Codable {
     /// The context's name; by default made from the method and what it connects to.
     public var name: String?
     /// What the new process calls itself in `ps`, after `mitogen:`. By default `user@host:pid` of the starter. It may

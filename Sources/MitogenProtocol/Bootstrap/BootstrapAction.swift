@@ -5,7 +5,7 @@
 //
 
 /// What the side that does the I/O has to do for a ``BootstrapMachine``.
-package enum BootstrapAction: Sendable, Hashable {
+package enum BootstrapAction: Sendable, Equatable {
     /// Write this to the far side's standard input.
     case send([UInt8])
     /// Type the password and a line end, on the terminal if there is one, else on standard input.

@@ -18,7 +18,7 @@ package enum BootstrapExit: Sendable, Hashable, CustomStringConvertible {
 }
 
 /// Why an attempt to connect has failed, with everything that helps a person to do something about it.
-package struct BootstrapFailure: Error, Sendable, Hashable {
+package struct BootstrapFailure: Error, Sendable, Equatable {
     /// How far it had come.
     package let stage: ConnectionStage
     package let code: MitogenError.Code

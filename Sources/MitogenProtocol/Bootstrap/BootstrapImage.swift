@@ -96,7 +96,7 @@ public enum ImageCompression: String, Sendable, Hashable, CaseIterable {
 }
 
 /// A program that can be sent to a target.
-package struct BootstrapImage: Sendable, Hashable {
+package struct BootstrapImage: Sendable, Equatable {
     /// What the image is called in the caches of targets: a hash of its content, in hexadecimal digits.
     package let key: String
     /// The file's exact size in bytes.

@@ -15,14 +15,14 @@
 /// Any of them ends in a failure; after that, and after ``BootstrapAction/handOver(_:)``, nothing is said any more.
 package struct BootstrapMachine: Sendable {
     /// Where a tool asks its questions.
-    package enum PromptPlace: Sendable, Hashable {
+    package enum PromptPlace: Sendable, Equatable {
         /// On the terminal or pipe that also has its diagnostics.
         case diagnostics
         /// On standard output: the whole connection is one terminal.
         case output
     }
 
-    enum State: Sendable, Hashable {
+    enum State: Sendable, Equatable {
         case connecting
         case choosing([ImageCompression])
         case lookingUp(BootstrapImage)

@@ -37,7 +37,7 @@ package enum ContainerTool: String, Sendable, Hashable, CaseIterable {
 }
 
 /// What a connection into a container leads to, as far as the words about its failure need it.
-package struct ContainerTarget: Sendable, Hashable {
+package struct ContainerTarget: Sendable, Equatable {
     package let tool: ContainerTool
     /// The container's or the image's.
     package let name: String

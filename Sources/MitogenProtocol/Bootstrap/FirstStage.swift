@@ -19,9 +19,9 @@
 ///     MARKER Linux x86_64 ask               it waits for a line that executes it
 ///     MARKER run                            the image has arrived and is executed now
 ///     MARKER-error STAGE TEXT…              it has failed, and reads its input until that ends
-package struct FirstStage: Sendable, Hashable {
+package struct FirstStage: Sendable, Equatable {
     /// What is to run on the target.
-    package enum Program: Sendable, Hashable {
+    package enum Program: Sendable, Equatable {
         /// An image, which is sent if it is not there; nil if none is known before the target's platform is.
         case image(BootstrapImage?)
         /// A program that is there already, with what is in front of it: the words of a command.

@@ -5,7 +5,7 @@
 //
 
 /// A line that the first stage has printed, without its marker.
-enum FirstStageReport: Sendable, Hashable {
+enum FirstStageReport: Sendable, Equatable {
     /// The image is in the cache and is executed now.
     case cached(TargetPlatform)
     /// The image must be sent, in one of these forms.

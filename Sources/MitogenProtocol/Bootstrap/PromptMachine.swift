@@ -8,7 +8,7 @@
 /// and a passphrase once at most.
 package struct PromptMachine: Sendable {
     /// What to do.
-    package enum Answer: Sendable, Hashable {
+    package enum Answer: Sendable, Equatable {
         /// The password and a line end.
         case typePassword
         /// The passphrase and a line end.

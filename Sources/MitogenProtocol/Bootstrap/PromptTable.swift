@@ -6,9 +6,9 @@
 
 /// What a tool asks and answers on the way to a shell (Mitogen semantics, sections 7.3 to 7.6). All texts are literal;
 /// the case of ASCII letters does not matter.
-package struct PromptTable: Sendable, Hashable {
+package struct PromptTable: Sendable {
     /// A question that waits for an answer at the end of an unfinished line.
-    package enum Prompt: Sendable, Hashable {
+    package enum Prompt: Sendable {
         /// The line ends with this; spaces behind it are of no account.
         case ending(String)
         /// The line has this somewhere, and ends with a colon.
@@ -21,7 +21,7 @@ package struct PromptTable: Sendable, Hashable {
     }
 
     /// What a complete line means.
-    package struct Rule: Sendable, Hashable {
+    package struct Rule: Sendable {
         package enum Meaning: Sendable, Hashable {
             /// The password that was typed is wrong.
             case incorrectPassword

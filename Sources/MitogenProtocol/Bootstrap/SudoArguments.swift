@@ -6,7 +6,7 @@
 
 /// What options of sudo ask for, as far as a context can be started with them (Mitogen semantics, section 7.4). Nil
 /// is what was not said.
-package struct SudoArguments: Sendable, Hashable, Codable {
+package struct SudoArguments: Sendable, Equatable, Codable {
     package var username: String?
     package var group: String?
     package var preservesEnvironment: Bool?

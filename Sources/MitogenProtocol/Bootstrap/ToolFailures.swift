@@ -6,9 +6,9 @@
 
 /// What a tool says when it cannot make a connection, and what that means. It is looked for in the last lines when an
 /// attempt has ended without a word of the first stage. All texts are literal; the case of ASCII letters does not matter.
-package struct ToolFailures: Sendable, Hashable {
+package struct ToolFailures: Sendable {
     /// One meaning, and the texts that have it.
-    package struct Rule: Sendable, Hashable {
+    package struct Rule: Sendable {
         let texts: [String]
         let code: MitogenError.Code
         let message: String

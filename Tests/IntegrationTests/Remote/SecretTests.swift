@@ -20,6 +20,7 @@ struct SecretTests {
         let accounts = ["tb-bash", "tb-sudo", "tb-other"]
         let passwords = try accounts.map { try Testbed.password(of: $0).value } + [Self.wrong]
         let before = CapturedLog.all.count
+        let debugFiles = Leftovers.debugFiles
         let errors = try await CapturedLog.withEverything {
             try await SecretWatch.watch(passwords) {
                 try await withFixtureRouter {
@@ -35,7 +36,10 @@ struct SecretTests {
         #expect(errors.map(\.code) == Array(repeating: .passwordError, count: 5), "\(errors)")
         let records = CapturedLog.all.dropFirst(before)
         #expect(records.contains { $0.level <= .debug && $0.label == "mitogen" }, "nothing was logged at all")
+        let written = Leftovers.debugFiles.subtracting(debugFiles).compactMap { Files.text("/tmp/\($0)") }
+        #expect(written.count >= 3, "contexts that are asked to debug write files")
         for password in passwords {
+            #expect(!written.contains { $0.contains(password) })
             #expect(!records.contains { $0.message.contains(password) || $0.label.contains(password) })
             for error in errors {
                 var text = "\(error) \(String(reflecting: error)) \(error.diagnostics) \(error.hint ?? "")"

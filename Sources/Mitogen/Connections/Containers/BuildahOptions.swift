@@ -7,7 +7,7 @@
 internal import MitogenProtocol
 
 /// The options of ``Router/buildah(container:via:_:)`` (Mitogen semantics, section 7.8).
-public struct BuildahOptions: ContextOptions, Hashable {
+public struct BuildahOptions: ContextOptions {
     public var common = CommonOptions()
     /// The name or the number of a working container.
     public let container: String

@@ -8,7 +8,7 @@ internal import MitogenProtocol
 
 /// The options of ``Router/docker(container:via:_:)`` and ``Router/docker(image:via:_:)`` (Mitogen semantics, section
 /// 7.7).
-public struct DockerOptions: ContextOptions, Hashable {
+public struct DockerOptions: ContextOptions {
     public var common = CommonOptions()
     /// The name or the number of a running container; nil if a temporary one is made.
     public let container: String?

@@ -7,7 +7,7 @@
 internal import MitogenProtocol
 
 /// The options of ``Router/jail(container:via:_:)`` (Mitogen semantics, section 7.10).
-public struct JailOptions: ContextOptions, Hashable {
+public struct JailOptions: ContextOptions {
     public var common = CommonOptions()
     /// The name or the number of a running jail.
     public let container: String

@@ -7,7 +7,7 @@
 internal import MitogenProtocol
 
 /// The options of ``Router/kubectl(pod:via:_:)`` (Mitogen semantics, section 7.9).
-public struct KubectlOptions: ContextOptions, Hashable {
+public struct KubectlOptions: ContextOptions {
     public var common = CommonOptions()
     /// The pod's name, or what kubectl takes for one, such as `deployment/web`.
     public let pod: String

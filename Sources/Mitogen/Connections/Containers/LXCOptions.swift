@@ -7,7 +7,7 @@
 internal import MitogenProtocol
 
 /// The options of ``Router/lxc(container:via:_:)`` (Mitogen semantics, section 7.11).
-public struct LXCOptions: ContextOptions, Hashable {
+public struct LXCOptions: ContextOptions {
     public var common = CommonOptions()
     /// The name of a running container.
     public let container: String

@@ -7,7 +7,7 @@
 internal import MitogenProtocol
 
 /// The options of ``Router/lxd(container:via:_:)`` (Mitogen semantics, section 7.11).
-public struct LXDOptions: ContextOptions, Hashable {
+public struct LXDOptions: ContextOptions {
     public var common = CommonOptions()
     /// The name of a running container or virtual machine, with its remote if it is not the default: `remote:name`.
     public let container: String

@@ -7,7 +7,7 @@
 internal import MitogenProtocol
 
 /// The options of ``Router/podman(container:via:_:)`` (Mitogen semantics, section 7.8).
-public struct PodmanOptions: ContextOptions, Hashable {
+public struct PodmanOptions: ContextOptions {
     public var common = CommonOptions()
     /// The name or the number of a running container.
     public let container: String

@@ -5,7 +5,7 @@
 //
 
 /// The options of ``Router/doas(via:_:)`` (Mitogen semantics, section 7.6).
-public struct DoasOptions: BecomeOptions, Hashable {
+public struct DoasOptions: BecomeOptions {
     public var common = CommonOptions()
     /// The user to become; `root` by default.
     public var username = "root"

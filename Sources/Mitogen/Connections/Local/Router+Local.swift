@@ -5,7 +5,7 @@
 //
 
 /// The options of ``Router/local(via:_:)``.
-public struct LocalOptions: ContextOptions, Hashable {
+public struct LocalOptions: ContextOptions {
     public var common = CommonOptions()
 
     public init() {}

@@ -5,7 +5,7 @@
 //
 
 /// The options of ``Router/ssh(_:via:_:)`` (Mitogen semantics, section 7.3).
-public struct SSHOptions: ContextOptions, Hashable {
+public struct SSHOptions: ContextOptions {
     /// What is done about the server's host key.
     public enum HostKeyCheck: String, Sendable, Codable, Hashable, CaseIterable {
         /// An unknown or changed key is an error.

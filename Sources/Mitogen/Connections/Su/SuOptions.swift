@@ -5,7 +5,7 @@
 //
 
 /// The options of ``Router/su(via:_:)`` (Mitogen semantics, section 7.5).
-public struct SuOptions: BecomeOptions, Hashable {
+public struct SuOptions: BecomeOptions {
     public var common = CommonOptions()
     /// The user to become; `root` by default.
     public var username = "root"

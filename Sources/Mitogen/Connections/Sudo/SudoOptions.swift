@@ -7,7 +7,7 @@
 internal import MitogenProtocol
 
 /// The options of ``Router/sudo(via:_:)`` (Mitogen semantics, section 7.4).
-public struct SudoOptions: BecomeOptions, Hashable {
+public struct SudoOptions: BecomeOptions {
     public var common = CommonOptions()
     /// The password, typed if sudo asks for it.
     public var password: Secret?
