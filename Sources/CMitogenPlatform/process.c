@@ -181,6 +181,21 @@ int cmitogen_set_open_files(uint64_t soft, uint64_t hard) {
     return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? -errno : 0;
 }
 
+static int kept_count;
+static char **kept_arguments;
+
+#ifdef __GLIBC__
+__attribute__((constructor)) static void keep_arguments(int argc, char **argv) {
+    kept_count = argc;
+    kept_arguments = argv;
+}
+#endif
+
+int cmitogen_arguments(char ***arguments) {
+    *arguments = kept_arguments;
+    return kept_count;
+}
+
 void cmitogen_set_title(int argc, char **argv, const char *title) {
     prctl(PR_SET_NAME, title, 0, 0, 0); // the kernel keeps the first 15 bytes
     if (argc < 1 || !argv[0]) return;

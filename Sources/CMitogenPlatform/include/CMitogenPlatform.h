@@ -108,6 +108,9 @@ int cmitogen_status_code(int status, int *signal);
 /// Raises the soft RLIMIT_NOFILE to the hard one and tells both old values; 0 or negative errno.
 int cmitogen_raise_open_files(uint64_t *soft, uint64_t *hard);
 int cmitogen_set_open_files(uint64_t soft, uint64_t hard);
+/// The vector that main was given, and its length; Swift's runtime finds it only where there is /proc. 0 if that is not
+/// known.
+int cmitogen_arguments(char ***arguments);
 /// Changes what ps and top show for this process. `argv` is the vector that main was given.
 void cmitogen_set_title(int argc, char **argv, const char *title);
 void cmitogen_ignore_sigpipe(void);

@@ -24,7 +24,7 @@ enum ChildRuntime {
     /// Becomes a child if `argv` is the program and `mitogen:<name>`; returns otherwise.
     static func runIfRequested() {
         wasAsked.store(true, ordering: .relaxed)
-        let arguments = CommandLine.arguments
+        let arguments = ProcessIdentity.arguments
         guard arguments.count == 2, arguments[1].hasPrefix("mitogen:") else { return }
         // su gives its program a terminal; then the first stage has set this.
         guard isatty(0) == 0 || getenv("SWIFT_ROOT") != nil else {

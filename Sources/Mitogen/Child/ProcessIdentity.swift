@@ -49,13 +49,22 @@ package enum ProcessIdentity {
         return bytes < 0 ? nil : bytes
     }
 
+    /// The command line. Where there is no /proc, Swift's runtime has none.
+    static let arguments: [String] = {
+        let known = CommandLine.arguments
+        guard known.isEmpty else { return known }
+        var vector: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+        let count = cmitogen_arguments(&vector)
+        return (0..<Int(count)).compactMap { index in vector?[index].map { String(cString: $0) } }
+    }()
+
     /// The running program's file. Through /proc it is found even if the file was replaced or removed.
     static let executablePath: String =
-        access("/proc/self/exe", X_OK) == 0 ? "/proc/self/exe" : CommandLine.arguments.first ?? ""
+        access("/proc/self/exe", X_OK) == 0 ? "/proc/self/exe" : arguments.first ?? ""
 
     /// The last part of the program's path.
     static let programName: String = {
-        let path = CommandLine.arguments.first ?? "mitogen"
+        let path = arguments.first ?? "mitogen"
         return path.split(separator: "/").last.map(String.init) ?? path
     }()
 
