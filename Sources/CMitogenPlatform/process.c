@@ -46,7 +46,7 @@ static void reset_signals(void) {
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static int place_descriptors(const int wanted[3], int null, int terminal) {
+static int place_descriptors(const int wanted[3], int null, int terminal, int program) {
     int high[3];
     for (int i = 0; i < 3; i++) { // out of the way first, so that no dup2 overwrites one that is still needed
         int from = wanted[i] == -2 ? terminal : wanted[i] < 0 ? null : wanted[i];
@@ -56,11 +56,28 @@ static int place_descriptors(const int wanted[3], int null, int terminal) {
     for (int i = 0; i < 3; i++) {
         if (dup2(high[i], i) < 0) return -1;
     }
-    cmitogen_close_from(3);
+    if (program < 0) {
+        cmitogen_close_from(3);
+        return 0;
+    }
+    if (program != 3 && dup2(program, 3) < 0) return -1;
+    if (fcntl(3, F_SETFD, FD_CLOEXEC) < 0) return -1;
+    cmitogen_close_from(4);
     return 0;
 }
 
+/// Executes what place_descriptors has put at 3.
+static int exec_descriptor(const struct cmitogen_spawn *what) {
+#ifdef SYS_execveat
+    syscall(SYS_execveat, 3, "", what->arguments, what->environment, AT_EMPTY_PATH);
+    if (errno != ENOSYS) return errno;
+#endif
+    execve("/proc/self/fd/3", what->arguments, what->environment); // before Linux 3.19
+    return errno;
+}
+
 static int search_and_exec(const struct cmitogen_spawn *what) {
+    if (what->entry && what->entry->program >= 0) return exec_descriptor(what);
     if (strchr(what->path, '/')) {
         execve(what->path, what->arguments, what->environment);
         return errno;
@@ -84,9 +101,34 @@ static int search_and_exec(const struct cmitogen_spawn *what) {
     return result;
 }
 
+// The calls themselves: glibc's functions of these names would have every thread of the copied process do the same.
+static int set_groups(int count, const uint32_t *groups) {
+#ifdef SYS_setgroups32
+    return (int)syscall(SYS_setgroups32, count, groups);
+#else
+    return (int)syscall(SYS_setgroups, count, groups);
+#endif
+}
+
+static int set_account(uint32_t user, uint32_t group) {
+#ifdef SYS_setresuid32
+    return syscall(SYS_setresgid32, group, group, group) < 0 ? -1 : (int)syscall(SYS_setresuid32, user, user, user);
+#else
+    return syscall(SYS_setresgid, group, group, group) < 0 ? -1 : (int)syscall(SYS_setresuid, user, user, user);
+#endif
+}
+
+static int become(const struct cmitogen_entry *entry) {
+    bool is_mapped = entry->container.namespaces[CMITOGEN_NAMESPACE_COUNT - 1] >= 0;
+    // Some user namespaces have no other groups than the first. Those of this machine were left before it was entered.
+    if (set_groups(entry->group_count, entry->groups) < 0 && !(is_mapped && errno == EPERM)) return -1;
+    return set_account(entry->user, entry->group);
+}
+
 static int child_main(void *argument) {
     struct child *child = argument;
     const struct cmitogen_spawn *what = child->what;
+    const struct cmitogen_entry *entry = what->entry;
     child->stage = CMITOGEN_SPAWN_SESSION;
     if (setsid() < 0) goto failed;
     reset_signals();
@@ -96,9 +138,11 @@ static int child_main(void *argument) {
     if (what->terminal && terminal < 0) goto failed;
     child->stage = CMITOGEN_SPAWN_DESCRIPTORS;
     if (what->open_files_hard && cmitogen_set_open_files(what->open_files_soft, what->open_files_hard) < 0) goto failed;
-    if (place_descriptors(what->descriptors, child->null, terminal) < 0) goto failed;
+    if (place_descriptors(what->descriptors, child->null, terminal, entry ? entry->program : -1) < 0) goto failed;
+    child->stage = CMITOGEN_SPAWN_USER;
+    if (entry && become(entry) < 0) goto failed;
     child->stage = CMITOGEN_SPAWN_DIRECTORY;
-    if (what->directory && chdir(what->directory) < 0) goto failed;
+    if (what->directory && chdir(what->directory) < 0 && !entry) goto failed;
     child->stage = CMITOGEN_SPAWN_EXEC;
     errno = search_and_exec(what);
 failed:
@@ -106,11 +150,78 @@ failed:
     _exit(127);
 }
 
+// --- Into a container. A process that shares memory with this one must not get there: whoever may trace it there could
+// read and write all of it. So a copy enters, and starts the program from there, as only children are in another PID
+// namespace. They are this process's children, and the copy is gone at once.
+
+struct report {
+    pid_t pid;
+    int stage, error;
+};
+
+struct helper {
+    struct child *child;
+    char *stack; // of the program, until it is executed
+    int output;
+};
+
+static int enter(const struct cmitogen_entry *entry, int *stage) {
+    *stage = CMITOGEN_SPAWN_USER;
+    // Nobody in the container may look into this copy, which still has all that this process knows.
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || set_groups(0, NULL) < 0) return -1;
+    for (int i = 0; i < CMITOGEN_NAMESPACE_COUNT; i++) {
+        *stage = CMITOGEN_SPAWN_NAMESPACES + i;
+        int fd = entry->container.namespaces[i];
+        if (fd >= 0 && syscall(SYS_setns, fd, 0) < 0) return -1;
+    }
+    *stage = CMITOGEN_SPAWN_ROOT;
+    return fchdir(entry->container.root) < 0 || chroot(".") < 0 || chdir("/") < 0 ? -1 : 0;
+}
+
+static int helper_main(void *argument) {
+    struct helper *helper = argument;
+    struct report report = { .pid = -1 };
+    if (enter(helper->child->what->entry, &report.stage) < 0) {
+        report.error = errno;
+    } else {
+        report.pid = clone(
+            child_main, helper->stack, CLONE_VM | CLONE_VFORK | CLONE_PARENT | SIGCHLD, helper->child);
+        report.error = report.pid < 0 ? errno : helper->child->error;
+        report.stage = report.pid < 0 ? CMITOGEN_SPAWN_CLONE : helper->child->stage;
+    }
+    while (write(helper->output, &report, sizeof report) < 0 && errno == EINTR) {}
+    _exit(0);
+}
+
+static void wait_for(pid_t pid) {
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
+}
+
+static pid_t spawn_inside(struct child *child, char *stacks, size_t stack_size, int *stage) {
+    int pipe[2];
+    int error = cmitogen_pipe(pipe, false);
+    if (error < 0) return error;
+    struct helper helper = { .child = child, .stack = stacks + stack_size, .output = pipe[1] };
+    pid_t pid = clone(helper_main, stacks + 2 * stack_size, SIGCHLD, &helper);
+    error = errno;
+    close(pipe[1]);
+    struct report report = { .pid = -1 };
+    ssize_t count = pid < 0 ? 0 : cmitogen_read(pipe[0], &report, sizeof report);
+    close(pipe[0]);
+    if (pid < 0) return -error;
+    wait_for(pid);
+    if (count != sizeof report) return -ECHILD;
+    if (report.error == 0) return report.pid;
+    if (report.pid > 0) wait_for(report.pid);
+    *stage = report.stage;
+    return -report.error;
+}
+
 pid_t cmitogen_spawn(const struct cmitogen_spawn *what, int *stage) {
-    const size_t stack_size = 64 * 1024;
+    const size_t stack_size = 64 * 1024, stacks_size = what->entry ? 2 * stack_size : stack_size;
     *stage = CMITOGEN_SPAWN_CLONE;
     struct child child = { .what = what, .null = -1 };
-    void *stack = mmap(NULL, stack_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    void *stack = mmap(NULL, stacks_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     if (stack == MAP_FAILED) return -errno;
     child.null = cmitogen_open_null();
     sigset_t all, before;
@@ -118,14 +229,16 @@ pid_t cmitogen_spawn(const struct cmitogen_spawn *what, int *stage) {
     pthread_sigmask(SIG_SETMASK, &all, &before); // no handler of ours may run in the child
     // Shared memory and a suspended parent: as cheap as vfork whatever the size of this process, and the child can
     // report its errno by writing it down.
-    pid_t pid = clone(child_main, (char *)stack + stack_size, CLONE_VM | CLONE_VFORK | SIGCHLD, &child);
-    int error = errno;
+    pid_t pid = what->entry
+        ? spawn_inside(&child, stack, stack_size, stage)
+        : clone(child_main, (char *)stack + stack_size, CLONE_VM | CLONE_VFORK | SIGCHLD, &child);
+    int error = what->entry ? -pid : errno;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    munmap(stack, stack_size);
+    munmap(stack, stacks_size);
     if (child.null >= 0) close(child.null);
     if (pid < 0) return -error;
     if (child.error == 0) return pid;
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
+    wait_for(pid);
     *stage = child.stage;
     return -child.error;
 }

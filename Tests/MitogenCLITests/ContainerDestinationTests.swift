@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+import Mitogen
 import Testing
 
 @testable import MitogenCLI
@@ -14,7 +15,7 @@ struct ContainerDestinationTests {
         "A container's name may have a user in front of it",
         arguments: [("app", nil, "app"), ("www-data@app", "www-data", "app"), ("1000:50@app.1", "1000:50", "app.1")]
             as [(String, String?, String)],
-        ["docker", "podman", "buildah", "jail"]
+        ["docker", "podman", "buildah", "jail", "setns-docker", "setns-machinectl"]
     )
     func containers(destination: (String, String?, String), kind: String) throws {
         let target = try TargetSpecification(parsing: "ssh:web1+sudo+\(kind):\(destination.0)")
@@ -49,6 +50,13 @@ struct ContainerDestinationTests {
         #expect(try TargetSpecification(parsing: text).canonicalText == text)
     }
 
+    @Test("A hop by namespaces names the kind of its container", arguments: SetnsKind.allCases)
+    func namespaces(kind: SetnsKind) throws {
+        let hop = try #require(try TargetSpecification(parsing: "sudo+setns-\(kind.rawValue):root@app").hops.last)
+        #expect(HopKind.setnsKind(ofHop: hop.kind) == kind)
+        #expect(HopKind.setnsKind(ofHop: kind.rawValue) == nil)
+    }
+
     @Test(
         "What leads nowhere is refused",
         arguments: [
@@ -56,7 +64,8 @@ struct ContainerDestinationTests {
             "docker:a@b@c",
             "docker-image", "docker-image:--privileged", "podman:-x", "buildah:", "kubectl", "kubectl:/", "kubectl:/a",
             "kubectl:a/", "kubectl:a/b/", "kubectl:a//b", "kubectl:a/b/c/d", "kubectl:-n/b", "kubectl:a/-b", "lxc:",
-            "lxc:-n", "lxd:-x", "incus:a b", "jail:-l@x",
+            "lxc:-n", "lxd:-x", "incus:a b", "jail:-l@x", "setns-docker", "setns-lxc:-x", "setns-lxd:@a", "setns:a",
+            "setns-ssh:a",
         ]
     )
     func refused(text: String) {

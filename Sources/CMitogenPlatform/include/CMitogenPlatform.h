@@ -78,6 +78,34 @@ int cmitogen_count_descriptors(void);
 
 // ----------------------------------------------------------------------------------------------------------- processes
 
+enum { CMITOGEN_NAMESPACE_COUNT = 6 };
+
+/// What a container's first process lives in.
+struct cmitogen_container {
+    int namespaces[CMITOGEN_NAMESPACE_COUNT]; // in the order in which they are entered; -1: there is nothing to enter
+    int root;                                 // the root folder
+};
+
+/// Opens what a process lives in. 1, 0 if all of it is what this process lives in itself, or a negative errno.
+int cmitogen_open_container(pid_t leader, struct cmitogen_container *container);
+void cmitogen_close_container(struct cmitogen_container *container);
+/// What the namespace at a place of the list is called, such as `pid`.
+const char *cmitogen_namespace_name(int index);
+/// Opens a regular file for reading; links are resolved inside.
+int cmitogen_open_inside(const struct cmitogen_container *container, const char *path);
+/// A copy of a program that can be executed and no longer changed: /proc/PID/exe leads a container's root to what it
+/// runs, so that must not be the file on this machine.
+int cmitogen_private_copy(int from);
+
+/// Where a program is to run instead of here, and as whom.
+struct cmitogen_entry {
+    struct cmitogen_container container;
+    uint32_t user, group;
+    const uint32_t *groups;
+    int group_count;
+    int program; // the descriptor of what is executed instead of the path; -1: the path
+};
+
 struct cmitogen_spawn {
     const char *path;         // a path with a slash, or a name that is looked for in search_path
     const char *search_path;  // the value of PATH
@@ -87,9 +115,11 @@ struct cmitogen_spawn {
     int descriptors[3];       // what becomes 0, 1 and 2; -1: /dev/null, -2: the terminal
     const char *terminal;     // what becomes the controlling terminal; NULL: there is none
     uint64_t open_files_soft, open_files_hard; // RLIMIT_NOFILE to set if hard is not 0
+    const struct cmitogen_entry *entry; // NULL: it runs here; else a directory that cannot be entered does not matter
 };
 
-enum { CMITOGEN_SPAWN_CLONE = 1, CMITOGEN_SPAWN_SESSION, CMITOGEN_SPAWN_TERMINAL, CMITOGEN_SPAWN_DESCRIPTORS, CMITOGEN_SPAWN_DIRECTORY, CMITOGEN_SPAWN_EXEC };
+enum { CMITOGEN_SPAWN_CLONE = 1, CMITOGEN_SPAWN_SESSION, CMITOGEN_SPAWN_TERMINAL, CMITOGEN_SPAWN_DESCRIPTORS, CMITOGEN_SPAWN_DIRECTORY, CMITOGEN_SPAWN_EXEC,
+    CMITOGEN_SPAWN_ROOT, CMITOGEN_SPAWN_USER, CMITOGEN_SPAWN_NAMESPACES /* and the namespace's place in the list */ };
 
 /// Starts a program in a session of its own, with default signal dispositions and an empty mask, and nothing open
 /// but 0, 1 and 2. Returns the process id, or a negative errno and in `stage` the step that failed.

@@ -46,6 +46,8 @@ final class ImageStore: Sendable {
     private let compression: ImageCompression
     private let broker: Broker
     private let state = Mutex(State())
+    /// The program's own image as something to execute, and its key.
+    private let copy = Mutex<(key: String, program: ProgramDescriptor)?>(nil)
 
     init(path: String, provider: (any PayloadProvider)?, compression: ImageCompression, broker: Broker) {
         self.path = path
@@ -70,6 +72,19 @@ final class ImageStore: Sendable {
     /// - Throws: ``MitogenError`` with `.imageUnusable` if it would not run elsewhere.
     func own() throws(MitogenError) -> BootstrapImage {
         try image(at: path, for: Self.ownPlatform)
+    }
+
+    /// A copy of the program's own image, in memory, that can be executed and not be changed. Contexts share it.
+    ///
+    /// - Throws: ``MitogenError`` with `.imageUnusable` if it would not run elsewhere, or cannot be copied.
+    func privateCopy() throws(MitogenError) -> ProgramDescriptor {
+        let key = try own().key
+        return try copy.withLock { copy throws(MitogenError) in
+            if let copy, copy.key == key { return copy.program }
+            let program = try ProgramDescriptor(copying: path)
+            copy = (key, program)
+            return program
+        }
     }
 
     /// Where the file with the image for another platform is looked for.

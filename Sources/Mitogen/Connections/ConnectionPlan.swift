@@ -40,7 +40,7 @@ extension ConnectionRequest {
     /// How the first stage gets to where it runs; nil for a method that needs none.
     func plan(for stage: FirstStage) -> ConnectionPlan? {
         switch self {
-        case .local: nil
+        case .local, .setns: nil
         case .container(let request): request.options.plan(for: stage)
         case .ssh(let options):
             ConnectionPlan(
@@ -90,6 +90,7 @@ extension ConnectionRequest {
         case .su(let options): try options.validate()
         case .doas(let options): try options.validate()
         case .container(let request): try request.options.validate()
+        case .setns(let options): try options.validate()
         case .local: try common.validate()
         }
     }

@@ -13,6 +13,7 @@ enum ConnectionRequest: Sendable, Codable {
     case su(SuOptions)
     case doas(DoasOptions)
     case container(ContainerRequest)
+    case setns(SetnsOptions)
 
     var common: CommonOptions {
         switch self {
@@ -22,6 +23,7 @@ enum ConnectionRequest: Sendable, Codable {
         case .su(let options): options.common
         case .doas(let options): options.common
         case .container(let request): request.options.common
+        case .setns(let options): options.common
         }
     }
 
@@ -39,6 +41,7 @@ enum ConnectionRequest: Sendable, Codable {
         case .su(let options): options.defaultName
         case .doas(let options): options.defaultName
         case .container(let request): request.options.defaultName
+        case .setns(let options): options.defaultName
         }
     }
 }

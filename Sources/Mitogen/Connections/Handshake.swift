@@ -31,10 +31,10 @@ final class Handshake: Sendable {
         var round = 0
     }
 
-    private let router: Router
+    let router: Router
     private let id: ContextID
     private let request: ConnectionRequest
-    private let image: ImageSource
+    let image: ImageSource
     private let deadline: ContinuousClock.Instant
     private let replacesCached: Bool
     private let parts: Mutex<Parts>
@@ -64,7 +64,16 @@ final class Handshake: Sendable {
     /// Whether the attempt has failed because of the image in the target's cache: it may run when it is sent again.
     var mayWorkWithoutCache: Bool { parts.withLock { $0.mayWorkWithoutCache } }
 
-    private var common: CommonOptions { request.common }
+    var common: CommonOptions { request.common }
+
+    /// Whether nothing more is to be done for the attempt.
+    var isSettled: Bool { result.outcome != nil }
+
+    /// Takes note of a process that is ended if the attempt is settled meanwhile.
+    func follow(_ process: ChildProcess) {
+        parts.withLock { $0.process = process }
+        if case .failure = result.outcome { cleanUp() }
+    }
 
     /// Makes the attempt.
     func connect() async throws(MitogenError) -> Context {
@@ -74,7 +83,11 @@ final class Handshake: Sendable {
         }
         parts.withLock { $0.timer = timer }
         do throws(MitogenError) {
-            if case .local = request { try start() } else { try startRemote() }
+            switch request {
+            case .local: try start(image.command(argument: programArgument))
+            case .setns(let options): try findLeader(options)
+            default: try startRemote()
+            }
         } catch {
             fail(error)
         }
@@ -178,8 +191,7 @@ final class Handshake: Sendable {
                 if let self, error == nil { return startProgram(copy, images, remoteName) }
                 self?.fail(error ?? .brokerIsLeaving)
             }
-            parts.withLock { $0.process = process }
-            if case .failure = result.outcome { cleanUp() }
+            follow(process)
         } catch {
             fail(error)
         }
@@ -227,9 +239,18 @@ final class Handshake: Sendable {
         return String((0..<20).map { _ in letters[Int.random(in: 0..<letters.count, using: &generator)] })
     }
 
-    private func start() throws(MitogenError) {
-        let remoteName = common.remoteName ?? ProcessIdentity.default
-        let argument = "mitogen:\(remoteName)"
+    /// What makes the program a context.
+    var programArgument: String { "mitogen:\(common.remoteName ?? ProcessIdentity.default)" }
+
+    /// Starts the program itself, with the connection as its standard input and output.
+    ///
+    /// - Parameter entry: Where it is to run, if not here.
+    func start(
+        _ command: (path: String?, arguments: [String]),
+        environment: [String] = ProcessIdentity.environment,
+        directory: String? = nil,
+        entry: NamespaceEntry? = nil
+    ) throws(MitogenError) {
         var sockets: [Int32] = [0, 0]
         var diagnostics: [Int32] = [0, 0]
         let made = cmitogen_socketpair(&sockets)
@@ -243,25 +264,30 @@ final class Handshake: Sendable {
             _ = systemClose(sockets[1])
             _ = systemClose(diagnostics[1])
         }
-        let command = image.command(argument: argument)
         let spawned: SpawnedProcess
         do throws(MitogenError) {
             spawned = try SpawnedProcess(
                 SpawnRequest(
                     arguments: command.arguments,
                     path: command.path,
-                    environment: ProcessIdentity.environment,
-                    directory: nil,
-                    descriptors: (.descriptor(sockets[1]), .descriptor(sockets[1]), .descriptor(diagnostics[1]))
+                    environment: environment,
+                    directory: directory,
+                    descriptors: (.descriptor(sockets[1]), .descriptor(sockets[1]), .descriptor(diagnostics[1])),
+                    entry: entry
                 ),
                 broker: router.broker
             )
         } catch {
             _ = systemClose(sockets[0])
             _ = systemClose(diagnostics[0])
-            throw MitogenError(.spawnError, "Child start failed: \(error.message)", hint: error.hint)
+            throw MitogenError(error.code, "Child start failed: \(error.message)", hint: error.hint)
         }
-        attach(spawned, socket: sockets[0], diagnostics: diagnostics[0], remoteName: remoteName)
+        attach(
+            spawned,
+            socket: sockets[0],
+            diagnostics: diagnostics[0],
+            remoteName: common.remoteName ?? ProcessIdentity.default
+        )
     }
 
     private func attach(_ spawned: SpawnedProcess, socket: Int32, diagnostics: Int32, remoteName: String) {

@@ -24,6 +24,8 @@ package struct SpawnRequest: Sendable {
     package var descriptors: (SpawnDescriptor, SpawnDescriptor, SpawnDescriptor)
     /// The path of what becomes the controlling terminal; there is none by default.
     package var terminal: String?
+    /// Where it is to run instead of here. Then a directory that cannot be entered does not matter.
+    package var entry: NamespaceEntry?
 }
 
 /// What one of a new program's first descriptors is.
@@ -160,6 +162,13 @@ package final class SpawnedProcess: Sendable {
         var stage: Int32 = 0
         let searchPath = request.environment.first { $0.hasPrefix("PATH=") }?.dropFirst(5) ?? "/usr/bin:/bin"
         let limits = OpenFilesLimit.original
+        func start(_ what: inout cmitogen_spawn) -> pid_t {
+            guard let entry = request.entry else { return cmitogen_spawn(&what, &stage) }
+            return entry.withEntry { entry in
+                what.entry = entry
+                return cmitogen_spawn(&what, &stage)
+            }
+        }
         let pid = withCStrings(request.arguments) { arguments in
             withCStrings(request.environment) { environment in
                 path.withCString { path in
@@ -176,9 +185,10 @@ package final class SpawnedProcess: Sendable {
                                     descriptors: (descriptors.0.number, descriptors.1.number, descriptors.2.number),
                                     terminal: terminal,
                                     open_files_soft: limits?.soft ?? 0,
-                                    open_files_hard: limits?.hard ?? 0
+                                    open_files_hard: limits?.hard ?? 0,
+                                    entry: nil
                                 )
-                                return cmitogen_spawn(&what, &stage)
+                                return start(&what)
                             }
                         }
                     }
@@ -201,6 +211,19 @@ package final class SpawnedProcess: Sendable {
                 .spawnError,
                 "cannot start \(path) in the directory \(request.directory ?? ""): \(reason)"
             )
+        case CMITOGEN_SPAWN_ROOT:
+            return NamespaceEntry.failure("cannot enter the container's root folder", code)
+        case CMITOGEN_SPAWN_USER where code == EINVAL:
+            return MitogenError(
+                .unknownUser,
+                "the container's user namespace does not have the user or the group",
+                hint: "name another one, or give the container more of them (/etc/subuid and /etc/subgid)"
+            )
+        case CMITOGEN_SPAWN_USER:
+            return NamespaceEntry.failure("cannot become the user in the container", code)
+        case CMITOGEN_SPAWN_NAMESPACES...:
+            let name = String(cString: cmitogen_namespace_name(stage - Int32(CMITOGEN_SPAWN_NAMESPACES)))
+            return NamespaceEntry.failure("cannot enter the container's \(name) namespace", code)
         default:
             return MitogenError(.spawnError, "cannot make a process for \(path): \(reason)")
         }

@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+package import Mitogen
+
 extension HopKind {
     /// A running Docker container.
     package static let docker = inContainer("docker", "a running Docker container")
@@ -41,9 +43,23 @@ extension HopKind {
     package static let jail = inContainer("jail", "a FreeBSD jail")
 
     /// All of these, in the order of the help text.
-    static let containers: [HopKind] = [
-        .docker, .dockerImage, .podman, .buildah, .kubectl, .lxc, .lxd, .incus, .jail,
-    ]
+    static let containers: [HopKind] =
+        [
+            .docker, .dockerImage, .podman, .buildah, .kubectl, .lxc, .lxd, .incus, .jail,
+        ] + namespaces
+
+    private static let namespacePrefix = "setns-"
+
+    /// Containers that are entered by their namespaces, from root.
+    private static let namespaces = SetnsKind.allCases.map { kind in
+        inContainer(namespacePrefix + kind.rawValue, "\(kind.rawValue)'s container by its namespaces, from root")
+    }
+
+    /// The kind of container that a hop such as `setns-docker` enters; nil for any other hop.
+    package static func setnsKind(ofHop name: String) -> SetnsKind? {
+        guard name.hasPrefix(namespacePrefix) else { return nil }
+        return SetnsKind(rawValue: String(name.dropFirst(namespacePrefix.count)))
+    }
 
     private static func inContainer(_ name: String, _ help: String) -> HopKind {
         HopKind(name: name, argument: .required("[USER@]NAME"), help: help) { ContainerDestination.problem($0) }

@@ -59,6 +59,9 @@ package enum ContainerFailure: Sendable, Hashable, CaseIterable {
         Rule(.notRunning, "does not have a host assigned", by: [.kubectl]),
         Rule(.notThereOrNotRunning, "failed to get init pid", by: [.lxc]),
         Rule(.noSuchContainer, "no such container", by: [.docker, .podman]),
+        Rule(.noSuchContainer, "no such object", by: [.docker, .podman]),
+        Rule(.noSuchContainer, "doesn't exist", by: [.lxc]),
+        Rule(.noSuchContainer, "no machine", "known", by: [.machinectl]),
         Rule(.noSuchContainer, "no container with name or id", by: [.podman]),
         Rule(.noSuchContainer, "container not known", by: [.buildah]),
         Rule(.noSuchContainer, "(notfound)", by: [.kubectl]),
@@ -82,6 +85,10 @@ package enum ContainerFailure: Sendable, Hashable, CaseIterable {
         Rule(.engineUnavailable, "failed to connect to the docker api", by: [.docker]),
         Rule(.engineUnavailable, "error during connect", by: [.docker]),
         Rule(.engineUnavailable, "connect to podman", by: [.podman]),
+        Rule(.engineUnavailable, "has not been booted with systemd", by: [.machinectl]),
+        Rule(.engineUnavailable, "failed to connect to", by: [.machinectl]),
+        Rule(.engineUnavailable, "failed to create bus connection", by: [.machinectl]),
+        Rule(.engineUnavailable, "failed to connect bus", by: [.machinectl]),
         Rule(.engineUnavailable, "connection to the server", by: [.kubectl]),
         Rule(.engineUnavailable, "unable to connect to the server", by: [.kubectl]),
         Rule(.engineUnavailable, "error in configuration", by: [.kubectl]),
@@ -174,7 +181,7 @@ package enum ContainerFailure: Sendable, Hashable, CaseIterable {
         case .incus: "connect through sudo, or put the user into the group incus-admin"
         case .kubectl: "`kubectl auth can-i create pods/exec` tells whether the account may"
         case .podman, .buildah: "connect as the user whose container it is, or through sudo"
-        case .lxc, .jail: "connect through sudo"
+        case .lxc, .jail, .machinectl: "connect through sudo"
         }
     }
 

@@ -14,6 +14,8 @@ package enum ContainerTool: String, Sendable, Hashable, CaseIterable {
     case lxd
     case incus
     case jail
+    /// For `setns` only.
+    case machinectl
 
     /// What runs on the machine, as people call it.
     var program: String {
@@ -31,6 +33,7 @@ package enum ContainerTool: String, Sendable, Hashable, CaseIterable {
         case .kubectl: "pod"
         case .lxd, .incus: "instance"
         case .jail: "jail"
+        case .machinectl: "machine"
         default: "container"
         }
     }
@@ -80,12 +83,13 @@ package struct ContainerTarget: Sendable, Equatable {
         case .lxc: "lxc-ls --fancy"
         case .lxd, .incus: "\(tool.program) list"
         case .jail: "jls"
+        case .machinectl: "machinectl list"
         }
     }
 
     var startCommand: String {
         switch tool {
-        case .docker, .podman, .lxd, .incus: "\(tool.program) start \(name)"
+        case .docker, .podman, .lxd, .incus, .machinectl: "\(tool.program) start \(name)"
         case .buildah: "buildah from --name \(name) IMAGE"
         case .kubectl: "kubectl describe pod \(name)"
         case .lxc: "lxc-start --name \(name)"
@@ -97,7 +101,7 @@ package struct ContainerTarget: Sendable, Equatable {
         switch tool {
         case .docker, .podman, .buildah: "\(tool.program) info"
         case .kubectl: "kubectl get pods"
-        case .lxd, .incus, .lxc, .jail: listCommand
+        case .lxd, .incus, .lxc, .jail, .machinectl: listCommand
         }
     }
 }

@@ -35,10 +35,13 @@ extension ContainerOptions {
 
     func validate() throws(MitogenError) {
         try common.validate()
-        try Self.check(target.name, "the name of \(target.isImage ? "an image" : "a container")")
-        if let username = target.username { try Self.check(username, "the name of a user") }
+        try ContainerName.check(target.name, "the name of \(target.isImage ? "an image" : "a container")")
+        if let username = target.username { try ContainerName.check(username, "the name of a user") }
     }
+}
 
+/// The names that people give containers, and what is in them.
+enum ContainerName {
     /// Not all tools know `--`: a name that looks like an option must not get as far as them.
     static func check(_ name: String, _ what: String) throws(MitogenError) {
         guard !name.isEmpty, !name.hasPrefix("-"), !name.utf8.contains(where: { $0 <= 32 || $0 == 127 }) else {

@@ -43,8 +43,8 @@ extension KubectlOptions: ContainerOptions {
 
     func validate() throws(MitogenError) {
         try common.validate()
-        try Self.check(pod, "the name of a pod")
-        if let namespace { try Self.check(namespace, "the name of a namespace") }
-        if let container { try Self.check(container, "the name of a container") }
+        try ContainerName.check(pod, "the name of a pod")
+        if let namespace { try ContainerName.check(namespace, "the name of a namespace") }
+        if let container { try ContainerName.check(container, "the name of a container") }
     }
 }

@@ -1,0 +1,151 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import CMitogenPlatform
+internal import MitogenProtocol
+internal import Synchronization
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
+/// Asks an engine's tool which process is a container's first one.
+final class LeaderSearch: Sendable {
+    let process: ChildProcess
+    private let options: SetnsOptions
+    private let command: [String]
+    private let said: Lines
+
+    private final class Lines: Sendable {
+        let all = Mutex<[String]>([])
+    }
+
+    /// Starts the tool.
+    ///
+    /// - Throws: ``MitogenError`` with `.spawnError`.
+    init(_ options: SetnsOptions, on broker: Broker) throws(MitogenError) {
+        self.options = options
+        command = ContainerLeader.arguments(
+            options.kind.tool,
+            program: options.toolPath,
+            container: options.container
+        )
+        var pipe: [Int32] = [0, 0]
+        let piped = cmitogen_pipe(&pipe, true)
+        guard piped >= 0 else { throw .system("cannot make a pipe", errno: -piped) }
+        defer { _ = systemClose(pipe[1]) }
+        let spawned: SpawnedProcess
+        do throws(MitogenError) {
+            spawned = try SpawnedProcess(
+                SpawnRequest(
+                    arguments: command,
+                    environment: Self.environment,
+                    directory: nil,
+                    descriptors: (.null, .descriptor(pipe[1]), .descriptor(pipe[1]))
+                ),
+                broker: broker
+            )
+        } catch {
+            _ = systemClose(pipe[0])
+            throw MitogenError(
+                error.code,
+                error.message,
+                hint: "install \(options.program) on the machine where the connection is made, or name its path with "
+                    + "`toolPath`"
+            )
+        }
+        let said = Lines()
+        self.said = said
+        process = ChildProcess(process: spawned, diagnostics: pipe[0], broker: broker) { line in
+            // What counts is near the beginning; after it a tool may print all that a container has logged.
+            said.all.withLock { if $0.count < 200 { $0.append(line) } }
+        }
+    }
+
+    /// Some tools translate their words.
+    private static var environment: [String] {
+        ProcessIdentity.environment.filter { !$0.hasPrefix("LC_ALL=") && !$0.hasPrefix("LANGUAGE=") } + ["LC_ALL=C"]
+    }
+
+    /// Calls `body` once, on the Broker's thread, when the tool has ended.
+    func whenDone(_ body: @escaping @Sendable (Result<Int32, MitogenError>) -> Void) {
+        process.process.whenEnded { [self] status in
+            process.reportEnd(within: .seconds(1)) { [self] _ in body(outcome(status)) }
+        }
+    }
+
+    private func outcome(_ status: ExitStatus) -> Result<Int32, MitogenError> {
+        let lines = said.all.withLock { $0 }
+        let tool = options.kind.tool
+        switch ContainerLeader(tool, said: lines) {
+        case .running(let leader): return .success(leader)
+        case .notRunning: return .failure(failure(.notRunning, lines))
+        case .virtualMachine:
+            return .failure(
+                MitogenError(
+                    .misuse,
+                    "\(options.container) is a virtual machine, which has no namespaces here",
+                    diagnostics: lines,
+                    hint: "use the method `\(tool.rawValue)`"
+                )
+            )
+        case .unknown:
+            if let known = ContainerFailure(tool, said: lines) { return .failure(failure(known, lines)) }
+            let end = status == .exited(0) ? "has not told" : "ended with \(status) and has not told"
+            return .failure(
+                MitogenError(
+                    .streamError,
+                    "\(options.program) \(end) the first process of \(options.container)",
+                    diagnostics: lines,
+                    hint: "run it by hand: `\(command.joined(separator: " "))`"
+                )
+            )
+        }
+    }
+
+    private func failure(_ meaning: ContainerFailure, _ lines: [String]) -> MitogenError {
+        var failure = meaning.failure(options.target, during: .connecting)
+        failure.lines = lines
+        return failure.error
+    }
+}
+
+extension Handshake {
+    /// Asks for the container's first process, and goes on from there.
+    func findLeader(_ options: SetnsOptions) throws(MitogenError) {
+        // Before the tool, whose words about it would be others.
+        guard geteuid() == 0 else {
+            throw NamespaceEntry.failure("cannot enter the container \(options.container)", EPERM)
+        }
+        let search = try LeaderSearch(options, on: router.broker)
+        follow(search.process)
+        search.whenDone { [self] result in
+            // Unstructured, as the attempt is one: whatever settles it counts here, too. Copying the program takes
+            // milliseconds, which the Broker does not have.
+            Task(executorPreference: FunctionExecutor.shared) { self.enter(options, result) }
+        }
+    }
+
+    private func enter(_ options: SetnsOptions, _ leader: Result<Int32, MitogenError>) {
+        guard !isSettled else { return }
+        do throws(MitogenError) {
+            let images = router.images()
+            let program = common.executable == nil ? try images.privateCopy() : nil
+            let entry = try NamespaceEntry(options, leader: leader.get(), program: program)
+            try start(
+                image.command(argument: programArgument),
+                // The program needs SWIFT_ROOT where there is no /proc.
+                environment: entry.account.environment + ["SWIFT_ROOT=/"],
+                directory: entry.account.home,
+                entry: entry
+            )
+        } catch {
+            fail(error)
+        }
+    }
+}
