@@ -32,7 +32,8 @@ let payload: [LinkerSetting] = [
             "-use-ld=bfd", "-Xlinker", "-T", "-Xlinker", Context.packageDirectory + "/Sources/mitogen-agent/payload.ld",
             // See CMitogenPayload.
             "-Xlinker", "--wrap=_swift_stdlib_getScalarName", "-Xlinker", "--wrap=_swift_stdlib_getNameAlias",
-            "-Xlinker", "--wrap=_swift_stdlib_getAge",
+            "-Xlinker", "--wrap=_swift_stdlib_getAge", "-Xlinker", "--wrap=_swift_stdlib_getGeneralCategory",
+            "-Xlinker", "--wrap=_swift_stdlib_getScript", "-Xlinker", "--wrap=_swift_stdlib_getScriptExtensions",
         ],
         .when(platforms: [.linux], configuration: .release)
     )

@@ -4,9 +4,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
-// The standard library can tell the name, the alias and the age of every Unicode character: half a megabyte of tables,
-// which a linker cannot know to be unused. In the payload these take the place of the functions that read them
-// (`--wrap`), so that the tables go.
+// The standard library can tell the name, the alias, the age, the script and the general category of every Unicode
+// character: half a megabyte of tables, which a linker cannot know to be unused. In the payload these take the place of
+// the functions that read them (`--wrap`), so that the tables go. The payload's own code must not ask such questions,
+// as `Character.isLetter` and `isNumber` do.
 
 #include "CMitogenPayload.h"
 
@@ -30,4 +31,22 @@ const char *__wrap__swift_stdlib_getNameAlias(uint32_t scalar) {
 uint16_t __wrap__swift_stdlib_getAge(uint32_t scalar);
 uint16_t __wrap__swift_stdlib_getAge(uint32_t scalar) {
     return UINT16_MAX;
+}
+
+// "Not assigned", as for `age`.
+uint8_t __wrap__swift_stdlib_getGeneralCategory(uint32_t scalar);
+uint8_t __wrap__swift_stdlib_getGeneralCategory(uint32_t scalar) {
+    return 29;
+}
+
+// "Unknown".
+uint8_t __wrap__swift_stdlib_getScript(uint32_t scalar);
+uint8_t __wrap__swift_stdlib_getScript(uint32_t scalar) {
+    return 0;
+}
+
+const uint8_t *__wrap__swift_stdlib_getScriptExtensions(uint32_t scalar, uint8_t *count);
+const uint8_t *__wrap__swift_stdlib_getScriptExtensions(uint32_t scalar, uint8_t *count) {
+    *count = 0;
+    return 0;
 }

@@ -30,7 +30,7 @@ public enum SetnsKind: String, Sendable, Codable, Hashable, CaseIterable {
 }
 
 /// The options of ``Router/setns(container:kind:via:_:)`` (Mitogen semantics, section 7.12).
-public struct SetnsOptions: ContextOptions, Hashable {
+public struct SetnsOptions: ContextOptions {
     public var common = CommonOptions()
     /// The name or the number of a running container.
     public let container: String
