@@ -59,16 +59,6 @@ extension ServiceMethod {
             throw MitogenError(.callError, "the arguments of \(name) do not fit: \(error)")
         }
         let output = try await method.run(in: service, for: request)
-        var writer = PickleWriter(options: .init(bytesStyle: .python), capacity: 64)
-        try writer.beginStream()
-        if output is Void {
-            try writer.writeNone()
-        } else if let output = output as? any Encodable {
-            try PickleEncoder().encode(output, into: &writer)
-        } else {
-            throw MitogenError(.unencodable, "\(Output.self), the result of \(name), is not Codable")
-        }
-        try writer.endStream()
-        return writer.bytes
+        return try encodeResult(output, of: name, .init(bytesStyle: .python))
     }
 }

@@ -82,7 +82,11 @@ final class Handshake: Sendable {
             self?.deadlineDidPass(timeout)
         }
         parts.withLock { $0.timer = timer }
+        // A router that ends gives up its attempts, also those whose tool has not connected anything yet.
+        router.attempts.withLock { $0[ObjectIdentifier(self)] = self }
+        defer { _ = router.attempts.withLock { $0.removeValue(forKey: ObjectIdentifier(self)) } }
         do throws(MitogenError) {
+            guard !router.isLeaving else { throw .brokerIsLeaving }
             switch request {
             case .local: try start(image.command(argument: programArgument))
             case .setns(let options): try findLeader(options)

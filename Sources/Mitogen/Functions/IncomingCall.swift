@@ -138,20 +138,31 @@ extension RemoteFunction {
     }
 
     private static func encode(_ output: Output, _ options: PickleWriter.Options) throws(MitogenError) -> [UInt8] {
-        do throws(PickleError) {
-            var writer = PickleWriter(options: options, capacity: 64)
-            try writer.beginStream()
-            if output is Void {
-                try writer.writeNone()
-            } else if let output = output as? any Encodable {
-                try PickleEncoder().encode(output, into: &writer)
-            } else {
-                throw PickleError(.unencodable, "\(Output.self) is not Codable")
-            }
-            try writer.endStream()
-            return writer.bytes
-        } catch {
-            throw MitogenError(.unencodable, "cannot encode the result of \(displayedName(of: Self.self)): \(error)")
+        try encodeResult(output, of: displayedName(of: Self.self), options)
+    }
+}
+
+/// The data of an answer.
+///
+/// - Throws: ``MitogenError`` with `.unencodable`.
+package func encodeResult<Output>(
+    _ output: Output,
+    of name: @autoclosure () -> String,
+    _ options: PickleWriter.Options
+) throws(MitogenError) -> [UInt8] {
+    do throws(PickleError) {
+        var writer = PickleWriter(options: options, capacity: 64)
+        try writer.beginStream()
+        if output is Void {
+            try writer.writeNone()
+        } else if let output = output as? any Encodable {
+            try PickleEncoder().encode(output, into: &writer)
+        } else {
+            throw PickleError(.unencodable, "\(Output.self) is not Codable")
         }
+        try writer.endStream()
+        return writer.bytes
+    } catch {
+        throw MitogenError(.unencodable, "cannot encode the result of \(name()): \(error)")
     }
 }

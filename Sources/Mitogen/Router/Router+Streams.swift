@@ -95,11 +95,11 @@ extension Router {
     /// Tells the children to end; their streams stay open until they do.
     func beginShutdown() {
         eventHub.send(.shutdown)
-        let (children, handshakes) = core.withLock { core in
+        let children = core.withLock { core in
             core.isLeaving = true
-            return (core.children.keys.compactMap { core.streams[$0] }, core.handshakes.map(\.value))
+            return core.children.keys.compactMap { core.streams[$0] }
         }
-        for handshake in handshakes { handshake.fail(.brokerIsLeaving) }
+        for attempt in attempts.withLock({ Array($0.values) }) { attempt.fail(.brokerIsLeaving) }
         dispatcher.cancelAll()
         processes.terminateAll(after: .milliseconds(500))
         for child in children {

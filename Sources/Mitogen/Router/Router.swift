@@ -45,6 +45,8 @@ public final class Router: Sendable {
     var logger: Logger { LibraryLogHandler.logger() }
     let connectionLimit: AsyncSemaphore
     let dispatcher = CallDispatcher()
+    /// The attempts to connect that are not settled.
+    let attempts = Mutex<[ObjectIdentifier: Handshake]>([:])
     let codingInformation = Mutex<[CodingUserInfoKey: any Sendable]>([:])
     let processes = ProcessTable()
     let functions = RunningFunctions()

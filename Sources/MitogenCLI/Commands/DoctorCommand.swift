@@ -41,14 +41,14 @@ package struct DoctorCommand: ParsableCommand {
     package init() {}
 
     package mutating func validate() throws {
-        _ = try self.specifications()
-        _ = try self.asValidation { () throws(ArgumentError) in try self.connections.settings() }
+        _ = try TargetSelection.targets(named: self.targets)
+        _ = try self.connections.validatedSettings()
     }
 
     package mutating func run() throws {
         let doctor = Doctor(
-            targets: try self.specifications(),
-            hops: try self.asValidation { () throws(ArgumentError) in try self.connections.settingsWithPasswords() },
+            targets: try TargetSelection.targets(named: self.targets),
+            hops: try self.connections.validatedSettingsWithPasswords(),
             image: try AgentImage.locate(),
             writesJSON: self.writesJSON
         )
@@ -59,23 +59,5 @@ package struct DoctorCommand: ParsableCommand {
             await doctor.examine()
         }
         throw ExitCode(status)
-    }
-
-    private func specifications() throws -> [TargetSpecification] {
-        var selection = TargetSelection()
-        do throws(TargetSyntaxError) {
-            for text in self.targets { try selection.add(list: text) }
-        } catch {
-            throw ValidationError("\(error)")
-        }
-        return selection.targets
-    }
-
-    private func asValidation<Value>(_ body: () throws(ArgumentError) -> Value) throws -> Value {
-        do throws(ArgumentError) {
-            return try body()
-        } catch {
-            throw ValidationError("\(error)")
-        }
     }
 }

@@ -47,13 +47,13 @@ package struct TreeCommand: ParsableCommand {
 
     package mutating func validate() throws {
         _ = try self.specifications()
-        _ = try self.asValidation { () throws(ArgumentError) in try self.connections.settings() }
+        _ = try self.connections.validatedSettings()
     }
 
     package mutating func run() throws {
         let survey = TreeSurvey(
             targets: try self.specifications(),
-            hops: try self.asValidation { () throws(ArgumentError) in try self.connections.settingsWithPasswords() },
+            hops: try self.connections.validatedSettingsWithPasswords(),
             image: try AgentImage.locate(),
             writesJSON: self.writesJSON
         )
@@ -67,20 +67,6 @@ package struct TreeCommand: ParsableCommand {
     }
 
     private func specifications() throws -> [TargetSpecification] {
-        var selection = TargetSelection()
-        do throws(TargetSyntaxError) {
-            for text in self.targets.isEmpty ? ["local"] : self.targets { try selection.add(list: text) }
-        } catch {
-            throw ValidationError("\(error)")
-        }
-        return selection.targets
-    }
-
-    private func asValidation<Value>(_ body: () throws(ArgumentError) -> Value) throws -> Value {
-        do throws(ArgumentError) {
-            return try body()
-        } catch {
-            throw ValidationError("\(error)")
-        }
+        try TargetSelection.targets(named: self.targets.isEmpty ? ["local"] : self.targets)
     }
 }

@@ -285,6 +285,32 @@ extension LibraryTests.Connections {
         }
     }
 
+    @Test("A shutdown gives up an attempt whose tool has connected nothing yet, and ends the tool")
+    func shutdownBeforeAnswer() async throws {
+        try await withTemporaryDirectory { directory in
+            let tool = "\(directory)/tool"
+            try Files.write(Array("#!/bin/sh\necho $$ > \(directory)/pid\nexec sleep 1000\n".utf8), to: tool)
+            let (elapsed, pid) = try await withFixtureRouter { router in
+                let attempt = Task {
+                    try await failure { _ = try await router.sudo { $0.sudoPath = tool } }
+                }
+                var pid: Int32?
+                let hasStarted = try await eventually {
+                    pid = Files.text("\(directory)/pid").flatMap { Int32($0.prefix { $0 != "\n" }) }
+                    return pid != nil
+                }
+                try #require(hasStarted)
+                let start = ContinuousClock.now
+                router.shutdown()
+                let error = try await attempt.value
+                #expect(error.code == .connectionCancelled)
+                return (ContinuousClock.now - start, try #require(pid))
+            }
+            #expect(elapsed < .seconds(2))
+            #expect(try await Processes.stillRunning([pid], after: .seconds(5)).isEmpty)
+        }
+    }
+
     @Test("100 contexts at once")
     func many() async throws {
         try await withFixtureRouter { router in

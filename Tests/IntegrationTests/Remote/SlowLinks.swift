@@ -36,16 +36,25 @@ struct SlowLinks {
             word.hasPrefix("delay_ms=") ? Int(word.dropFirst("delay_ms=".count).prefix { $0 != "\n" }) : nil
         }
         let server = ["ip", "netns", "exec", try Testbed.fact("TB_WAN_NEAR"), "busybox", "nc", "10.199.0.2", "22"]
+        // The relay adds to the link's delay. What crosses on the link itself can look like one turn less, or more.
+        let added = 30
         try await compare(
             host: Testbed.fact("TB_WAN_HOST"),
-            delay: 0,
-            roundTrip: .milliseconds(2 * (delay.last ?? 20)),
-            server: server
+            delay: added,
+            roundTrip: .milliseconds(2 * (added + (delay.last ?? 20))),
+            server: server,
+            slack: 1
         )
     }
 
     /// Several attempts, because other programs on the machine can disturb one.
-    private func compare(host: String, delay: Int, roundTrip: Duration, server: [String]?) async throws {
+    private func compare(
+        host: String,
+        delay: Int,
+        roundTrip: Duration,
+        server: [String]?,
+        slack: Int = 0
+    ) async throws {
         // The counts decide; that the time is theirs is only seen coarsely where other programs run besides.
         let most = roundTrip + .milliseconds(250)
         try await withTemporaryDirectory { directory in
@@ -75,7 +84,7 @@ struct SlowLinks {
                 let (trips, sent) = (figures.counts.roundTrips, figures.counts.sent)
                 print("\(host), \(what): \(figures.duration), \(trips) round trips, \(sent) bytes sent")
             }
-            #expect(connected.counts.roundTrips <= plain.counts.roundTrips + 1)
+            #expect(connected.counts.roundTrips <= plain.counts.roundTrips + 1 + slack)
             #expect(more <= 1500)
             #expect(connected.duration - plain.duration <= most)
         }
