@@ -15,8 +15,10 @@ extension Router {
     ///   - via: The context to start ssh in; this one by default.
     ///   - configure: Sets options.
     /// - Returns: The context, ready to be called.
-    /// - Throws: ``MitogenError``, after which no process is left: `.hostKeyError`, `.passwordError`, `.spawnError`,
-    ///   `.noMarker`, `.eofError`, `.timeoutError`, those of the first stage, and `.cancelled` if the calling task is.
+    /// - Throws: ``MitogenError``, after which no process is left: `.unknownHost`, `.connectionRefused`, `.noRoute`,
+    ///   `.hostKeyError`, `.hostKeyChanged`, `.authenticationFailed`, `.passwordRequired`, `.passwordError`,
+    ///   `.accountExpired`, `.noLoginShell`, `.loginExited`, `.forcedCommand`, `.noMarker`, `.connectionLost`,
+    ///   `.eofError`, `.spawnError`, `.timeoutError`, those of the first stage, and `.cancelled` if the calling task is.
     public func ssh(
         _ hostname: String,
         via: Context? = nil,
