@@ -17,7 +17,7 @@ struct ConnectionEnds {
     let terminalPath: String?
     private let farEnds: [Int32]
 
-    init(terminal: ConnectionPlan.TerminalUse) throws(MitogenError) {
+    init(terminal: TerminalUse) throws(MitogenError) {
         if terminal == .all {
             let (master, path) = try Self.openTerminal()
             stream = master

@@ -4,115 +4,35 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
-/// How a context is to be reached: one of the methods, with its options. It can be sent to the context that makes the
-/// connection.
-enum ConnectionRequest: Sendable, Codable {
-    case local(LocalOptions)
-    case ssh(SSHOptions)
-    case sudo(SudoOptions)
-    case su(SuOptions)
-    case doas(DoasOptions)
-    case container(ContainerRequest)
-    case setns(SetnsOptions)
-
-    var common: CommonOptions {
-        switch self {
-        case .local(let options): options.common
-        case .ssh(let options): options.common
-        case .sudo(let options): options.common
-        case .su(let options): options.common
-        case .doas(let options): options.common
-        case .container(let request): request.options.common
-        case .setns(let options): options.common
-        }
+/// How a context is to be reached. It can be sent to the context that makes the connection.
+///
+/// It says what to do, and not which method or options led to it: the code of those stays with whoever chooses them,
+/// and no payload carries it.
+struct ConnectionRequest: Sendable, Codable {
+    enum Way: Sendable, Codable {
+        /// Another process of this program, here.
+        case program
+        case tool(ConnectionTool)
+        case namespaces(NamespaceTarget)
     }
 
-    /// Whether the program may be kept where it is sent to.
-    var usesCache: Bool {
-        if case .container(let request) = self { request.options.usesCache } else { true }
+    var common: CommonOptions
+    /// The name of a context that was given none (Mitogen semantics, section 7.1).
+    var defaultName: String
+    var way: Way
+
+    /// - Throws: ``MitogenError`` with `.misuse` for common options that make no sense.
+    init(_ common: CommonOptions, _ defaultName: String, _ way: Way) throws(MitogenError) {
+        try common.validate()
+        self.common = common
+        self.defaultName = defaultName
+        self.way = way
     }
 
-    /// The name of a context that was given none (section 7.1).
-    func defaultName(pid: Int32) -> String {
-        switch self {
-        case .local: "local.\(pid)"
-        case .ssh(let options): options.defaultName
-        case .sudo(let options): options.defaultName
-        case .su(let options): options.defaultName
-        case .doas(let options): options.defaultName
-        case .container(let request): request.options.defaultName
-        case .setns(let options): options.defaultName
-        }
-    }
-}
-
-/// Makes a connection in another context, for its caller (upstream's `mitogen.parent._proxy_connect`).
-struct ProxyConnect: RemoteFunction {
-    var request: ConnectionRequest
-    /// What is left of the time that the attempt may take, in seconds; by default as its options say.
-    var remainingSeconds: Double?
-
-    /// What became of it. An error is a value here, so that it arrives whole.
-    struct Output: Codable, Sendable {
-        var id: ContextID?
-        var name: String?
-        var capabilities: UInt32 = 0
-        var revision = 0
-        var connection: ConnectionReport?
-        var failure: ConnectionFailure?
-    }
-
-    func run(in context: ExternalContext) async throws -> Output {
-        do throws(MitogenError) {
-            let limit = remainingSeconds.map { Duration.seconds($0) }
-            let made = try await context.router.connect(request, within: limit)
-            let info = context.router.peerInfo(made.id)
-            return Output(
-                id: made.id,
-                name: made.name,
-                capabilities: info?.capabilities ?? 0,
-                revision: info?.revision ?? 0,
-                connection: made.connection
-            )
-        } catch {
-            return Output(failure: ConnectionFailure(error))
-        }
-    }
-}
-
-/// A ``MitogenError`` on its way through a `via` context: it keeps its code, its hop and what the peer said.
-struct ConnectionFailure: Codable, Sendable {
-    var code: String
-    var message: String
-    var context: String?
-    var diagnostics: [String]
-    var hint: String?
-    var connection: ConnectionReport?
-
-    init(_ error: MitogenError) {
-        code = error.code.description
-        message = error.message
-        context = error.context
-        diagnostics = error.diagnostics.suffix(100).map { String($0.prefix(2000)) }
-        hint = error.hint
-        connection = error.connection
-    }
-
-    /// The platform that no image was found for.
-    var missingImage: TargetPlatform? {
-        let words = connection?.platform?.split(separator: " ").map(String.init) ?? []
-        guard code == MitogenError.Code.noImage.description, words.count == 2 else { return nil }
-        return TargetPlatform(reported: words[0], words[1])
-    }
-
-    func error(via name: String) -> MitogenError {
-        MitogenError(
-            MitogenError.Code(code),
-            message,
-            context: context.map { "\(name) → \($0)" } ?? name,
-            diagnostics: diagnostics,
-            hint: hint,
-            connection: connection
-        )
+    /// The context's name, where the process that is started here has this number.
+    func name(pid: Int32 = 0) -> String {
+        if let name = common.name { return name }
+        if case .program = way { return "\(defaultName).\(pid)" }
+        return defaultName
     }
 }

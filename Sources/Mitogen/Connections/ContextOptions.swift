@@ -5,7 +5,7 @@
 //
 
 /// What all connection methods have in common (Mitogen semantics, section 7.1).
-public protocol ContextOptions: Sendable, Codable {
+public protocol ContextOptions: Sendable {
     var common: CommonOptions { get set }
 }
 

@@ -87,10 +87,10 @@ final class Handshake: Sendable {
         defer { _ = router.attempts.withLock { $0.removeValue(forKey: ObjectIdentifier(self)) } }
         do throws(MitogenError) {
             guard !router.isLeaving else { throw .brokerIsLeaving }
-            switch request {
-            case .local: try start(image.command(argument: programArgument))
-            case .setns(let options): try findLeader(options)
-            default: try startRemote()
+            switch request.way {
+            case .program: try start(image.command(argument: programArgument))
+            case .namespaces(let target): try findLeader(target)
+            case .tool(let tool): try start(tool)
             }
         } catch {
             fail(error)
@@ -109,7 +109,7 @@ final class Handshake: Sendable {
     // MARK: Starting
 
     /// Brings the program to where the method leads, and runs it.
-    private func startRemote() throws(MitogenError) {
+    private func start(_ tool: ConnectionTool) throws(MitogenError) {
         let remoteName = common.remoteName ?? ProcessIdentity.default
         let images = router.images()
         let program: FirstStage.Program
@@ -120,27 +120,39 @@ final class Handshake: Sendable {
         }
         let stage = try FirstStage(
             program: program,
-            usesCache: common.usesImageCache && request.usesCache,
+            usesCache: common.usesImageCache,
             replacesCached: replacesCached,
             remoteName: remoteName,
             random: Self.randomWord()
         )
-        guard let plan = request.plan(for: stage) else { throw MitogenError(.misuse, "the method makes no connection") }
-        try start(plan, of: stage, images, remoteName)
+        let copy = tool.copy.map { ProgramCopy(stage: stage, tool: tool, commands: $0) }
+        if let copy, copy.commands.isOnlyWay { return start(copy, images, remoteName) }
+        let attempt = Attempt(
+            plan: ConnectionPlan(tool, stage),
+            stage: stage,
+            otherWay: copy,
+            cleanUp: tool.cleanUp?.arguments(random: stage.random)
+        )
+        try start(attempt, images, remoteName)
+    }
+
+    /// One way to get the program there.
+    private struct Attempt {
+        var plan: ConnectionPlan
+        var stage: FirstStage
+        /// What to try where there is no shell.
+        var otherWay: ProgramCopy?
+        /// The command that removes what is left.
+        var cleanUp: [String]?
     }
 
     /// Starts a method's tool, and follows it as far as the program's first word.
-    private func start(
-        _ plan: ConnectionPlan,
-        of stage: FirstStage,
-        _ images: ImageStore,
-        _ remoteName: String
-    ) throws(MitogenError) {
-        let name = common.name ?? request.defaultName(pid: 0)
+    private func start(_ attempt: Attempt, _ images: ImageStore, _ remoteName: String) throws(MitogenError) {
+        let name = request.name()
         let logger = router.logger
         let driver = BootstrapDriver(
-            stage,
-            plan: plan,
+            attempt.stage,
+            plan: attempt.plan,
             images: images,
             configuration: { [weak self] image in self?.configurationFrame(remoteName, image) ?? [] },
             timeline: timeline,
@@ -148,7 +160,7 @@ final class Handshake: Sendable {
         ) { [weak self] outcome in
             switch outcome {
             case .failed(let error, let mayWorkWithoutCache):
-                if error.code == .noShell, let copy = plan.copy {
+                if error.code == .noShell, let copy = attempt.otherWay {
                     self?.start(copy, images, remoteName)
                 } else {
                     self?.parts.withLock { $0.mayWorkWithoutCache = mayWorkWithoutCache }
@@ -164,7 +176,7 @@ final class Handshake: Sendable {
             return parts.round
         }
         let broker = router.broker
-        let watchdog = try plan.cleanUp.map { command throws(MitogenError) in try Watchdog(command, on: broker) }
+        let watchdog = try attempt.cleanUp.map { command throws(MitogenError) in try Watchdog(command, on: broker) }
         let process = try driver.start { line in logger.debug("\(name): \(line)") }
         let isCurrent = parts.withLock { parts in
             guard parts.round == round else { return false }
@@ -204,7 +216,7 @@ final class Handshake: Sendable {
     private func startProgram(_ copy: ProgramCopy, _ images: ImageStore, _ remoteName: String) {
         guard result.outcome == nil else { return }
         do throws(MitogenError) {
-            try start(copy.plan, of: copy.stage, images, remoteName)
+            try start(Attempt(plan: copy.plan, stage: copy.stage), images, remoteName)
         } catch {
             fail(error)
         }
@@ -295,7 +307,7 @@ final class Handshake: Sendable {
     }
 
     private func attach(_ spawned: SpawnedProcess, socket: Int32, diagnostics: Int32, remoteName: String) {
-        let name = common.name ?? request.defaultName(pid: spawned.pid)
+        let name = request.name(pid: spawned.pid)
         let logger = router.logger
         timeline.note(.starting)
         let process = ChildProcess(process: spawned, diagnostics: diagnostics, broker: router.broker) { line in
@@ -386,7 +398,7 @@ final class Handshake: Sendable {
 
     /// Settles the attempt.
     func fail(_ error: MitogenError) {
-        let name = parts.withLock { $0.stream?.name } ?? common.name ?? request.defaultName(pid: 0)
+        let name = parts.withLock { $0.stream?.name } ?? request.name()
         guard result.resolve(.failure(error.inContext(name).after(timeline.report))) else { return }
         cleanUp()
     }

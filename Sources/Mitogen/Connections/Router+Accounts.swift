@@ -26,7 +26,7 @@ extension Router {
     ) async throws(MitogenError) -> Context {
         var options = SSHOptions(hostname: hostname)
         configure(&options)
-        return try await connect(.ssh(options), from: via)
+        return try await connect(options.request(), from: via)
     }
 
     /// Starts a context as another user with sudo (Mitogen semantics, section 7.4); as ``ssh(_:via:_:)`` otherwise.
@@ -36,7 +36,7 @@ extension Router {
     ) async throws(MitogenError) -> Context {
         var options = SudoOptions()
         configure(&options)
-        return try await connect(.sudo(options), from: via)
+        return try await connect(options.request(), from: via)
     }
 
     /// Starts a context as another user with su (Mitogen semantics, section 7.5); as ``ssh(_:via:_:)`` otherwise.
@@ -46,7 +46,7 @@ extension Router {
     ) async throws(MitogenError) -> Context {
         var options = SuOptions()
         configure(&options)
-        return try await connect(.su(options), from: via)
+        return try await connect(options.request(), from: via)
     }
 
     /// Starts a context as another user with doas (Mitogen semantics, section 7.6); as ``ssh(_:via:_:)`` otherwise.
@@ -56,11 +56,10 @@ extension Router {
     ) async throws(MitogenError) -> Context {
         var options = DoasOptions()
         configure(&options)
-        return try await connect(.doas(options), from: via)
+        return try await connect(options.request(), from: via)
     }
 
     func connect(_ request: ConnectionRequest, from via: Context?) async throws(MitogenError) -> Context {
-        try request.validate()
         if let via { return try await connect(request, via: via) }
         return try await connect(request)
     }

@@ -5,7 +5,7 @@
 //
 
 /// The programs that lead into containers.
-package enum ContainerTool: String, Sendable, Hashable, CaseIterable {
+package enum ContainerTool: String, Sendable, Codable, Hashable, CaseIterable {
     case docker
     case podman
     case buildah
@@ -40,7 +40,7 @@ package enum ContainerTool: String, Sendable, Hashable, CaseIterable {
 }
 
 /// What a connection into a container leads to, as far as the words about its failure need it.
-package struct ContainerTarget: Sendable, Equatable {
+package struct ContainerTarget: Sendable, Codable, Equatable {
     package let tool: ContainerTool
     /// The container's or the image's.
     package let name: String
@@ -56,7 +56,7 @@ package struct ContainerTarget: Sendable, Equatable {
         self.isImage = isImage
     }
 
-    var description: String { isImage ? "the image \(name)" : "the \(tool.noun) \(name)" }
+    package var description: String { isImage ? "the image \(name)" : "the \(tool.noun) \(name)" }
 
     /// What to do when the tool cannot be started.
     package var missingToolHint: String {

@@ -21,13 +21,16 @@ public struct BuildahOptions: ContextOptions {
     }
 }
 
-extension BuildahOptions: ContainerOptions {
-    var target: ContainerTarget { ContainerTarget(.buildah, container, username: username) }
-
-    /// What is in the container becomes part of an image.
-    var usesCache: Bool { false }
-
-    func arguments(command: [String]) -> [String] {
-        [buildahPath, "run"] + (username.map { ["--user=\($0)"] } ?? []) + ["--", container] + command
+extension BuildahOptions {
+    func request() throws(MitogenError) -> ConnectionRequest {
+        let user = username.map { ["--user=\($0)"] } ?? []
+        let target = ContainerTarget(.buildah, container, username: username)
+        var request = try request(into: target, [buildahPath, "run"] + user + ["--", container]) { tool in
+            // What Buildah passes on is slow.
+            tool.compressesImage = true
+        }
+        // What is in the container becomes part of an image.
+        request.common.usesImageCache = false
+        return request
     }
 }

@@ -34,35 +34,23 @@ public struct DockerOptions: ContextOptions {
     }
 }
 
-extension DockerOptions: ContainerOptions {
-    var target: ContainerTarget {
-        ContainerTarget(.docker, container ?? image ?? "", username: username, isImage: container == nil)
-    }
-
-    private var user: [String] { username.map { ["--user=\($0)"] } ?? [] }
-
-    func arguments(command: [String]) -> [String] {
-        [dockerPath] + dockerArguments + ["exec", "--interactive"] + user + [target.name] + command
-    }
-
-    /// The command line that makes a container and runs `command` in it, whatever the image runs by default.
-    func arguments(command: [String], in newContainer: String) -> [String] {
-        [dockerPath] + dockerArguments + ["run", "--interactive"] + user
-            + ["--rm", "--name=\(newContainer)", "--entrypoint=\(command[0])"] + runArguments + [target.name]
-            + command.dropFirst()
-    }
-
-    func plan(for stage: FirstStage) -> ConnectionPlan {
-        let command = stage.arguments
-        guard container == nil else {
-            var plan = ConnectionPlan(arguments: arguments(command: command), container: target)
-            let copy = ProgramCopy(stage: stage, engine: [dockerPath] + dockerArguments, container: target)
-            plan.copy = copy
-            return plan
+extension DockerOptions {
+    func request() throws(MitogenError) -> ConnectionRequest {
+        let engine = [dockerPath] + dockerArguments
+        let user = username.map { ["--user=\($0)"] } ?? []
+        let target = ContainerTarget(.docker, container ?? image ?? "", username: username, isImage: container == nil)
+        guard target.isImage else {
+            return try request(into: target, engine + ["exec", "--interactive"] + user + [target.name]) { tool in
+                tool.copy = .byEngine(engine, target, hasProgram: executable != nil)
+            }
         }
-        let name = "mitogen-\(stage.random)"
-        var plan = ConnectionPlan(arguments: arguments(command: command, in: name), container: target)
-        plan.cleanUp = [dockerPath] + dockerArguments + ["rm", "--force", name]
-        return plan
+        // Whatever the image runs by default, it runs the first stage now.
+        let name = "mitogen-\(CommandTemplate.random)"
+        let naming = ["--rm", "--name=\(name)", "--entrypoint=sh"]
+        let command = engine + ["run", "--interactive"] + user + naming + runArguments + [target.name]
+        return try request(into: target, command) { tool in
+            tool.command.form = .wordsAfterShell
+            tool.cleanUp = CommandTemplate(engine + ["rm", "--force", name], .nothing)
+        }
     }
 }

@@ -19,10 +19,11 @@ public struct IncusOptions: ContextOptions {
     }
 }
 
-extension IncusOptions: ContainerOptions {
-    var target: ContainerTarget { ContainerTarget(.incus, container) }
-
-    func arguments(command: [String]) -> [String] {
-        [incusPath, "exec", "--mode=non-interactive", container, "--"] + command
+extension IncusOptions {
+    func request() throws(MitogenError) -> ConnectionRequest {
+        try request(
+            into: ContainerTarget(.incus, container),
+            [incusPath, "exec", "--mode=non-interactive", container, "--"]
+        )
     }
 }

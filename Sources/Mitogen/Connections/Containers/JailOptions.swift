@@ -21,10 +21,11 @@ public struct JailOptions: ContextOptions {
     }
 }
 
-extension JailOptions: ContainerOptions {
-    var target: ContainerTarget { ContainerTarget(.jail, container, username: username) }
-
-    func arguments(command: [String]) -> [String] {
-        [jexecPath] + (username.map { ["-U", $0] } ?? []) + [container] + command
+extension JailOptions {
+    func request() throws(MitogenError) -> ConnectionRequest {
+        try request(
+            into: ContainerTarget(.jail, container, username: username),
+            [jexecPath] + (username.map { ["-U", $0] } ?? []) + [container]
+        )
     }
 }

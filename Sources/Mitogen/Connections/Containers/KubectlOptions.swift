@@ -25,26 +25,22 @@ public struct KubectlOptions: ContextOptions {
     }
 }
 
-extension KubectlOptions: ContainerOptions {
-    var target: ContainerTarget { ContainerTarget(.kubectl, pod) }
-
-    private var selection: [String] { kubectlArguments + (namespace.map { ["-n", $0] } ?? []) }
-
-    /// `kubectl.<pod>` and the arguments that select it, as Python shows a list: a pod's name alone says little.
-    var defaultName: String {
-        let words = selection + (container.map { ["-c", $0] } ?? [])
-        return "kubectl.\(pod)[\(words.map { "'\($0)'" }.joined(separator: ", "))]"
-    }
-
-    func arguments(command: [String]) -> [String] {
-        // Mitogen also asks for a terminal, gets none as its input is a pipe, and a warning.
-        [kubectlPath] + selection + ["exec", "-i", pod] + (container.map { ["-c", $0] } ?? []) + ["--"] + command
-    }
-
-    func validate() throws(MitogenError) {
-        try common.validate()
-        try ContainerName.check(pod, "the name of a pod")
+extension KubectlOptions {
+    func request() throws(MitogenError) -> ConnectionRequest {
         if let namespace { try ContainerName.check(namespace, "the name of a namespace") }
         if let container { try ContainerName.check(container, "the name of a container") }
+        let selection = kubectlArguments + (namespace.map { ["-n", $0] } ?? [])
+        let containerSelection = container.map { ["-c", $0] } ?? []
+        // A pod's name alone says little: the arguments that select it stand behind it, as Python shows a list.
+        let words = (selection + containerSelection).map { "'\($0)'" }
+        return try request(
+            into: ContainerTarget(.kubectl, pod),
+            // Mitogen also asks for a terminal, gets none as its input is a pipe, and a warning.
+            [kubectlPath] + selection + ["exec", "-i", pod] + containerSelection + ["--"],
+            defaultName: "kubectl.\(pod)[\(words.joined(separator: ", "))]"
+        ) { tool in
+            // A cluster is elsewhere.
+            tool.compressesImage = true
+        }
     }
 }

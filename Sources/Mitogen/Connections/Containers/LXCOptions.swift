@@ -19,10 +19,11 @@ public struct LXCOptions: ContextOptions {
     }
 }
 
-extension LXCOptions: ContainerOptions {
-    var target: ContainerTarget { ContainerTarget(.lxc, container) }
-
-    func arguments(command: [String]) -> [String] {
-        [lxcAttachPath, "--clear-env", "--name", container, "--"] + command
+extension LXCOptions {
+    func request() throws(MitogenError) -> ConnectionRequest {
+        try request(
+            into: ContainerTarget(.lxc, container),
+            [lxcAttachPath, "--clear-env", "--name", container, "--"]
+        )
     }
 }

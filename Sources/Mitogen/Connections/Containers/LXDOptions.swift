@@ -19,11 +19,12 @@ public struct LXDOptions: ContextOptions {
     }
 }
 
-extension LXDOptions: ContainerOptions {
-    var target: ContainerTarget { ContainerTarget(.lxd, container) }
-
-    func arguments(command: [String]) -> [String] {
+extension LXDOptions {
+    func request() throws(MitogenError) -> ConnectionRequest {
         // Otherwise it makes a terminal of its own, through which no large input gets, if it sees one anywhere.
-        [lxcPath, "exec", "--mode=non-interactive", container, "--"] + command
+        try request(
+            into: ContainerTarget(.lxd, container),
+            [lxcPath, "exec", "--mode=non-interactive", container, "--"]
+        )
     }
 }

@@ -23,17 +23,13 @@ public struct PodmanOptions: ContextOptions {
     }
 }
 
-extension PodmanOptions: ContainerOptions {
-    var target: ContainerTarget { ContainerTarget(.podman, container, username: username) }
-
-    func arguments(command: [String]) -> [String] {
-        [podmanPath] + podmanArguments + ["exec"] + (username.map { ["--user=\($0)"] } ?? [])
-            + ["--interactive", "--", container] + command
-    }
-
-    func plan(for stage: FirstStage) -> ConnectionPlan {
-        var plan = ConnectionPlan(arguments: arguments(command: stage.arguments), container: target)
-        plan.copy = ProgramCopy(stage: stage, engine: [podmanPath] + podmanArguments, container: target)
-        return plan
+extension PodmanOptions {
+    func request() throws(MitogenError) -> ConnectionRequest {
+        let engine = [podmanPath] + podmanArguments
+        let user = username.map { ["--user=\($0)"] } ?? []
+        let target = ContainerTarget(.podman, container, username: username)
+        return try request(into: target, engine + ["exec"] + user + ["--interactive", "--", container]) { tool in
+            tool.copy = .byEngine(engine, target, hasProgram: executable != nil)
+        }
     }
 }

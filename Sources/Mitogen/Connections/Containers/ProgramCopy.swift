@@ -7,44 +7,40 @@
 internal import CMitogenPlatform
 internal import MitogenProtocol
 
-/// How a program gets into a container that has no shell: the engine copies it into the root folder and runs it.
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
+/// How a program gets to where no shell is: a command copies it there, and another one runs it.
 struct ProgramCopy: Sendable {
     let stage: FirstStage
-    /// docker or podman, with its own arguments.
-    let engine: [String]
-    let container: ContainerTarget
+    let tool: ConnectionTool
+    let commands: ProgramCopyCommands
 
-    private var file: String { ".mitogen-\(stage.random)" }
+    private var path: String { CommandTemplate.fill(commands.path, stage.random) }
 
-    /// Whether there is anything to copy: not if the container has the program already.
+    /// Whether there is anything to copy: not if the program is there already.
     var isNeeded: Bool {
         if case .executable = stage.program { false } else { true }
     }
 
-    /// The command line that takes an archive on its standard input.
-    var arguments: [String] { engine + ["cp", "-", "\(container.name):/"] }
-
     /// Runs the program, which removes its own file first if it may.
     var plan: ConnectionPlan {
-        let user = container.username.map { ["--user=\($0)"] } ?? []
-        var plan = ConnectionPlan(arguments: run(user + ["--interactive"], words), container: container)
+        var plan = ConnectionPlan(tool, commands.run.arguments(running: words, random: stage.random))
         plan.startsProgram = true
         return plan
     }
 
-    /// Runs the program once more, as root, only to remove its file: the container has nothing else that could do it,
-    /// and another user may not remove what is in the root folder.
-    var removal: [String] { run(["--user=0"], ["/\(file)", "mitogen:removal"]) }
+    /// Runs the program once more, only to remove its file.
+    private var removal: [String] {
+        commands.removal.arguments(running: [path, "mitogen:removal"], random: stage.random)
+    }
 
     private var words: [String] {
         if case .executable(let words) = stage.program { return words + [stage.argument] }
-        return ["/\(file)", stage.argument]
-    }
-
-    private func run(_ options: [String], _ words: [String]) -> [String] {
-        // The program needs SWIFT_ROOT where there is no /proc.
-        let environment = ["--env=SWIFT_ROOT=/"] + (isNeeded ? ["--env=MITOGEN_UNLINK=/\(file)"] : [])
-        return engine + ["exec"] + options + environment + [container.name] + words
+        return [path, stage.argument]
     }
 
     /// Runs ``removal``. Nobody waits for it, and it fails where the program has removed its file itself.
@@ -62,7 +58,7 @@ struct ProgramCopy: Sendable {
 
     // MARK: Copying
 
-    /// Starts the engine's copying.
+    /// Starts the copying.
     ///
     /// - Parameter whenDone: Called once, on the Broker's thread, with what went wrong, if anything did.
     func start(
@@ -76,7 +72,7 @@ struct ProgramCopy: Sendable {
         let process: ChildProcess
         let input: Int32
         do throws(MitogenError) {
-            (process, input) = try startEngine(broker)
+            (process, input) = try startTool(broker, file: Self.pathForOthers(images.path))
         } catch {
             _ = systemClose(file)
             throw error
@@ -86,16 +82,21 @@ struct ProgramCopy: Sendable {
                 whenDone(status == .exited(0) ? nil : failure(status, process.lastLines))
             }
         }
-        // Unstructured, because it belongs to the engine's process: it ends when that does, for then nobody reads.
+        // Unstructured, because it belongs to the tool's process: it ends when that does, for then nobody reads.
         Task(executorPreference: FunctionExecutor.shared) {
-            write(file, size: image.size, to: input)
+            if !commands.readsLocalFile { write(file, size: image.size, to: input) }
             _ = systemClose(file)
             _ = systemClose(input)
         }
         return process
     }
 
-    private func startEngine(_ broker: Broker) throws(MitogenError) -> (ChildProcess, Int32) {
+    /// A path that leads another process to the same file.
+    private static func pathForOthers(_ path: String) -> String {
+        path == "/proc/self/exe" ? "/proc/\(getpid())/exe" : path
+    }
+
+    private func startTool(_ broker: Broker, file: String) throws(MitogenError) -> (ChildProcess, Int32) {
         var sockets: [Int32] = [0, 0]
         let made = cmitogen_socketpair(&sockets)
         guard made >= 0 else { throw .system("cannot make a socket pair", errno: -made) }
@@ -113,7 +114,7 @@ struct ProgramCopy: Sendable {
         do throws(MitogenError) {
             let spawned = try SpawnedProcess(
                 SpawnRequest(
-                    arguments: arguments,
+                    arguments: commands.copy.arguments(random: stage.random, file: file),
                     environment: ProcessIdentity.environment,
                     directory: nil,
                     descriptors: (.descriptor(sockets[1]), .descriptor(pipe[1]), .descriptor(pipe[1]))
@@ -129,7 +130,9 @@ struct ProgramCopy: Sendable {
     }
 
     private func write(_ file: Int32, size: Int, to output: Int32) {
-        guard Self.writeAll(TarArchive.header(name: self.file, size: size), to: output) else { return }
+        guard Self.writeAll(TarArchive.header(name: String(path.drop { $0 == "/" }), size: size), to: output) else {
+            return
+        }
         var buffer = [UInt8](repeating: 0, count: 256 << 10)
         var rest = size
         while rest > 0 {
@@ -154,13 +157,12 @@ struct ProgramCopy: Sendable {
     }
 
     private func failure(_ status: ExitStatus, _ lines: [String]) -> MitogenError {
-        MitogenError(
+        let place = tool.container?.description ?? tool.program
+        return MitogenError(
             .noShell,
-            "the container \(container.name) has no sh, and \(container.tool.rawValue) could not copy the program into "
-                + "its root folder (\(status))",
+            "\(place) has no sh, and \(tool.program) could not copy the program to \(path) there (\(status))",
             diagnostics: lines,
-            hint: "where the container's file system is read-only, put the program into the image and name it with "
-                + "`executable`"
+            hint: "where the file system is read-only, put the program into the image and name it with `executable`"
         )
     }
 }

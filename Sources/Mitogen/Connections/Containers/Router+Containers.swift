@@ -29,7 +29,7 @@ extension Router {
     ) async throws(MitogenError) -> Context {
         var options = DockerOptions(container: container)
         configure(&options)
-        return try await connect(.container(.docker(options)), from: via)
+        return try await connect(options.request(), from: via)
     }
 
     /// Starts a context in a new Docker container, which is removed when the context ends (Mitogen semantics, section
@@ -52,7 +52,7 @@ extension Router {
     ) async throws(MitogenError) -> Context {
         var options = DockerOptions(image: image)
         configure(&options)
-        return try await connect(.container(.docker(options)), from: via)
+        return try await connect(options.request(), from: via)
     }
 
     /// Starts a context in a running Podman container (Mitogen semantics, section 7.8); as
@@ -64,7 +64,7 @@ extension Router {
     ) async throws(MitogenError) -> Context {
         var options = PodmanOptions(container: container)
         configure(&options)
-        return try await connect(.container(.podman(options)), from: via)
+        return try await connect(options.request(), from: via)
     }
 
     /// Starts a context in a working container of Buildah, to change it (Mitogen semantics, section 7.8); as
@@ -76,7 +76,7 @@ extension Router {
     ) async throws(MitogenError) -> Context {
         var options = BuildahOptions(container: container)
         configure(&options)
-        return try await connect(.container(.buildah(options)), from: via)
+        return try await connect(options.request(), from: via)
     }
 
     /// Starts a context in a container of a Kubernetes pod (Mitogen semantics, section 7.9).
@@ -101,7 +101,7 @@ extension Router {
     ) async throws(MitogenError) -> Context {
         var options = KubectlOptions(pod: pod)
         configure(&options)
-        return try await connect(.container(.kubectl(options)), from: via)
+        return try await connect(options.request(), from: via)
     }
 
     /// Starts a context in a running container of classic LXC, by `lxc-attach` (Mitogen semantics, section 7.11); as
@@ -113,7 +113,7 @@ extension Router {
     ) async throws(MitogenError) -> Context {
         var options = LXCOptions(container: container)
         configure(&options)
-        return try await connect(.container(.lxc(options)), from: via)
+        return try await connect(options.request(), from: via)
     }
 
     /// Starts a context in a running instance of LXD, by `lxc exec` (Mitogen semantics, section 7.11); as
@@ -125,7 +125,7 @@ extension Router {
     ) async throws(MitogenError) -> Context {
         var options = LXDOptions(container: container)
         configure(&options)
-        return try await connect(.container(.lxd(options)), from: via)
+        return try await connect(options.request(), from: via)
     }
 
     /// Starts a context in a running instance of Incus, by `incus exec` (Mitogen semantics, section 7.11); as
@@ -137,7 +137,7 @@ extension Router {
     ) async throws(MitogenError) -> Context {
         var options = IncusOptions(container: container)
         configure(&options)
-        return try await connect(.container(.incus(options)), from: via)
+        return try await connect(options.request(), from: via)
     }
 
     /// Starts a context in a FreeBSD jail, by `jexec` (Mitogen semantics, section 7.10); as
@@ -149,6 +149,6 @@ extension Router {
     ) async throws(MitogenError) -> Context {
         var options = JailOptions(container: container)
         configure(&options)
-        return try await connect(.container(.jail(options)), from: via)
+        return try await connect(options.request(), from: via)
     }
 }

@@ -20,17 +20,18 @@ public struct DoasOptions: BecomeOptions {
 
     public init() {}
 
-    var defaultName: String { "doas.\(username)" }
-
-    /// The command line that runs `command`, an argument vector, as the user.
-    func arguments(command: [String]) -> [String] {
-        // Without a password nothing can be answered: doas says at once what it wants.
-        [doasPath] + (password == nil ? ["-n"] : []) + ["-u", username, "--"] + command
-    }
-
-    func validate() throws(MitogenError) {
+    /// - Throws: ``MitogenError`` with `.misuse` for options that make no sense.
+    func request() throws(MitogenError) -> ConnectionRequest {
         try validateUser()
         try validatePrompts([passwordPrompt], "passwordPrompt")
         try validatePrompts(incorrectPrompts, "incorrectPrompts")
+        // Without a password nothing can be answered: doas says at once what it wants.
+        let asking = password == nil ? ["-n"] : []
+        var tool = ConnectionTool(CommandTemplate([doasPath] + asking + ["-u", username, "--"], .words))
+        tool.dialect = .doas
+        tool.terminal = password == nil ? .none : .diagnostics
+        tool.questions = .init(passwordPrompt: passwordPrompt, incorrectPrompts: incorrectPrompts)
+        tool.password = password
+        return try ConnectionRequest(common, "doas.\(username)", .tool(tool))
     }
 }

@@ -31,8 +31,6 @@ extension Router {
     ) async throws(MitogenError) -> Context {
         var options = LocalOptions()
         configure(&options)
-        try options.common.validate()
-        if let via { return try await connect(.local(options), via: via) }
-        return try await connect(.local(options))
+        return try await connect(ConnectionRequest(options.common, "local", .program), from: via)
     }
 }

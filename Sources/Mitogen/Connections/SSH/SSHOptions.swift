@@ -7,7 +7,7 @@
 /// The options of ``Router/ssh(_:via:_:)`` (Mitogen semantics, section 7.3).
 public struct SSHOptions: ContextOptions {
     /// What is done about the server's host key.
-    public enum HostKeyCheck: String, Sendable, Codable, Hashable, CaseIterable {
+    public enum HostKeyCheck: String, Sendable, Hashable, CaseIterable {
         /// An unknown or changed key is an error.
         case enforce
         /// A new key is accepted and remembered; a changed one is an error.
@@ -63,13 +63,15 @@ public struct SSHOptions: ContextOptions {
     var mayAsk: Bool { password != nil || passphrase != nil || checkHostKeys == .accept }
 
     /// `ssh.<hostname>`, with the port if it is not 22.
-    var defaultName: String {
+    private var defaultName: String {
         let suffix = port.map { $0 == 22 ? "" : ":\($0)" } ?? ""
         return "ssh.\(hostname)\(suffix)"
     }
 
     /// The command line that runs `command` on the host, where a login shell reads it.
-    package func arguments(command: String) -> [String] {
+    package func arguments(command: String) -> [String] { self.command + [command] }
+
+    private var command: [String] {
         var result = [sshPath]
         if let configFile { result += ["-F", configFile] }
         result += debugLevel > 0 ? ["-" + String(repeating: "v", count: min(debugLevel, 3))] : ["-o", "LogLevel ERROR"]
@@ -84,7 +86,7 @@ public struct SSHOptions: ContextOptions {
         if !mayAsk { result += ["-o", "BatchMode yes"] }
         result += hostKeyArguments + sshArguments
         // Nothing is to be taken for an option, whatever the host is called.
-        return result + ["--", hostname, command]
+        return result + ["--", hostname]
     }
 
     private var hostKeyArguments: [String] {
@@ -99,8 +101,8 @@ public struct SSHOptions: ContextOptions {
         }
     }
 
-    func validate() throws(MitogenError) {
-        try common.validate()
+    /// - Throws: ``MitogenError`` with `.misuse` for options that make no sense.
+    func request() throws(MitogenError) -> ConnectionRequest {
         guard !hostname.isEmpty, !hostname.utf8.contains(where: { $0 <= 32 || $0 == 127 }) else {
             throw MitogenError(.misuse, "\(hostname.debugDescription) is not the name of a host")
         }
@@ -108,5 +110,13 @@ public struct SSHOptions: ContextOptions {
             throw MitogenError(.misuse, "\(port) is not a port; ports are 1 to 65535")
         }
         try validatePrompts(passwordPrompt.map { [$0] } ?? [], "passwordPrompt")
+        var tool = ConnectionTool(CommandTemplate(command, .text))
+        tool.dialect = .ssh
+        tool.terminal = mayAsk ? .diagnostics : .none
+        tool.questions = .init(passwordPrompt: passwordPrompt, acceptsHostKeys: checkHostKeys == .accept)
+        tool.password = password
+        tool.passphrase = passphrase ?? password
+        tool.compressesImage = true
+        return try ConnectionRequest(common, defaultName, .tool(tool))
     }
 }

@@ -17,7 +17,7 @@ internal import Synchronization
 /// Asks an engine's tool which process is a container's first one.
 final class LeaderSearch: Sendable {
     let process: ChildProcess
-    private let options: SetnsOptions
+    private let target: NamespaceTarget
     private let command: [String]
     private let said: Lines
 
@@ -28,12 +28,12 @@ final class LeaderSearch: Sendable {
     /// Starts the tool.
     ///
     /// - Throws: ``MitogenError`` with `.spawnError`.
-    init(_ options: SetnsOptions, on broker: Broker) throws(MitogenError) {
-        self.options = options
+    init(_ target: NamespaceTarget, on broker: Broker) throws(MitogenError) {
+        self.target = target
         command = ContainerLeader.arguments(
-            options.kind.tool,
-            program: options.toolPath,
-            container: options.container
+            target.container.tool,
+            program: target.toolPath,
+            container: target.container.name
         )
         var pipe: [Int32] = [0, 0]
         let piped = cmitogen_pipe(&pipe, true)
@@ -55,7 +55,7 @@ final class LeaderSearch: Sendable {
             throw MitogenError(
                 error.code,
                 error.message,
-                hint: "install \(options.program) on the machine where the connection is made, or name its path with "
+                hint: "install \(target.program) on the machine where the connection is made, or name its path with "
                     + "`toolPath`"
             )
         }
@@ -81,7 +81,7 @@ final class LeaderSearch: Sendable {
 
     private func outcome(_ status: ExitStatus) -> Result<Int32, MitogenError> {
         let lines = said.all.withLock { $0 }
-        let tool = options.kind.tool
+        let tool = target.container.tool
         switch ContainerLeader(tool, said: lines) {
         case .running(let leader): return .success(leader)
         case .notRunning: return .failure(failure(.notRunning, lines))
@@ -89,7 +89,7 @@ final class LeaderSearch: Sendable {
             return .failure(
                 MitogenError(
                     .misuse,
-                    "\(options.container) is a virtual machine, which has no namespaces here",
+                    "\(target.container.name) is a virtual machine, which has no namespaces here",
                     diagnostics: lines,
                     hint: "use the method `\(tool.rawValue)`"
                 )
@@ -100,7 +100,7 @@ final class LeaderSearch: Sendable {
             return .failure(
                 MitogenError(
                     .streamError,
-                    "\(options.program) \(end) the first process of \(options.container)",
+                    "\(target.program) \(end) the first process of \(target.container.name)",
                     diagnostics: lines,
                     hint: "run it by hand: `\(command.joined(separator: " "))`"
                 )
@@ -109,7 +109,7 @@ final class LeaderSearch: Sendable {
     }
 
     private func failure(_ meaning: ContainerFailure, _ lines: [String]) -> MitogenError {
-        var failure = meaning.failure(options.target, during: .connecting)
+        var failure = meaning.failure(target.container, during: .connecting)
         failure.lines = lines
         return failure.error
     }
@@ -117,26 +117,26 @@ final class LeaderSearch: Sendable {
 
 extension Handshake {
     /// Asks for the container's first process, and goes on from there.
-    func findLeader(_ options: SetnsOptions) throws(MitogenError) {
+    func findLeader(_ target: NamespaceTarget) throws(MitogenError) {
         // Before the tool, whose words about it would be others.
         guard geteuid() == 0 else {
-            throw NamespaceEntry.failure("cannot enter the container \(options.container)", EPERM)
+            throw NamespaceEntry.failure("cannot enter the container \(target.container.name)", EPERM)
         }
-        let search = try LeaderSearch(options, on: router.broker)
+        let search = try LeaderSearch(target, on: router.broker)
         follow(search.process)
         search.whenDone { [self] result in
             // Unstructured, as the attempt is one: whatever settles it counts here, too. Copying the program takes
             // milliseconds, which the Broker does not have.
-            Task(executorPreference: FunctionExecutor.shared) { self.enter(options, result) }
+            Task(executorPreference: FunctionExecutor.shared) { self.enter(target, result) }
         }
     }
 
-    private func enter(_ options: SetnsOptions, _ leader: Result<Int32, MitogenError>) {
+    private func enter(_ target: NamespaceTarget, _ leader: Result<Int32, MitogenError>) {
         guard !isSettled else { return }
         do throws(MitogenError) {
             let images = router.images()
             let program = common.executable == nil ? try images.privateCopy() : nil
-            let entry = try NamespaceEntry(options, leader: leader.get(), program: program)
+            let entry = try NamespaceEntry(target, leader: leader.get(), program: program)
             try start(
                 image.command(argument: programArgument),
                 // The program needs SWIFT_ROOT where there is no /proc.

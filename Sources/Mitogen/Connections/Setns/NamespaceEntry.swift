@@ -23,18 +23,18 @@ package final class NamespaceEntry: Sendable {
     ///
     /// - Parameter program: What is executed; nil for a program that is in the container.
     /// - Throws: ``MitogenError`` with `.containerNotRunning`, `.noSuchContainer`, `.notPermitted` or `.unknownUser`.
-    init(_ options: SetnsOptions, leader: Int32, program: ProgramDescriptor?) throws(MitogenError) {
+    init(_ target: NamespaceTarget, leader: Int32, program: ProgramDescriptor?) throws(MitogenError) {
         var container = cmitogen_container()
         let opened = cmitogen_open_container(leader, &container)
         if opened == -ENOENT || opened == -ESRCH {
-            throw ContainerFailure.notRunning.failure(options.target, during: .connecting).error
+            throw ContainerFailure.notRunning.failure(target.container, during: .connecting).error
         }
         guard opened >= 0 else {
             throw Self.failure("cannot open the namespaces of process \(leader)", -opened)
         }
         do throws(MitogenError) {
-            guard opened > 0 else { throw Self.notHere(options, leader) }
-            account = try Self.account(options, in: &container)
+            guard opened > 0 else { throw Self.notHere(target, leader) }
+            account = try Self.account(target, in: &container)
         } catch {
             cmitogen_close_container(&container)
             throw error
@@ -66,22 +66,22 @@ package final class NamespaceEntry: Sendable {
     // MARK: The account
 
     private static func account(
-        _ options: SetnsOptions,
+        _ target: NamespaceTarget,
         in container: inout cmitogen_container
     ) throws(MitogenError) -> ContainerAccount {
         do throws(ContainerAccount.Problem) {
             return try ContainerAccount(
-                user: options.username,
-                group: options.group,
+                user: target.username,
+                group: target.group,
                 passwd: contents("etc/passwd", in: &container),
                 groupFile: contents("etc/group", in: &container)
             )
         } catch .unknownUser {
-            throw ContainerFailure.unknownUser.failure(options.target, during: .connecting).error
+            throw ContainerFailure.unknownUser.failure(target.container, during: .connecting).error
         } catch {
             throw MitogenError(
                 .unknownUser,
-                "the \(options.target.tool.rawValue) container \(options.container) has no group \(options.group ?? "")",
+                "the \(target.container.tool.rawValue) container \(target.container.name) has no group \(target.group ?? "")",
                 hint: "name one of the container's /etc/group, or give a number"
             )
         }
@@ -104,11 +104,11 @@ package final class NamespaceEntry: Sendable {
 
     // MARK: Failures
 
-    private static func notHere(_ options: SetnsOptions, _ leader: Int32) -> MitogenError {
+    private static func notHere(_ target: NamespaceTarget, _ leader: Int32) -> MitogenError {
         MitogenError(
             .noSuchContainer,
-            "process \(leader), which is said to be the first one of \(options.container), is in no container here",
-            hint: "\(options.program) probably manages another machine: make a context there first"
+            "process \(leader), which is said to be the first one of \(target.container.name), is in no container here",
+            hint: "\(target.program) probably manages another machine: make a context there first"
         )
     }
 

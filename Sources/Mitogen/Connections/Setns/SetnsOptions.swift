@@ -7,7 +7,7 @@
 internal import MitogenProtocol
 
 /// What manages a container that ``Router/setns(container:kind:via:_:)`` enters.
-public enum SetnsKind: String, Sendable, Codable, Hashable, CaseIterable {
+public enum SetnsKind: String, Sendable, Hashable, CaseIterable {
     case docker
     case podman
     /// Classic LXC.
@@ -49,18 +49,19 @@ public struct SetnsOptions: ContextOptions {
         self.kind = kind
     }
 
-    var target: ContainerTarget { ContainerTarget(kind.tool, container, username: username) }
-
-    var program: String { toolPath ?? ContainerLeader.program(kind.tool) }
-
-    var defaultName: String { "setns.\(container)" }
-
-    func validate() throws(MitogenError) {
-        try common.validate()
+    /// - Throws: ``MitogenError`` with `.misuse` for options that make no sense.
+    func request() throws(MitogenError) -> ConnectionRequest {
         try ContainerName.check(container, "the name of a container")
         try ContainerName.check(username, "the name of a user")
         if let group { try ContainerName.check(group, "the name of a group") }
         if toolPath?.isEmpty ?? false { throw MitogenError(.misuse, "toolPath is empty") }
+        let target = NamespaceTarget(
+            container: ContainerTarget(kind.tool, container, username: username),
+            username: username,
+            group: group,
+            toolPath: toolPath
+        )
+        return try ConnectionRequest(common, "setns.\(container)", .namespaces(target))
     }
 }
 
@@ -95,6 +96,6 @@ extension Router {
     ) async throws(MitogenError) -> Context {
         var options = SetnsOptions(container: container, kind: kind)
         configure(&options)
-        return try await connect(.setns(options), from: via)
+        return try await connect(options.request(), from: via)
     }
 }

@@ -22,16 +22,17 @@ public struct SuOptions: BecomeOptions {
 
     public init() {}
 
-    var defaultName: String { "su.\(username)" }
-
-    /// The command line that runs `command`, which the user's shell reads.
-    func arguments(command: String) -> [String] {
-        [suPath, username, "-c", command]
-    }
-
-    func validate() throws(MitogenError) {
+    /// - Throws: ``MitogenError`` with `.misuse` for options that make no sense.
+    func request() throws(MitogenError) -> ConnectionRequest {
         try validateUser()
         try validatePrompts([passwordPrompt], "passwordPrompt")
         try validatePrompts(incorrectPrompts, "incorrectPrompts")
+        // The user's shell reads the command.
+        var tool = ConnectionTool(CommandTemplate([suPath, username, "-c"], .text))
+        tool.dialect = .su
+        tool.terminal = .all
+        tool.questions = .init(passwordPrompt: passwordPrompt, incorrectPrompts: incorrectPrompts)
+        tool.password = password
+        return try ConnectionRequest(common, "su.\(username)", .tool(tool))
     }
 }

@@ -85,21 +85,20 @@ public struct SudoOptions: BecomeOptions {
         return explicit.or(said)
     }
 
-    var needsTerminal: Bool { password != nil || requestsTerminal }
-
-    var defaultName: String { "sudo.\(username)" }
-
     /// The command line that runs a first stage as the user.
-    func arguments(for stage: FirstStage) -> [String] {
+    private var command: CommandTemplate {
         let settings = settings
         // A prompt of its own, so that no language matters. Without a password nothing can be answered: sudo says at
         // once what it wants.
         let asking = password == nil ? ["-n"] : ["-p", PromptTable.sudoPrompt]
-        let command = settings.isLogin == true ? stage.loginArguments : stage.arguments
-        return [sudoPath] + asking + settings.words + ["--"] + command
+        return CommandTemplate(
+            [sudoPath] + asking + settings.words + ["--"],
+            settings.isLogin == true ? .loginWords : .words
+        )
     }
 
-    func validate() throws(MitogenError) {
+    /// - Throws: ``MitogenError`` with `.misuse` for options that make no sense.
+    func request() throws(MitogenError) -> ConnectionRequest {
         try validateUser()
         _ = try SudoArguments(parsing: sudoArguments)
         for name in preservedVariables where name.isEmpty || name.utf8.contains(where: { $0 <= 32 || $0 == 0x2C }) {
@@ -109,5 +108,11 @@ public struct SudoOptions: BecomeOptions {
         where value?.isEmpty ?? false {
             throw MitogenError(.misuse, "\(name) is empty")
         }
+        var tool = ConnectionTool(command)
+        tool.dialect = .sudo
+        tool.terminal = password != nil || requestsTerminal ? .diagnostics : .none
+        tool.questions = .init()
+        tool.password = password
+        return try ConnectionRequest(common, "sudo.\(username)", .tool(tool))
     }
 }

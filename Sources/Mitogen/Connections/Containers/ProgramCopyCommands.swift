@@ -1,0 +1,56 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import MitogenProtocol
+
+/// The commands that bring a program to where no shell is, run it, and remove it. They know no name for its file but
+/// with ``CommandTemplate/random``.
+struct ProgramCopyCommands: Sendable, Codable {
+    /// Takes an archive with the file on its standard input, unless it reads the file by the path that stands for
+    /// ``localFile``.
+    var copy: CommandTemplate
+    /// Runs the program.
+    var run: CommandTemplate
+    /// Runs the program once more, only to remove its file.
+    var removal: CommandTemplate
+    /// Where the file is then.
+    var path: String
+    /// Whether it is all that is tried, for tools that cannot pass on what is sent to a shell.
+    var isOnlyWay = false
+
+    /// The word that stands for the program's file on the machine where the tool runs.
+    static let localFile = "\0\0"
+
+    /// Whether the command that copies reads the program's file itself.
+    var readsLocalFile: Bool {
+        copy.before.contains { word in zip(word.utf8, word.utf8.dropFirst()).contains { $0 == 0 && $1 == 0 } }
+    }
+}
+
+extension ProgramCopyCommands {
+    /// As docker and podman do it.
+    ///
+    /// - Parameters:
+    ///   - engine: docker or podman, with its own arguments.
+    ///   - hasProgram: Whether the container has the program already.
+    static func byEngine(_ engine: [String], _ container: ContainerTarget, hasProgram: Bool) -> ProgramCopyCommands {
+        let path = "/.mitogen-\(CommandTemplate.random)"
+        // The program needs SWIFT_ROOT where there is no /proc.
+        let environment = ["--env=SWIFT_ROOT=/"] + (hasProgram ? [] : ["--env=MITOGEN_UNLINK=\(path)"])
+        let user = container.username.map { ["--user=\($0)"] } ?? []
+        func run(_ options: [String]) -> CommandTemplate {
+            CommandTemplate(engine + ["exec"] + options + environment + [container.name], .nothing)
+        }
+        return ProgramCopyCommands(
+            copy: CommandTemplate(engine + ["cp", "-", "\(container.name):/"], .nothing),
+            run: run(user + ["--interactive"]),
+            // As root: the container has nothing else that could do it, and another user may not remove what is in the
+            // root folder.
+            removal: run(["--user=0"]),
+            path: path
+        )
+    }
+}

@@ -1,0 +1,162 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+/// A connection method of the program's own: any tool that runs a command somewhere else, with its input and output.
+///
+/// ```swift
+/// var nerdctl = CustomOptions("nerdctl", arguments: ["nerdctl", "exec", "--interactive", "app", .command])
+/// let app = try await router.connect(.custom(nerdctl))
+/// ```
+///
+/// The tool must pass on standard input and output as they are, and end when its input does or the command ends.
+public struct CustomOptions: ContextOptions {
+    /// A part of a command line.
+    public enum Argument: Sendable, Hashable, ExpressibleByStringLiteral, ExpressibleByStringInterpolation {
+        /// One word.
+        case word(String)
+        /// The words of the command that is to run: `sh`, `-c` and a script of one line.
+        case command
+        /// The same as one word, for tools that hand it to a shell of any kind: a line without single quotes around
+        /// it, backslashes and exclamation marks.
+        case shellCommand
+
+        public init(stringLiteral value: String) {
+            self = .word(value)
+        }
+    }
+
+    /// How the program gets to where the tool leads.
+    public enum Delivery: Sendable, Hashable {
+        /// A shell there takes it from its standard input. It is compressed on its way if that is worth it, which it is
+        /// not on the same machine.
+        case shell(compressed: Bool = false)
+        /// Another command copies it into a file there, and then the tool runs that. No shell is needed.
+        ///
+        /// Either a word of the command contains ``CustomOptions/localFile``, the program's own file on this side, or
+        /// the command gets a tar archive with the file on its standard input, to be unpacked in the root folder.
+        case copy([String])
+    }
+
+    /// Stands in ``Delivery/copy(_:)`` for the path of the program on the machine where the tool is started.
+    public static let localFile = ProgramCopyCommands.localFile
+    /// Stands in ``Delivery/copy(_:)`` for the path of the program there: a file in the root folder with a name that
+    /// nobody can guess.
+    public static let targetFile = "/.mitogen-" + CommandTemplate.random
+
+    public var common = CommonOptions()
+    /// The method's name: contexts are called after it, and messages.
+    public var method: String
+    /// What follows the method's name in the names of contexts, such as the container's name; nothing by default.
+    public var target: String?
+    /// The tool and its arguments, with exactly one ``Argument/command`` or ``Argument/shellCommand`` in them.
+    public var arguments: [Argument]
+    /// Which of the tool's descriptors are a terminal; none by default.
+    public var terminal = TerminalUse.none
+    /// How the program gets there; through a shell and not compressed by default.
+    public var delivery = Delivery.shell()
+    /// The password, typed when ``passwordPrompt`` is seen.
+    public var password: Secret?
+    /// The text that asks for a password, in any case of ASCII letters, at the end of what was said; none by default.
+    public var passwordPrompt: String?
+    /// Texts that say that the password is wrong, in any case of ASCII letters; none by default.
+    public var incorrectPrompts: [String] = []
+
+    public init(_ method: String, arguments: [Argument]) {
+        self.method = method
+        self.arguments = arguments
+    }
+
+    /// - Throws: ``MitogenError`` with `.misuse` for options that make no sense.
+    func request() throws(MitogenError) -> ConnectionRequest {
+        try ContainerName.check(method, "the name of a method")
+        try validatePrompts(
+            (passwordPrompt.map { [$0] } ?? []) + incorrectPrompts,
+            "passwordPrompt or incorrectPrompts"
+        )
+        var tool = ConnectionTool(try template())
+        if password != nil, passwordPrompt == nil {
+            throw MitogenError(.misuse, "\(method) has a password but no passwordPrompt that asks for it")
+        }
+        if passwordPrompt != nil, terminal == .none {
+            throw MitogenError(.misuse, "\(method) has a passwordPrompt but no terminal to ask on: set `terminal`")
+        }
+        tool.terminal = terminal
+        tool.password = password
+        tool.questions = passwordPrompt.map { .init(passwordPrompt: $0, incorrectPrompts: incorrectPrompts) }
+        switch delivery {
+        case .shell(let isCompressed): tool.compressesImage = isCompressed
+        case .copy(let words): tool.copy = try copyCommands(words, tool.command)
+        }
+        return try ConnectionRequest(common, target.map { "\(method).\($0)" } ?? method, .tool(tool))
+    }
+
+    private func template() throws(MitogenError) -> CommandTemplate {
+        let places = arguments.indices.filter { arguments[$0] == .command || arguments[$0] == .shellCommand }
+        guard places.count == 1, let place = places.first else {
+            throw MitogenError(.misuse, "\(method) needs the command once in its arguments, not \(places.count) times")
+        }
+        let before = try words(arguments[..<place])
+        guard let program = before.first, !program.isEmpty else {
+            throw MitogenError(.misuse, "\(method) names no tool in front of the command")
+        }
+        let form = arguments[place] == .command ? CommandTemplate.Form.words : .text
+        return CommandTemplate(before, form, try words(arguments[(place + 1)...]))
+    }
+
+    private func words(_ arguments: ArraySlice<Argument>) throws(MitogenError) -> [String] {
+        var words: [String] = []
+        for case .word(let word) in arguments {
+            guard !word.utf8.contains(0) else {
+                throw MitogenError(.misuse, "a word of \(method) has a zero byte in it")
+            }
+            words.append(word)
+        }
+        return words
+    }
+
+    private func copyCommands(_ words: [String], _ command: CommandTemplate) throws(MitogenError) -> ProgramCopyCommands
+    {
+        guard let program = words.first, !program.isEmpty else {
+            throw MitogenError(.misuse, "\(method) names no command that copies the program")
+        }
+        guard command.form == .words else {
+            throw MitogenError(.misuse, "\(method) runs a shell, so the program need not be copied: use Delivery.shell")
+        }
+        let run = CommandTemplate(command.before, .nothing, command.after)
+        return ProgramCopyCommands(
+            copy: CommandTemplate(words, .nothing),
+            run: run,
+            removal: run,
+            path: Self.targetFile,
+            isOnlyWay: true
+        )
+    }
+}
+
+/// A connection method with its options, for ``Router/connect(_:via:)``.
+public struct ConnectionMethod: Sendable {
+    let request: @Sendable () throws(MitogenError) -> ConnectionRequest
+
+    /// A method of the program's own.
+    public static func custom(_ options: CustomOptions) -> ConnectionMethod {
+        ConnectionMethod { () throws(MitogenError) in try options.request() }
+    }
+}
+
+extension Router {
+    /// Starts a context by a method of the program's own.
+    ///
+    /// - Parameters:
+    ///   - method: The method, see ``CustomOptions``.
+    ///   - via: The context to start the tool in; this one by default.
+    /// - Returns: The context, ready to be called.
+    /// - Throws: ``MitogenError``, after which no process is left: `.misuse` for options that make no sense,
+    ///   `.passwordError`, `.passwordRequired`, `.noShell`, `.spawnError`, `.eofError`, `.timeoutError`, those of the
+    ///   first stage, and `.cancelled` if the calling task is.
+    public func connect(_ method: ConnectionMethod, via: Context? = nil) async throws(MitogenError) -> Context {
+        try await connect(method.request(), from: via)
+    }
+}

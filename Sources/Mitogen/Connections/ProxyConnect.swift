@@ -1,0 +1,76 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+/// Makes a connection in another context, for its caller (upstream's `mitogen.parent._proxy_connect`).
+struct ProxyConnect: RemoteFunction {
+    var request: ConnectionRequest
+    /// What is left of the time that the attempt may take, in seconds; by default as its options say.
+    var remainingSeconds: Double?
+
+    /// What became of it. An error is a value here, so that it arrives whole.
+    struct Output: Codable, Sendable {
+        var id: ContextID?
+        var name: String?
+        var capabilities: UInt32 = 0
+        var revision = 0
+        var connection: ConnectionReport?
+        var failure: ConnectionFailure?
+    }
+
+    func run(in context: ExternalContext) async throws -> Output {
+        do throws(MitogenError) {
+            let limit = remainingSeconds.map { Duration.seconds($0) }
+            let made = try await context.router.connect(request, within: limit)
+            let info = context.router.peerInfo(made.id)
+            return Output(
+                id: made.id,
+                name: made.name,
+                capabilities: info?.capabilities ?? 0,
+                revision: info?.revision ?? 0,
+                connection: made.connection
+            )
+        } catch {
+            return Output(failure: ConnectionFailure(error))
+        }
+    }
+}
+
+/// A ``MitogenError`` on its way through a `via` context: it keeps its code, its hop and what the peer said.
+struct ConnectionFailure: Codable, Sendable {
+    var code: String
+    var message: String
+    var context: String?
+    var diagnostics: [String]
+    var hint: String?
+    var connection: ConnectionReport?
+
+    init(_ error: MitogenError) {
+        code = error.code.description
+        message = error.message
+        context = error.context
+        diagnostics = error.diagnostics.suffix(100).map { String($0.prefix(2000)) }
+        hint = error.hint
+        connection = error.connection
+    }
+
+    /// The platform that no image was found for.
+    var missingImage: TargetPlatform? {
+        let words = connection?.platform?.split(separator: " ").map(String.init) ?? []
+        guard code == MitogenError.Code.noImage.description, words.count == 2 else { return nil }
+        return TargetPlatform(reported: words[0], words[1])
+    }
+
+    func error(via name: String) -> MitogenError {
+        MitogenError(
+            MitogenError.Code(code),
+            message,
+            context: context.map { "\(name) → \($0)" } ?? name,
+            diagnostics: diagnostics,
+            hint: hint,
+            connection: connection
+        )
+    }
+}
