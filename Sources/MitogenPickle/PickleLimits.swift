@@ -44,4 +44,11 @@ public struct PickleLimits: Sendable, Hashable {
 
     /// The limits used when none are given.
     public static let `default` = PickleLimits()
+
+    /// The default ones, but for a message that is larger than those allow, as whoever received it has allowed it.
+    package static func fitting(_ data: [UInt8]) -> PickleLimits {
+        var limits = PickleLimits.default
+        limits.totalBytes = max(limits.totalBytes, data.count)
+        return limits
+    }
 }

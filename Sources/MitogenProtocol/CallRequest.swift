@@ -102,7 +102,9 @@ package struct CallRequest: Sendable, Hashable {
     /// Reads the data of a call.
     package init(decoding data: [UInt8]) throws(MitogenError) {
         do throws(PickleError) {
-            guard case .tuple(let items) = try PickleReader.decodeFirst(data), 6...7 ~= items.count else {
+            guard case .tuple(let items) = try PickleReader.decodeFirst(data, limits: .fitting(data)),
+                6...7 ~= items.count
+            else {
                 throw PickleError(.typeMismatch, "a call is a tuple of six or seven")
             }
             chainID = try Self.text(items[0])

@@ -109,15 +109,33 @@ package struct HandleTable: Sendable {
         hasParentAuthority: Bool
     ) -> Delivery {
         guard let entry = entries[header.handle] else { return .refuse(DeadReason.invalidHandle) }
-        let isDead = header.replyTo == StandardHandle.isDead
-        if let respondent = entry.respondent, !isDead, header.srcID != respondent {
-            return .refuse(DeadReason.unexpectedContext)
-        }
-        guard accepts(entry.policy, header, peer: peer, hasParentAuthority: hasParentAuthority) else {
-            return .refuse(DeadReason.refusedByPolicy)
+        if let reason = refusal(by: entry, header, peer: peer, hasParentAuthority: hasParentAuthority) {
+            return .refuse(reason)
         }
         if !entry.persists { remove(header.handle) }
         return .invoke(entry.handler)
+    }
+
+    /// Why a message would not be delivered; nil if it would.
+    package func refusal(of header: MessageHeader, peer: ContextID?, hasParentAuthority: Bool) -> String? {
+        guard let entry = entries[header.handle] else { return DeadReason.invalidHandle }
+        return refusal(by: entry, header, peer: peer, hasParentAuthority: hasParentAuthority)
+    }
+
+    private func refusal(
+        by entry: Entry,
+        _ header: MessageHeader,
+        peer: ContextID?,
+        hasParentAuthority: Bool
+    ) -> String? {
+        let isDead = header.replyTo == StandardHandle.isDead
+        if let respondent = entry.respondent, !isDead, header.srcID != respondent {
+            return DeadReason.unexpectedContext
+        }
+        guard accepts(entry.policy, header, peer: peer, hasParentAuthority: hasParentAuthority) else {
+            return DeadReason.refusedByPolicy
+        }
+        return nil
     }
 
     /// Removes and returns the handlers that wait for a context that is gone (section 4.8).

@@ -43,6 +43,8 @@ public enum StandardHandle {
     public static let processInput: Handle = 205
     /// Sender to the receiver's context: whether the receiver at a handle gives credit.
     public static let openChannel: Handle = 206
+    /// A piece of a message that is too large to travel at once.
+    public static let messagePart: Handle = 207
 
     /// In `reply_to`: the message says that something is not possible or over (section 1.5).
     public static let isDead: Handle = 999
@@ -69,6 +71,10 @@ public enum DeadReason {
         "no route to \(id), my ID is \(own)"
     }
 
+    package static func wayIsFull(to id: ContextID) -> String {
+        "too much waits to be written on the way to context \(id)"
+    }
+
     public static func unidirectional(from ingress: ContextID, to egress: ContextID, via own: ContextID) -> String {
         "routing mode prevents forward of message from context \(ingress) to context \(egress) via context \(own)"
     }
@@ -86,7 +92,7 @@ public struct PeerInfo: Sendable, Hashable {
     /// What this build announces.
     public static let current = PeerInfo(
         revision: 1,
-        capabilities: cancellation | binaryBytes | callOptions | flowControl
+        capabilities: cancellation | binaryBytes | callOptions | flowControl | messageParts | logCredit
     )
 
     /// Cancelling calls.
@@ -97,6 +103,10 @@ public struct PeerInfo: Sendable, Hashable {
     public static let callOptions: UInt32 = 4
     /// Its receivers give credit.
     public static let flowControl: UInt32 = 8
+    /// It puts messages together that were cut into parts.
+    public static let messageParts: UInt32 = 16
+    /// As a master: answers log records that ask for it, so that contexts know how much is under way.
+    public static let logCredit: UInt32 = 32
 
     public init(revision: Int, capabilities: UInt32) {
         self.revision = revision

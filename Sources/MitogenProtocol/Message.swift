@@ -141,7 +141,7 @@ public struct Message: Sendable, Hashable {
         case .binary: return .bytes(data)
         case .legacy, .pickle:
             do throws(PickleError) {
-                return try PickleReader.decodeFirst(data)
+                return try PickleReader.decodeFirst(data, limits: .fitting(data))
             } catch {
                 throw MitogenError(.streamError, "invalid message: \(error)")
             }

@@ -41,7 +41,8 @@ package struct RouterState: Sendable {
         }
     }
 
-    private mutating func deliver(_ message: Message, from ingress: LinkID?) -> Action {
+    /// Decides about a message for this context that was put together from parts, whose source is verified.
+    package mutating func deliver(_ message: Message, from ingress: LinkID?) -> Action {
         let delivery = handles.deliver(
             message.header,
             peer: ingress.flatMap(table.remoteID(of:)),
@@ -51,6 +52,20 @@ package struct RouterState: Sendable {
         case .invoke(let handler): return .invoke(handler)
         case .refuse(let reason): return refuse(message, reason)
         }
+    }
+
+    /// Why a message for this context would not be taken, whose parts begin to arrive; nil if it would.
+    ///
+    /// - Parameters:
+    ///   - size: The size of the whole.
+    ///   - limit: The largest size that whoever is behind the handle takes.
+    package func problem(with header: MessageHeader, size: Int, limit: Int, from ingress: LinkID?) -> String? {
+        if size > limit { return DeadReason.tooLarge(maximum: limit) }
+        return handles.refusal(
+            of: header,
+            peer: ingress.flatMap(table.remoteID(of:)),
+            hasParentAuthority: table.isParentAuthority(header.authID)
+        )
     }
 
     /// A message that is too large is answered, or, if nobody waits for an answer, whoever waits for the message

@@ -189,3 +189,36 @@ public struct SendRaw: RemoteFunction {
         }
     }
 }
+
+/// Receives blocks, tells where to send them, and returns how many bytes they had together.
+public struct ReceiveBlocks: RemoteFunction {
+    public var introduction: Sender<Sender<[UInt8]>>
+
+    public init(introduction: Sender<Sender<[UInt8]>>) {
+        self.introduction = introduction
+    }
+
+    public func run(in context: ExternalContext) async throws -> Int {
+        let receiver = try Receiver<[UInt8]>(router: context.router)
+        try await introduction.send(receiver.toSender())
+        var count = 0
+        for try await block in receiver { count += block.count }
+        return count
+    }
+}
+
+/// Sends blocks until it is cancelled.
+public struct SendBlocksForever: RemoteFunction {
+    public var sender: Sender<[UInt8]>
+    public var size: Int
+
+    public init(of size: Int, to sender: Sender<[UInt8]>) {
+        self.sender = sender
+        self.size = size
+    }
+
+    public func run(in context: ExternalContext) async throws {
+        let block = [UInt8](repeating: 1, count: size)
+        while true { try await sender.send(block) }
+    }
+}

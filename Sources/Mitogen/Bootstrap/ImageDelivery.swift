@@ -79,9 +79,7 @@ extension Router {
         let limit = max(.zero, deadline - .now)
         let place = failure.context ?? context.displayName
         do throws(MitogenError) {
-            let image = try await withDeadline(limit, on: broker, shot, what) { () async throws(MitogenError) in
-                try await shot.value()
-            }
+            let image = try await shot.value(within: limit, on: broker, what)
             if image != nil { return }
         } catch {
             throw error.inContext(place)

@@ -28,12 +28,12 @@ final class Inbox: Sendable {
     private struct Account {
         let returnHandle: Handle
         var window = ReceiveWindow()
+        /// Whether the last thing that came from there was that this is all.
+        var hasEnded = false
     }
 
     private struct State {
         var accounts: [ContextID: Account] = [:]
-        /// How many accounts there are when those of lost contexts are looked for.
-        var sweepCount = 64
         /// Bytes of messages that are in no window.
         var unboundedBytes = 0
     }
@@ -41,14 +41,17 @@ final class Inbox: Sendable {
     let latch = Latch<Arrival>()
     private let persists: Bool
     private let bufferLimit: Int
+    /// The largest value that is taken in parts.
+    let valueLimit: Int
     private let state = Mutex(State())
 
     /// What a message takes in memory besides its data, about.
     private static let overhead = 128
 
-    init(persists: Bool, bufferLimit: Int) {
+    init(persists: Bool, bufferLimit: Int, valueLimit: Int) {
         self.persists = persists
         self.bufferLimit = bufferLimit
+        self.valueLimit = min(valueLimit, Int(UInt32.max))
     }
 
     // MARK: Arriving
@@ -67,6 +70,7 @@ final class Inbox: Sendable {
 
     private func admit(_ message: Message) -> Arrival.Charge? {
         state.withLock { state in
+            state.accounts[message.srcID]?.hasEnded = message.isDead
             if !message.isDead, state.accounts[message.srcID]?.returnHandle == message.replyTo,
                 state.accounts[message.srcID]?.window.receive(byteCount: message.data.count) == true
             {
@@ -112,21 +116,20 @@ final class Inbox: Sendable {
 
     // MARK: Senders
 
+    /// The contexts that get credit.
+    var sources: [ContextID] { state.withLock { Array($0.accounts.keys) } }
+
     /// A context is about to send: it gets credit at its handle from now on.
-    func open(for source: ContextID, returnHandle: Handle, in router: Router) {
-        let sources = state.withLock { state -> [ContextID] in
-            state.accounts[source] = Account(returnHandle: returnHandle)
-            guard state.accounts.count >= state.sweepCount else { return [] }
-            return Array(state.accounts.keys)
-        }
-        // So that the router hears when the context is gone, and knows it until then.
-        _ = router.context(source)
-        guard !sources.isEmpty else { return }
-        let lost = sources.filter { router.contextByID($0, creates: false) == nil }
-        state.withLock { state in
-            for source in lost { state.accounts[source] = nil }
-            state.sweepCount = max(64, 2 * state.accounts.count)
-        }
+    func open(for source: ContextID, returnHandle: Handle) {
+        state.withLock { $0.accounts[source] = Account(returnHandle: returnHandle) }
+    }
+
+    /// A context that was about to send is gone. Unless it has said that it had sent everything, whoever takes from here
+    /// is told, as something may be missing.
+    func lose(_ source: ContextID, with dead: Message) {
+        let account = state.withLock { $0.accounts.removeValue(forKey: source) }
+        guard let account, !account.hasEnded else { return }
+        try? latch.put(Arrival(message: dead, charge: .nothing))
     }
 
     /// Ends every wait for a message, and tells the senders that nobody will take any.

@@ -29,18 +29,23 @@ final class Outbox: Sendable {
         var failure: MitogenError?
         var returnHandle: Handle = 0
         var takesBinary = false
+        var takesParts = false
     }
 
     let key: Key
+    /// Is resolved when it is known what the receiver's context understands.
+    private let known = OneShot<Void>()
     // Weak, as the router holds this.
     private weak let router: Router?
     private let state: Mutex<State>
 
-    init(_ key: Key, takesBinary: Bool, router: Router) {
+    init(_ key: Key, router: Router) {
         self.key = key
         self.router = router
         var state = State()
-        state.takesBinary = takesBinary
+        let info = router.peerInfo(key.contextID)
+        state.takesBinary = info?.has(PeerInfo.binaryBytes) == true
+        state.takesParts = key.contextID != router.contextID && info?.has(PeerInfo.messageParts) == true
         self.state = Mutex(state)
     }
 
@@ -55,6 +60,8 @@ final class Outbox: Sendable {
     var isBounded: Bool { state.withLock { $0.window.isBounded } }
     /// Whether the other side is known to read bytes as they are.
     var takesBinary: Bool { state.withLock { $0.takesBinary } }
+    /// Whether the other side puts large values together.
+    var takesParts: Bool { state.withLock { $0.takesParts } }
     /// Why nothing can be sent any more.
     var failure: MitogenError? { state.withLock { $0.failure } }
 
@@ -62,7 +69,6 @@ final class Outbox: Sendable {
     ///
     /// - Throws: ``MitogenError``: `.channelError` if the receiver cannot be reached any more, `.cancelled`.
     func reserve(_ byteCount: Int) async throws(MitogenError) {
-        var mustOpen = false
         let turn = state.withLock { state -> OneShot<Void>? in
             if state.phase == .open, state.failure == nil, state.waiters.isEmpty, state.window.hasRoom {
                 state.window.take(byteCount: byteCount)
@@ -74,17 +80,33 @@ final class Outbox: Sendable {
                 return turn
             }
             state.waiters.append((byteCount, turn)) { $0.turn.outcome != nil }
-            if state.phase == .new {
-                state.phase = .opening
-                mustOpen = true
-            }
             return turn
         }
-        if mustOpen { open() }
+        if turn != nil { beginToOpen() }
         try await turn?.value { turn?.resolve(.failure(.cancelledCaller)) }
     }
 
+    /// A value for which there was room was not sent after all.
+    func giveBack(_ byteCount: Int) {
+        state.withLock { $0.window.add(ChannelCredit(values: 1, bytes: byteCount)) }
+        admitWaiters()
+    }
+
     // MARK: Opening
+
+    /// Waits until it is known whether the receiver takes values in parts.
+    func learnReceiver() async throws(MitogenError) {
+        beginToOpen()
+        try await known.value()
+    }
+
+    private func beginToOpen() {
+        let mustOpen = state.withLock { state in
+            defer { if state.phase == .new { state.phase = .opening } }
+            return state.phase == .new
+        }
+        if mustOpen { open() }
+    }
 
     /// Before the first value the receiver is told where credit is to go. Values follow at once: a first window is
     /// granted unasked, and the answer comes long before it is used up.
@@ -124,13 +146,18 @@ final class Outbox: Sendable {
         }
         let capabilities = UInt32(String(decoding: answer.data, as: UTF8.self)) ?? 0
         let info = PeerInfo(revision: 0, capabilities: capabilities)
-        state.withLock { $0.takesBinary = info.has(PeerInfo.binaryBytes) }
+        state.withLock { state in
+            state.takesBinary = info.has(PeerInfo.binaryBytes)
+            state.takesParts = key.contextID != router?.contextID && info.has(PeerInfo.messageParts)
+        }
         if !info.has(PeerInfo.flowControl) { removeBound() }
+        known.resolve(.success(()))
     }
 
     /// Nobody gives credit: what there is to keep is the senders' own.
     private func removeBound() {
         state.withLock { $0.window.removeBound() }
+        known.resolve(.success(()))
         router?.outboxes.remove(self)
         admitWaiters()
     }
@@ -174,6 +201,7 @@ final class Outbox: Sendable {
             router.outboxes.remove(self)
             if handle != 0 { try? router.deleteHandler(handle) }
         }
+        known.resolve(.failure(error))
         for waiter in waiters { waiter.turn.resolve(.failure(error)) }
     }
 }
@@ -183,12 +211,9 @@ final class OutboxTable: Sendable {
     private let outboxes = Mutex<[Outbox.Key: Outbox]>([:])
 
     func outbox(for key: Outbox.Key, in router: Router) -> Outbox {
-        let takesBinary =
-            key.contextID == router.contextID
-            || router.peerInfo(key.contextID)?.has(PeerInfo.binaryBytes) == true
-        return outboxes.withLock { outboxes in
+        outboxes.withLock { outboxes in
             if let known = outboxes[key] { return known }
-            let outbox = Outbox(key, takesBinary: takesBinary, router: router)
+            let outbox = Outbox(key, router: router)
             outboxes[key] = outbox
             return outbox
         }

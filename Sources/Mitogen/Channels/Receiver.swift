@@ -31,6 +31,7 @@ public final class Receiver<Element: Codable & Sendable>: AsyncSequence, Sendabl
     ///   - overwrites: Whether the handle may be in use already.
     ///   - bufferLimit: How many bytes to keep of senders that know no flow control, 64 MiB by default; see
     ///     ``MessageReceiver``.
+    ///   - valueLimit: The largest value in bytes, 1 GiB by default; see ``MessageReceiver``.
     /// - Throws: ``MitogenError`` with `.misuse` if the handle is taken or the router is shut down.
     public convenience init(
         router: Router,
@@ -39,7 +40,8 @@ public final class Receiver<Element: Codable & Sendable>: AsyncSequence, Sendabl
         policy: HandlePolicy = .anyone,
         respondent: Context? = nil,
         overwrites: Bool = false,
-        bufferLimit: Int = 64 << 20
+        bufferLimit: Int = 64 << 20,
+        valueLimit: Int = 1 << 30
     ) throws(MitogenError) {
         self.init(
             try MessageReceiver(
@@ -49,7 +51,8 @@ public final class Receiver<Element: Codable & Sendable>: AsyncSequence, Sendabl
                 policy: policy,
                 respondent: respondent,
                 overwrites: overwrites,
-                bufferLimit: bufferLimit
+                bufferLimit: bufferLimit,
+                valueLimit: valueLimit
             )
         )
     }

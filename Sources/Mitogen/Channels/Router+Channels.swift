@@ -20,7 +20,11 @@ extension Router {
         var capabilities = PeerInfo.current.capabilities
         switch handler {
         case nil: return reply(to: message, with: .dead(DeadReason.invalidHandle))
-        case let inbox as Inbox: inbox.open(for: message.srcID, returnHandle: opening.returnHandle, in: self)
+        case let inbox as Inbox:
+            inbox.open(for: message.srcID, returnHandle: opening.returnHandle)
+            // So that the router hears when the context is gone, and knows it until then.
+            _ = context(message.srcID)
+            core.withLock { _ = $0.openChannels[message.srcID, default: []].insert(opening.handle) }
         default: capabilities &= ~PeerInfo.flowControl
         }
         reply(to: message, with: Message(handle: 0, data: Array("\(capabilities)".utf8)))
@@ -37,12 +41,23 @@ extension Router {
         }
     }
 
+    /// A context is gone that has sent to receivers here.
+    func loseSender(_ id: ContextID, handles: Set<Handle>, _ text: String) {
+        for handle in handles {
+            guard let inbox = core.withLock({ $0.state.handles.handler(at: handle) }) as? Inbox else { continue }
+            var dead = Message.dead(text, dstID: contextID, handle: handle)
+            dead.srcID = id
+            inbox.lose(id, with: dead)
+        }
+    }
+
     /// Unregisters an inbox, if it is what the handle has.
     @discardableResult
     func remove(_ inbox: Inbox, at handle: Handle) -> Bool {
         core.withLock { core in
             guard core.state.handles.handler(at: handle) === inbox else { return false }
             core.state.handles.remove(handle)
+            for source in inbox.sources { core.openChannels[source]?.remove(handle) }
             return true
         }
     }

@@ -92,6 +92,7 @@ extension Select {
                 source: select,
                 poll: { select.poll().map { ($0, !select.hasSources) } },
                 count: { select.count },
+                isOver: { !select.hasSources },
                 release: { select.wakeups.release() },
                 contains: { select.contains($0) }
             )

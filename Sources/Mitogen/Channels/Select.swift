@@ -35,6 +35,8 @@ public final class Select<Value: Sendable>: AsyncSequence, Sendable {
         /// The next event, if there is one, and whether the member has no more.
         let poll: @Sendable () -> (event: Event, isLast: Bool)?
         let count: @Sendable () -> Int
+        /// Whether the member will have nothing more, without saying so by an event.
+        var isOver: @Sendable () -> Bool = { false }
         let release: @Sendable () -> Void
         /// Whether a select is this member, or in it.
         let contains: @Sendable (AnyObject) -> Bool
@@ -183,7 +185,11 @@ public final class Select<Value: Sendable>: AsyncSequence, Sendable {
 
     /// The next event of a source, which may be gone, or have been emptied by someone else.
     private func poll(_ id: ObjectIdentifier) -> Event? {
-        guard let member = state.withLock({ $0.members[id] }), let (event, isLast) = member.poll() else { return nil }
+        guard let member = state.withLock({ $0.members[id] }) else { return nil }
+        guard let (event, isLast) = member.poll() else {
+            if member.isOver() { _ = take(out: id) }
+            return nil
+        }
         if isOneShot || isLast { _ = take(out: id) }
         return event
     }

@@ -31,7 +31,8 @@ final class SenderEnd: Sendable {
 
     func send(_ data: [UInt8]) async throws(MitogenError) {
         let router = try context.reachableRouter
-        guard data.count <= router.maxMessageSize else {
+        if data.count > MessagePart.threshold { try await outbox?.learnReceiver() }
+        guard data.count <= router.maxMessageSize || outbox?.takesParts == true else {
             throw MitogenError(
                 .channelError,
                 "\(DeadReason.tooLarge(maximum: router.maxMessageSize)): the value takes \(data.count)",
@@ -50,17 +51,24 @@ final class SenderEnd: Sendable {
         }
         defer { didSend(router) }
         try await outbox.reserve(data.count)
-        if data.count > Stream.smallMessage || !outbox.isBounded { await router.waitForRoom(towards: context.id) }
-        // A copy that fails between these lines is answered with a dead message that nobody waits for any more.
-        router.route(
-            Message(
+        do throws(MitogenError) {
+            if data.count <= Stream.smallMessage, !outbox.isBounded {
+                try await router.waitForRoom(towards: context.id)
+            }
+            // A copy that fails between these lines is answered with a dead message that nobody waits for any more.
+            let message = Message(
                 dstID: context.id,
                 handle: handle,
                 replyTo: outbox.returnHandle,
                 encoding: .pickle,
                 data: data
             )
-        )
+            let isCut = data.count > MessagePart.threshold && outbox.takesParts
+            try await router.send(message, takesParts: isCut)
+        } catch {
+            outbox.giveBack(data.count)
+            throw error
+        }
     }
 
     func close() throws(MitogenError) {

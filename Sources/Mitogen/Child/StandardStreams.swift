@@ -21,9 +21,6 @@ struct StandardStreams: Sendable {
     private let standardOutput: Int32
     private let standardError: Int32
 
-    /// How many bytes may wait to be sent before output is read no more: what else is sent waits behind them.
-    private static let mostPending = 64 << 10
-
     /// Moves the link to private descriptors, puts `/dev/null` on 0 and pipes on 1 and 2, and keeps the original 2 for
     /// what a fatal signal leaves to say.
     static func takeOver() throws(MitogenError) -> StandardStreams {
@@ -77,9 +74,9 @@ struct StandardStreams: Sendable {
                 descriptor: descriptor,
                 broker: broker,
                 isCapture: name == "stderr",
-                isFull: { [weak router] in (router?.pendingBytes(towards: 0) ?? 0) > Self.mostPending }
+                isFull: { [weak router] in router.map { $0.logWindow.isFull(towards: $0) } ?? false }
             ) { [weak router] line in
-                router?.forwardLog(name: name, level: 20, text: line)
+                router?.forwardLog(name: name, level: 20, text: line, mayWait: true)
             }
         }
         broker.onShutdown {

@@ -18,12 +18,10 @@ struct Caller: Sendable {
 
     // MARK: Typed calls
 
-    /// Runs a function and waits for its answer. Large arguments wait first until the way is not full.
+    /// Runs a function and waits for its answer.
     func reply<F: RemoteFunction>(to function: F, timeout: Duration?) async throws(MitogenError) -> CallReply {
         let timeout = try Self.timeLeft(timeout)
-        let data = try encode(function, timeout: timeout)
-        if data.count > Stream.smallMessage { await context.router?.waitForRoom(towards: context.id) }
-        return try await start(data, functionName: _typeName(F.self)).reply(timeout: timeout)
+        return try await reply(to: try encode(function, timeout: timeout), _typeName(F.self), timeout: timeout)
     }
 
     /// Sends a function off.
@@ -106,9 +104,7 @@ struct Caller: Sendable {
         describedAs name: String,
         timeout: Duration?
     ) async throws(MitogenError) -> CallReply {
-        let timeout = try Self.timeLeft(timeout)
-        if data.count > Stream.smallMessage { await context.router?.waitForRoom(towards: context.id) }
-        return try await start(data, functionName: name, at: handle).reply(timeout: timeout)
+        try await reply(to: data, name, at: handle, timeout: try Self.timeLeft(timeout))
     }
 
     // MARK: Parts
@@ -121,6 +117,39 @@ struct Caller: Sendable {
             throw MitogenError(.timeoutError, "the time of the function that makes this call is over")
         }
         return min(timeout ?? left, left)
+    }
+
+    /// Sends a request and waits for its answer. The time counts from now on, also while the way is full.
+    private func reply(
+        to data: [UInt8],
+        _ functionName: String,
+        at destination: Handle = StandardHandle.callFunction,
+        timeout: Duration?
+    ) async throws(MitogenError) -> CallReply {
+        guard data.count > Stream.smallMessage else {
+            return try await start(data, functionName: functionName, at: destination).reply(timeout: timeout)
+        }
+        let router = try context.reachableRouter
+        try checkSize(data, functionName: functionName)
+        let pending = PendingReply()
+        let handle = router.register(pending, respondent: context.id, callOf: functionName)
+        let call = RunningCall(
+            pending: pending,
+            handle: handle,
+            context: context,
+            router: router,
+            functionName: functionName
+        )
+        let timer = timeout.map { call.giveUp(after: $0) }
+        defer { timer?.cancel() }
+        let message = Message(dstID: context.id, handle: destination, replyTo: handle, encoding: .pickle, data: data)
+        do throws(MitogenError) {
+            try await router.send(message, unless: pending)
+        } catch {
+            // If the answer has come meanwhile, or the time is over, that counts.
+            call.cancel(because: error)
+        }
+        return try await call.reply(timeout: nil)
     }
 
     func start(

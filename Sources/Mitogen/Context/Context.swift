@@ -70,7 +70,14 @@ public struct Context: Sendable {
     /// - Throws: ``MitogenError``: `.channelError` if the message cannot be delivered or the context goes,
     ///   `.timeoutError`, and `.cancelled` if the calling task is.
     public func sendAwait(_ message: Message, timeout: Duration? = nil) async throws(MitogenError) -> Message {
-        try await sendAsync(message).get(timeout: timeout)
+        let pending = try sendAsync(message)
+        do throws(MitogenError) {
+            return try await pending.get(timeout: timeout)
+        } catch {
+            // Nobody else can ask for the answer.
+            if error.code == .timeoutError || error.code == .cancelled { pending.cancel() }
+            throw error
+        }
     }
 
     var reachableRouter: Router {
@@ -96,11 +103,7 @@ public struct Context: Sendable {
         let isKnown = router.knows(self)
         try send(Message(handle: StandardHandle.shutdown))
         guard waits, isKnown else { return }
-        let loss = state.loss
-        _ = try await withDeadline(timeout, on: router.broker, loss, "\(displayName) has not ended") {
-            () async throws(MitogenError) in
-            try await loss.value()
-        }
+        _ = try await state.loss.value(within: timeout, on: router.broker, "\(displayName) has not ended")
     }
 
     /// What happens to this context, from now on.

@@ -59,12 +59,8 @@ struct RunningCall: Sendable {
 
     /// Waits for the answer; the call goes on whatever becomes of the wait.
     func waitOnly(timeout: Duration?) async throws(MitogenError) -> CallReply {
-        let pending = self.pending
         let what = "\(functionName) has not returned"
-        let message = try await withDeadline(timeout, on: router.broker, pending, what) {
-            () async throws(MitogenError) in
-            try await pending.value()
-        }
+        let message = try await pending.value(within: timeout, on: router.broker, what)
         return CallReply(message: message, call: self)
     }
 

@@ -25,12 +25,8 @@ public final class PendingMessage: Sendable {
     ///   - throwsDead: Whether a dead message is thrown, as `.channelError`, or returned; thrown by default.
     /// - Throws: ``MitogenError``: `.channelError`, `.timeoutError`, and `.cancelled` if the calling task is.
     public func get(timeout: Duration? = nil, throwsDead: Bool = true) async throws(MitogenError) -> Message {
-        let pending = self.pending
         let what = "no answer from \(context.displayName)"
-        let message = try await withDeadline(timeout, on: router.broker, pending, what) {
-            () async throws(MitogenError) in
-            try await pending.value()
-        }
+        let message = try await pending.value(within: timeout, on: router.broker, what)
         if throwsDead, message.isDead {
             throw MitogenError(
                 .channelError,

@@ -121,10 +121,8 @@ final class CallDispatcher: Sendable {
         // holds the task so that it can be cancelled.
         let task = Task(executorPreference: call.executor) { [self] in
             let outcome = await call.run(for: self)
-            if case .success(let data) = outcome, data.count > Stream.smallMessage {
-                await call.router.waitForRoom(towards: call.message.srcID)
-            }
-            let failure = settle(call, with: outcome)
+            let (end, isSent) = await deliver(outcome, of: call)
+            let failure = settle(call, with: end, isSent: isSent)
             guard let chain = call.chain else { return }
             chains.withLock { $0.end(of: chain, failure: failure) }
             advance(chain)
@@ -133,8 +131,28 @@ final class CallDispatcher: Sendable {
         if !calls.withLock({ $0.attach({ task.cancel() }, to: id) }) { task.cancel() }
     }
 
+    /// Sends a large result, while the call can still be cancelled. Returns what it ends with, and whether that is sent.
+    private func deliver(
+        _ outcome: Result<[UInt8], any Error>,
+        of call: IncomingCall
+    ) async -> (Result<[UInt8], any Error>, isSent: Bool) {
+        guard case .success(let data) = outcome, data.count > Stream.smallMessage,
+            let answer = call.message.replying(with: Message(handle: 0, encoding: .pickle, data: data))
+        else { return (outcome, false) }
+        do throws(MitogenError) {
+            try await call.router.send(answer)
+            return (outcome, true)
+        } catch {
+            return (.failure(error), false)
+        }
+    }
+
     /// Answers a call that has ended. Returns the text that the calls after it in its chain fail with.
-    private func settle(_ call: IncomingCall, with outcome: Result<[UInt8], any Error>) -> String? {
+    private func settle(
+        _ call: IncomingCall,
+        with outcome: Result<[UInt8], any Error>,
+        isSent: Bool = false
+    ) -> String? {
         var outcome = outcome
         var isAwaited = true
         switch call.id.map({ id in calls.withLock { $0.end(id) } }) ?? .wanted {
@@ -146,7 +164,7 @@ final class CallDispatcher: Sendable {
         }
         switch outcome {
         case .success(let data):
-            call.router.reply(to: call.message, with: Message(handle: 0, encoding: .pickle, data: data))
+            if !isSent { call.router.reply(to: call.message, with: Message(handle: 0, encoding: .pickle, data: data)) }
             return nil
         case .failure(let error):
             let failure = RemoteFailure(of: error, in: call.router, data: call.message.data)
@@ -178,8 +196,10 @@ final class CallDispatcher: Sendable {
             let context = ExternalContext(router: router, caller: router.context(message.srcID))
             do {
                 let data = try await ExternalContext.$current.withValue(context) { try await body() }
-                if let id, calls.withLock({ $0.end(id) }) != .wanted { return }
-                router.reply(to: message, with: Message(handle: 0, encoding: .pickle, data: data))
+                let answer = message.replying(with: Message(handle: 0, encoding: .pickle, data: data))
+                // While it can still be cancelled: a large answer may take its time.
+                if let answer { try await router.send(answer) }
+                if let id { _ = calls.withLock { $0.end(id) } }
             } catch {
                 if let id, calls.withLock({ $0.end(id) }) != .wanted { return }
                 answer(message, with: RemoteFailure(of: error, in: router, function: name()), in: router)

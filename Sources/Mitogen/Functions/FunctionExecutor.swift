@@ -97,6 +97,11 @@ public final class FunctionExecutor: TaskExecutor {
 
     private func startWorker() {
         guard startThread(named: "mitogen.function", { [self] in work() }) != 0 else { return }
+        workerIsMissing()
+    }
+
+    /// A thread that was counted as starting and active is none.
+    private func workerIsMissing() {
         let isStranded = state.withLock { state in
             state.starting -= 1
             state.active -= 1
@@ -111,7 +116,7 @@ public final class FunctionExecutor: TaskExecutor {
 
     /// What a thread of the pool does. It was counted as starting and active before.
     private func work() {
-        guard let worker = Worker() else { return }
+        guard let worker = Worker() else { return workerIsMissing() }
         state.withLock { state in
             state.starting -= 1
             state.workers.append(worker)

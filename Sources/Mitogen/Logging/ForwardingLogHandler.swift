@@ -67,12 +67,17 @@ struct ForwardingLogHandler: LogHandler {
 
 extension Router {
     /// Sends one line to the master's log.
-    func forwardLog(name: String, level: Int, text: String, metadata: PickleDictionary = [:]) {
+    ///
+    /// - Parameter mayWait: Whether its source is held up while too much is under way; otherwise it may be dropped.
+    func forwardLog(
+        name: String,
+        level: Int,
+        text: String,
+        metadata: PickleDictionary = [:],
+        mayWait: Bool = false
+    ) {
         let record = ForwardedLog(name: name, level: level, text: text, metadata: metadata)
-        // A master that announced what it understands is one of this implementation.
-        var message = !metadata.isEmpty && peerInfo(0) != nil ? record.structuredMessage : record.message
-        message.dstID = 0
-        route(message)
+        logWindow.send(record, through: self, mayWait: mayWait)
     }
 }
 

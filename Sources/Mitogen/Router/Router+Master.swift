@@ -41,6 +41,8 @@ extension Router {
 
     /// A line of a context's log (Mitogen semantics, section 8.7).
     private func log(_ message: Message) {
+        // Its source counts what is under way. Whatever becomes of it here, it has arrived.
+        defer { reply(to: message, with: Message(handle: 0)) }
         guard let record = ForwardedLog(message) else { return }
         guard let context = contextByID(message.srcID, creates: false) else {
             return logger.error("ignored a log record of the unknown context \(message.srcID)")

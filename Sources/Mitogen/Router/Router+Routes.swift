@@ -140,15 +140,20 @@ extension Router {
 
     /// A context is gone: whoever waits for it is told (section 4.8), and what runs here for it is stopped.
     private func lose(_ id: ContextID, reason: String) {
-        let (handlers, state) = core.withLock { core in
+        let (handlers, state, receivers) = core.withLock { core in
             core.state.table.peers[id] = nil
-            return (core.state.handles.removeHandlers(waitingFor: id), core.contexts.removeValue(forKey: id))
+            core.assembly.remove(from: id)
+            return (
+                core.state.handles.removeHandlers(waitingFor: id), core.contexts.removeValue(forKey: id),
+                core.openChannels.removeValue(forKey: id) ?? []
+            )
         }
         let text =
             reason.isEmpty
             ? DeadReason.respondentDisconnected
             : "\(DeadReason.respondentDisconnected): \(reason)"
         deliverDead(text, to: handlers)
+        loseSender(id, handles: receivers, text)
         dispatcher.cancelAll(from: id)
         guard let state else { return }
         logger.debug("context \(id) is gone: \(reason)")

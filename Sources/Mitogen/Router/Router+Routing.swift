@@ -37,7 +37,12 @@ extension Router {
             MessageLog.shared.note(message.header, size: message.data.count, action, from: stream, to: egress)
         }
         switch action {
-        case .forward: egress?.send(message)
+        case .forward:
+            if stream == nil {
+                egress?.send(message)
+            } else if egress?.forward(message) == .full {
+                reply(to: message, with: .dead(DeadReason.wayIsFull(to: message.dstID)))
+            }
         case .invoke(let handler): invoke(handler, message, from: stream)
         case .drop(let reason):
             // A log record that cannot be sent must not make another one.
@@ -116,10 +121,7 @@ extension Router {
         callOf function: String? = nil
     ) -> Handle {
         var message = message
-        let request = HandleTable.Request(function: function, start: monotonicNanoseconds())
-        if profile.isOn, let function {
-            pending.whenResolved { [profile] _ in profile.add(callOf: function, since: request.start) }
-        }
+        let request = request(for: pending, function)
         let respondent = message.dstID
         let result: (Handle, RouterState.Action, Stream?)? = core.withLock { core in
             guard !core.isShutDown else { return nil }
@@ -135,6 +137,25 @@ extension Router {
         }
         perform(action, message, egress: egress, from: nil)
         return handle
+    }
+
+    /// Registers who waits for the answer to a message that is sent in parts.
+    func register(_ pending: PendingReply, respondent: ContextID, callOf function: String?) -> Handle {
+        let request = request(for: pending, function)
+        let handle = core.withLock { core in
+            core.isShutDown
+                ? nil : core.state.handles.add(pending, persists: false, respondent: respondent, request: request)
+        }
+        if handle == nil { pending.resolve(.failure(.routerIsShutDown)) }
+        return handle ?? 0
+    }
+
+    private func request(for pending: PendingReply, _ function: String?) -> HandleTable.Request {
+        let request = HandleTable.Request(function: function, start: monotonicNanoseconds())
+        if profile.isOn, let function {
+            pending.whenResolved { [profile] _ in profile.add(callOf: function, since: request.start) }
+        }
+        return request
     }
 
     /// Gives a request up: nobody waits for its answer any more, and the callee is told.
@@ -156,10 +177,15 @@ extension Router {
     }
 
     /// Suspends while too much waits to be written on the way to a context.
-    func waitForRoom(towards id: ContextID) async {
+    ///
+    /// - Parameter pending: The wait also ends when this is resolved.
+    /// - Throws: ``MitogenError`` with `.cancelled` if the calling task is, or `pending` is resolved.
+    func waitForRoom(towards id: ContextID, unless pending: PendingReply? = nil) async throws(MitogenError) {
         let stream = core.withLock { core in
             core.state.table.link(for: id).flatMap { core.streams[$0] }
         }
-        await stream?.waitForRoom()
+        guard let room = stream?.room() else { return }
+        pending?.whenResolved { _ in room.resolve(.failure(.cancelledCaller)) }
+        try await room.value { room.resolve(.failure(.cancelledCaller)) }
     }
 }

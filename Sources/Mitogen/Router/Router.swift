@@ -23,6 +23,9 @@ public final class Router: Sendable {
         var allocator: IDAllocator
         var nextLink: UInt32 = 1
         var lossReasons: [ContextID: String] = [:]
+        var assembly: MessageAssembly
+        /// The receivers here that contexts have begun to send to.
+        var openChannels: [ContextID: Set<Handle>] = [:]
         /// Whether the Broker has begun to shut down: no connection is made any more.
         var isLeaving = false
         var isShutDown = false
@@ -52,6 +55,9 @@ public final class Router: Sendable {
     let functions = RunningFunctions()
     let profile = RouterProfile()
     let outboxes = OutboxTable()
+    let logWindow = LogWindow()
+    /// Numbers large messages.
+    let transferCount = Atomic<UInt32>(0)
     private let imageStore = Mutex<ImageStore?>(nil)
     let imageDeliveries = ImageDeliveries()
     private let ownsBroker: Bool
@@ -85,9 +91,11 @@ public final class Router: Sendable {
         self.configuration = configuration
         connectionLimit = AsyncSemaphore(count: max(1, configuration.maxConcurrentConnections))
         let state = RouterState(table: table, maxMessageSize: configuration.maxMessageSize)
-        core = Mutex(Core(state: state, allocator: table.contextID == 0 ? .master : .child))
+        let assembly = MessageAssembly(bytesPerLink: configuration.maxMessageSize)
+        core = Mutex(Core(state: state, allocator: table.contextID == 0 ? .master : .child, assembly: assembly))
         addRouteHandlers()
         addChannelHandlers()
+        addPartHandler()
         broker.onShutdown { [weak self] in self?.beginShutdown() }
         broker.onExit { [weak self] in self?.finishShutdown() }
     }
@@ -176,9 +184,10 @@ public final class Router: Sendable {
     ///
     /// - Throws: ``MitogenError`` with `.misuse` if nothing is.
     public func deleteHandler(_ handle: Handle) throws(MitogenError) {
-        guard core.withLock({ $0.state.handles.remove(handle) }) != nil else {
+        guard let handler = core.withLock({ $0.state.handles.remove(handle) }) else {
             throw MitogenError(.misuse, "nothing is registered for handle \(handle)")
         }
+        (handler as? Inbox)?.close(through: self)
     }
 
     @discardableResult
@@ -206,8 +215,10 @@ public final class Router: Sendable {
             return added.map(Result.success)
                 ?? .failure(MitogenError(.misuse, "cannot register a handle that already exists: \(handle ?? 0)"))
         }
-        withExtendedLifetime(replaced) {}
-        return try result.get()
+        let handle = try result.get()
+        // A receiver that has lost its handle gets nothing any more, and its senders are to know.
+        if replaced !== handler { (replaced as? Inbox)?.close(through: self) }
+        return handle
     }
 
     // MARK: Contexts

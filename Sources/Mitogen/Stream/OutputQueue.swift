@@ -7,43 +7,60 @@
 package import MitogenProtocol
 
 /// The frames that wait to be written to a stream, and how far the first one has got.
+///
+/// Parts of large messages let others pass, so that those wait for one part at most; but now and then it is the parts'
+/// turn, however many others there are.
 package struct OutputQueue: Sendable {
     private var frames = Queue<Message>()
-    /// How many bytes of the first frame, header included, are written.
-    private var offset = 0
+    private var parts = Queue<Message>()
+    /// A frame of which some bytes, header included, are written.
+    private var started: (frame: Message, written: Int)?
+    /// Bytes of other frames that have passed waiting parts.
+    private var passed = 0
     /// How many bytes wait.
     package private(set) var byteCount = 0
 
+    /// So many bytes may pass before it is a part's turn.
+    private static let mostPassed = 256 << 10
+
     package init() {}
 
-    package var isEmpty: Bool { frames.isEmpty }
+    package var isEmpty: Bool { frameCount == 0 }
     /// How many frames wait, one that is half written included.
-    package var frameCount: Int { frames.count }
+    package var frameCount: Int { frames.count + parts.count + (started == nil ? 0 : 1) }
 
     package mutating func append(_ message: Message) {
         byteCount += MessageHeader.size + message.data.count
-        frames.append(message)
+        if message.handle == StandardHandle.messagePart { parts.append(message) } else { frames.append(message) }
     }
 
     package mutating func removeAll() {
         frames.removeAll()
-        offset = 0
+        parts.removeAll()
+        started = nil
         byteCount = 0
     }
 
-    /// Takes the first frame, and how many of its bytes are written.
+    /// Takes the next frame, and how many of its bytes are written.
     package mutating func popFirst() -> (frame: Message, written: Int)? {
-        guard let frame = frames.popFirst() else { return nil }
-        defer { offset = 0 }
-        byteCount -= MessageHeader.size + frame.data.count - offset
-        return (frame, offset)
+        guard let next = started.take() ?? nextFrame().map({ ($0, 0) }) else { return nil }
+        byteCount -= MessageHeader.size + next.0.data.count - next.1
+        return (next.0, next.1)
+    }
+
+    private mutating func nextFrame() -> Message? {
+        if passed < Self.mostPassed || parts.isEmpty, let frame = frames.popFirst() {
+            passed = parts.isEmpty ? 0 : passed + MessageHeader.size + frame.data.count
+            return frame
+        }
+        passed = 0
+        return parts.popFirst()
     }
 
     /// Puts back a frame of which `written` bytes are out.
     package mutating func prepend(_ message: Message, written: Int) {
         byteCount += MessageHeader.size + message.data.count - written
-        offset = written
-        frames.prepend(message)
+        started = (message, written)
     }
 
     /// Offers a frame from `offset` on to `write`, as header and data, neither of them copied together.

@@ -29,7 +29,7 @@ package final class Stream: Sendable {
         var sentFrames = 0
         var sentBytes = 0
         /// Senders that wait for the queue to get shorter.
-        var waiters: [@Sendable () -> Void] = []
+        var waiters: [OneShot<Void>] = []
     }
 
     /// The Broker's view of the descriptors: one side for both directions if they are one descriptor.
@@ -56,6 +56,10 @@ package final class Stream: Sendable {
     package static let highWater = 4 << 20
     /// Messages up to this size never wait for room.
     package static let smallMessage = 64 << 10
+    /// Above this many waiting bytes, nothing more is taken from other streams for this one. Small messages, such as
+    /// credit, have as much again for themselves.
+    package static let mostQueued = 256 << 20
+    private static let tinyMessage = 256
 
     /// Makes a stream on connected descriptors, which it owns from then on.
     ///
@@ -138,11 +142,32 @@ package final class Stream: Sendable {
     /// Sends a message; false if the stream is closed.
     @discardableResult
     package func send(_ message: Message) -> Bool {
+        queue(message, isBounded: false) == .taken
+    }
+
+    /// Sends a message that has come on another stream, whose sender cannot be made to wait.
+    package func forward(_ message: Message) -> Acceptance {
+        queue(message, isBounded: true)
+    }
+
+    /// What has become of a message.
+    package enum Acceptance: Sendable {
+        case taken
+        case closed
+        /// Too much waits already.
+        case full
+    }
+
+    private func queue(_ message: Message, isBounded: Bool) -> Acceptance {
         var message = message
         message.header.length = UInt32(message.data.count)
         let frame = message
         let next = output.withLock { output -> Step in
-            guard !output.isClosed else { return .refused }
+            guard !output.isClosed else { return .refused(.closed) }
+            if isBounded, output.queue.byteCount > Self.mostQueued {
+                let most = frame.data.count <= Self.tinyMessage ? 2 * Self.mostQueued : Self.mostQueued
+                if output.queue.byteCount > most { return .refused(.full) }
+            }
             guard output.queue.isEmpty, !output.isWriting else {
                 output.queue.append(frame)
                 return .done
@@ -150,9 +175,9 @@ package final class Stream: Sendable {
             output.isWriting = true
             return .write(frame, from: 0)
         }
-        if case .refused = next { return false }
+        if case .refused(let reason) = next { return reason }
         write(next)
-        return true
+        return .taken
     }
 
     /// What a thread that wants to write does next.
@@ -164,7 +189,7 @@ package final class Stream: Sendable {
         /// The stream was closed while this thread wrote.
         case close
         case failed(Int)
-        case refused
+        case refused(Acceptance)
     }
 
     /// Writes frames until none waits or the descriptor takes no more.
@@ -212,19 +237,15 @@ package final class Stream: Sendable {
         return .done
     }
 
-    /// Waits until at most half of ``highWater`` waits to be written, if more than ``highWater`` does.
-    ///
-    /// Returns at once when the stream is closed. Cancelling does not shorten the wait, which the end of the stream
-    /// bounds.
-    package func waitForRoom() async {
-        guard pendingBytes > Self.highWater else { return }
-        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
-            let mustWait = output.withLock { output in
-                guard !output.isClosed, output.queue.byteCount > Self.highWater else { return false }
-                output.waiters.append { continuation.resume() }
-                return true
-            }
-            if !mustWait { continuation.resume() }
+    /// What is resolved when at most half of ``highWater`` waits to be written, or the stream is closed; nil if there
+    /// is room.
+    package func room() -> OneShot<Void>? {
+        output.withLock { output in
+            guard !output.isClosed, output.queue.byteCount > Self.highWater else { return nil }
+            output.waiters.removeAll { $0.outcome != nil }
+            let room = OneShot<Void>()
+            output.waiters.append(room)
+            return room
         }
     }
 
@@ -234,14 +255,14 @@ package final class Stream: Sendable {
     }
 
     private func wakeWaiters() {
-        let waiters = output.withLock { output -> [@Sendable () -> Void] in
+        let waiters = output.withLock { output -> [OneShot<Void>] in
             guard !output.waiters.isEmpty, output.isClosed || output.queue.byteCount <= Self.highWater / 2 else {
                 return []
             }
             defer { output.waiters = [] }
             return output.waiters
         }
-        for resume in waiters { resume() }
+        for waiter in waiters { waiter.resolve(.success(())) }
     }
 
     /// The descriptor takes bytes again. On the Broker's thread.

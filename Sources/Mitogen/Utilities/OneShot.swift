@@ -85,6 +85,29 @@ package final class OneShot<Value: Sendable>: Sendable {
         return try outcome.get()
     }
 
+    /// Waits for the result, and no longer than `timeout`.
+    ///
+    /// - Throws: The failure; `.timeoutError`, with `what` in its message; `.cancelled` when the waiting task is
+    ///   cancelled. Other waits are not touched by the last two.
+    func value(within timeout: Duration?, on broker: Broker, _ what: String) async throws(MitogenError) -> Value {
+        guard let timeout else { return try await value() }
+        let key = newKey()
+        var timer: Timer?
+        let outcome = await withTaskCancellationHandler {
+            await withUnsafeContinuation { continuation in
+                enter(continuation, key, unless: { Task.isCancelled })
+                // Now that there is somebody to be woken.
+                timer = broker.schedule(after: timeout) { [self] in
+                    leave(key, with: MitogenError(.timeoutError, "\(what) within \(timeout)"))
+                }
+            }
+        } onCancel: {
+            leave(key)
+        }
+        timer?.cancel()
+        return try outcome.get()
+    }
+
     private func newKey() -> Int {
         state.withLock { state in
             state.nextKey += 1
@@ -104,12 +127,12 @@ package final class OneShot<Value: Sendable>: Sendable {
         if let outcome { continuation.resume(returning: outcome) }
     }
 
-    private func leave(_ key: Int) {
+    private func leave(_ key: Int, with error: MitogenError = .cancelledCaller) {
         let waiter = state.withLock { state -> Waiter? in
             if state.first?.key == key { return state.first.take() }
             return state.others.firstIndex { $0.key == key }.map { state.others.remove(at: $0) }
         }
-        waiter?.continuation.resume(returning: .failure(.cancelledCaller))
+        waiter?.continuation.resume(returning: .failure(error))
     }
 }
 

@@ -28,6 +28,8 @@ extension StandardHandle {
         case routeLost: "ROUTE_LOST"
         case cancelCall: "CANCEL_CALL"
         case processInput: "PROCESS_INPUT"
+        case openChannel: "OPEN_CHANNEL"
+        case messagePart: "MESSAGE_PART"
         default: nil
         }
     }

@@ -260,4 +260,45 @@ extension LibraryTests.Receivers {
             #expect(try await failure { _ = try await receiver.get() }.message == error.message)
         }
     }
+
+    @Test("One of many senders that is lost is told at once; one that had sent everything is not")
+    func lostSender() async throws {
+        try await withFixtureRouter { router in
+            let (first, second) = (try await router.local(), try await router.local())
+            let receiver = try Receiver<Int>(router: router)
+            let sender = receiver.toSender()
+            try await first.call(SendNumbers(3, to: sender))
+            var iterator = receiver.makeAsyncIterator()
+            for number in 0..<3 { #expect(try await iterator.next() == number) }
+            #expect(try await iterator.next() == nil)
+            try await first.shutdown(waits: true)
+            try second.callNoReply(SendAndDie(2, to: sender))
+            #expect(try await receiver.get(timeout: .seconds(10)) == 0)
+            #expect(try await receiver.get(timeout: .seconds(10)) == 1)
+            let lost = try await failure { try await receiver.get(timeout: .seconds(10)) }
+            #expect(lost.code == .channelError && lost.message.contains(DeadReason.respondentDisconnected))
+        }
+    }
+
+    @Test(
+        "A receiver whose handle is taken over, or deleted, ends, and its senders are told",
+        arguments: [true, false]
+    )
+    func overwritten(isDeleted: Bool) async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local()
+            let old = try Receiver<Int>(router: router)
+            let report = try child.startCall(SendUntilFailure(to: old.toSender()))
+            #expect(try await old.get(timeout: .seconds(10)) == 0)
+            let new = isDeleted ? nil : try Receiver<Int>(router: router, at: old.handle, overwrites: true)
+            if isDeleted { try router.deleteHandler(old.handle) }
+            let error = try await failure { try await old.get(timeout: .seconds(10)) }
+            #expect(error.code == .channelError)
+            #expect(try await report.get(timeout: .seconds(10)).code == "channelError")
+            if let new {
+                try child.callNoReply(SendNumbers(1, to: new.toSender()))
+                #expect(try await eventually { new.count > 0 })
+            }
+        }
+    }
 }

@@ -243,4 +243,26 @@ extension LibraryTests.Selects {
             #expect(try await failure { _ = try await Select.all(receivers) }.code == .channelError)
         }
     }
+
+    @Test("A nested select that is closed, or loses its last source, is no source any more", arguments: [true, false])
+    func nestedEnds(isClosed: Bool) async throws {
+        let (inner, outer) = (Select<Int>(isOneShot: false), Select<Int>(isOneShot: false))
+        let latch = Latch<Int>()
+        try inner.add(latch)
+        try outer.add(inner)
+        let count = Task {
+            var count = 0
+            for try await _ in outer { count += 1 }
+            return count
+        }
+        try latch.put(1)
+        #expect(try await eventually { latch.isEmptyOrClosed })
+        if isClosed { inner.close() } else { try inner.remove(latch) }
+        #expect(try await within(.seconds(5)) { try await count.value } == 1)
+        #expect(!outer.hasSources)
+    }
+}
+
+extension Latch {
+    fileprivate var isEmptyOrClosed: Bool { (try? isEmpty) ?? true }
 }

@@ -24,6 +24,14 @@ enum CapturedLog {
     /// All records so far.
     static var all: [Record] { records.withLock { $0 } }
 
+    /// How many records there are.
+    static var count: Int { records.withLock { $0.count } }
+
+    /// Forgets what contexts have printed, which can be very much.
+    static func forgetOutput() {
+        records.withLock { records in records.removeAll { $0.label.hasPrefix("stdout.") } }
+    }
+
     /// Also keeps the library's own records of the lowest levels, of routers that are made meanwhile.
     static func withEverything<Result>(_ body: () async throws -> Result) async rethrows -> Result {
         keepsEverything.withLock { $0 = true }

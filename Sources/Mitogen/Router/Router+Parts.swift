@@ -1,0 +1,132 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import Synchronization
+
+/// Large messages travel in parts, which let others pass, and of which only so many are under way (architecture
+/// decision D9).
+extension Router {
+    // MARK: Sending
+
+    /// Sends a message. A large one is put together at the other end when this returns, if that end can; else it waits
+    /// until the way is not full. So what is sent after that does not overtake it.
+    ///
+    /// - Parameters:
+    ///   - takesParts: Whether the destination puts parts together; by default what is known about it.
+    ///   - pending: The answer that is waited for: when that is resolved nothing more is sent.
+    /// - Throws: ``MitogenError``: `.channelError` if the destination does not take it or is gone, `.cancelled` if the
+    ///   calling task is, and what `pending` has failed with.
+    func send(
+        _ message: Message,
+        takesParts: Bool? = nil,
+        unless pending: PendingReply? = nil
+    ) async throws(MitogenError) {
+        guard message.data.count > Stream.smallMessage else { return route(message) }
+        guard takesParts ?? sendsParts(byteCount: message.data.count, to: message.dstID) else {
+            try await waitForRoom(towards: message.dstID, unless: pending)
+            return route(message)
+        }
+        let gate = CreditGate(window: MessagePart.window)
+        let destination = context(message.dstID)
+        let creditHandle = try addHandler(respondent: destination) { credit in
+            guard credit.isDead else { return gate.giveBack(credit) }
+            gate.close(with: MitogenError(.channelError, credit.deadReason(localID: .max)))
+        }
+        defer { try? deleteHandler(creditHandle) }
+        pending?.whenResolved { _ in gate.close(with: .cancelledCaller) }
+        do throws(MitogenError) {
+            try await sendParts(of: message, through: gate, creditHandle)
+        } catch {
+            throw error.inContext(destination.displayName)
+        }
+    }
+
+    /// Whether a message of so many bytes goes in parts.
+    func sendsParts(byteCount: Int, to id: ContextID) -> Bool {
+        // What is too large for a message is refused as a whole.
+        byteCount > MessagePart.threshold && byteCount <= maxMessageSize && id != contextID
+            && peerInfo(id)?.has(PeerInfo.messageParts) == true
+    }
+
+    private func sendParts(
+        of message: Message,
+        through gate: CreditGate,
+        _ creditHandle: Handle
+    ) async throws(MitogenError) {
+        let transfer = transferCount.wrappingAdd(1, ordering: .relaxed).newValue
+        var offset = 0
+        func part(_ range: Range<Int>) -> Message {
+            let part = MessagePart(message, transfer: transfer, offset: offset)
+            return Message(
+                dstID: message.dstID,
+                handle: StandardHandle.messagePart,
+                replyTo: creditHandle,
+                encoding: .binary,
+                data: part.data(message.data[range])
+            )
+        }
+        do throws(MitogenError) {
+            while offset < message.data.count {
+                let end = min(offset + MessagePart.size, message.data.count)
+                try await gate.enter(end - offset)
+                route(part(offset..<end))
+                offset = end
+            }
+            try await gate.drain()
+        } catch {
+            // An empty part: the rest will not come.
+            if offset < message.data.count { route(part(offset..<offset)) }
+            throw error
+        }
+    }
+
+    // MARK: Receiving
+
+    func addPartHandler() {
+        addHandler(StandardHandle.messagePart, .anyone) { router, message, stream in
+            router.receivePart(message, from: stream)
+        }
+    }
+
+    private func receivePart(_ message: Message, from stream: Stream?) {
+        guard let part = MessagePart(parsing: message.data) else {
+            return reply(to: message, with: .dead("malformed part of a message"))
+        }
+        var header = message.header
+        header.handle = part.handle
+        header.replyTo = part.replyTo
+        let (step, grants, action) = core.withLock { core in
+            var problem: String?
+            if part.offset == 0 {
+                let inbox = core.state.handles.handler(at: part.handle) as? Inbox
+                let limit = inbox?.valueLimit ?? maxMessageSize
+                problem = core.state.problem(with: header, size: part.total, limit: limit, from: stream?.id)
+            }
+            let step = core.assembly.receive(message, part, from: stream?.id, unless: problem)
+            var action: RouterState.Action?
+            if case .complete(let whole, _) = step { action = core.state.deliver(whole, from: stream?.id) }
+            return (step, core.assembly.grants(on: stream?.id), action)
+        }
+        for grant in grants { give(grant) }
+        switch step {
+        case .ignore, .keep: break
+        case .complete(let whole, let grant):
+            // First what was sent, then that it has arrived.
+            if let action { perform(action, whole, egress: nil, from: stream) }
+            give(grant)
+        case .refuse(let reason):
+            reply(to: message, with: .dead(reason))
+            var request = message
+            request.replyTo = part.replyTo
+            reply(to: request, with: .dead(reason))
+        }
+    }
+
+    private func give(_ grant: MessageAssembly.Grant) {
+        let data = Array("\(grant.byteCount)".utf8)
+        route(Message(dstID: grant.destination, handle: grant.handle, data: data))
+    }
+}

@@ -1,0 +1,150 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import Mitogen
+internal import MitogenFixtures
+internal import MitogenProtocol
+internal import Testing
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
+extension LibraryTests {
+    @Suite("Large messages")
+    struct LargeMessages {}
+}
+
+extension LibraryTests.LargeMessages {
+    @Test("Arguments and results of any size get there whole, through several contexts")
+    func calls() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local()
+            let nested = try await router.local(via: child)
+            for count in [MessagePart.threshold - 100, MessagePart.threshold + 1, 1 << 20, 9_876_543] {
+                let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }
+                #expect(try await nested.call(Echo(bytes)) == bytes)
+            }
+            try await withThrowingTaskGroup(of: Bool.self) { group in
+                for number in 0..<20 {
+                    group.addTask {
+                        let bytes = [UInt8](repeating: UInt8(number), count: 1_500_000 + number)
+                        return try await nested.call(Echo(bytes)) == bytes
+                    }
+                }
+                for try await isRight in group { #expect(isRight) }
+            }
+        }
+    }
+
+    @Test("A channel takes values that are larger than a message, also between siblings")
+    func channels() async throws {
+        try await withFixtureRouter {
+            $0.maxMessageSize = 1 << 20
+        } _: { router in
+            let (left, right) = (try await router.local(), try await router.local())
+            let nested = try await router.local(via: left)
+            for context in [left, nested] {
+                let blocks = try Receiver<[UInt8]>(router: router)
+                try context.callNoReply(SendBlocks(3, of: 5_000_000, to: blocks.toSender()))
+                var count = 0
+                for try await block in blocks {
+                    #expect(block == [UInt8](repeating: UInt8(count), count: 5_000_000))
+                    count += 1
+                }
+                #expect(count == 3)
+            }
+            let introduction = try Receiver<Sender<[UInt8]>>(router: router)
+            let sum = try right.startCall(ReceiveBlocks(introduction: introduction.toSender()))
+            try await nested.call(SendBlocks(2, of: 3_000_000, to: try await introduction.get()))
+            #expect(try await sum.get() == 6_000_000)
+            // What a call takes has the limit of a message.
+            let tooLarge = try await failure { try await left.call(Echo([UInt8](repeating: 1, count: 2 << 20))) }
+            #expect(tooLarge.code == .channelError && tooLarge.message.contains("message too large"))
+            let result = try await failure { try await left.call(MakeBytes(2 << 20)) }
+            #expect(result.code == .channelError && result.message.contains("message too large"))
+        }
+    }
+
+    @Test("A receiver refuses values that are too large for it")
+    func valueLimit() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local()
+            let blocks = try Receiver<[UInt8]>(router: router, valueLimit: 2_000_000)
+            let error = try await failure { try await child.call(SendBlocks(1, of: 3_000_000, to: blocks.toSender())) }
+            #expect(error.message.contains("too large"), "\(error)")
+            #expect(try await child.call(Add(1, 2)) == 3)
+        }
+    }
+
+    @Test("A small message lets no more than one part pass it")
+    func lanes() {
+        var queue = OutputQueue()
+        let part = Message(handle: StandardHandle.messagePart, data: [UInt8](repeating: 0, count: MessagePart.size))
+        for _ in 0..<10 { queue.append(part) }
+        let started = queue.popFirst()
+        queue.prepend(part, written: 100)
+        queue.append(Message(handle: 1))
+        queue.append(Message(handle: 2))
+        #expect(started?.frame.handle == StandardHandle.messagePart && queue.frameCount == 12)
+        // What is half written comes first.
+        #expect(queue.popFirst()?.written == 100)
+        #expect(queue.popFirst()?.frame.handle == 1)
+        #expect(queue.popFirst()?.frame.handle == 2)
+        #expect(queue.popFirst()?.frame.handle == StandardHandle.messagePart)
+        // However much else there is, parts get on as well.
+        for _ in 0..<100 { queue.append(Message(handle: 3, data: [UInt8](repeating: 0, count: 50_000))) }
+        let next = (0..<20).compactMap { _ in queue.popFirst()?.frame.handle }
+        #expect(next.count { $0 == StandardHandle.messagePart } == 2)
+        queue.removeAll()
+        #expect(queue.isEmpty && queue.byteCount == 0 && queue.popFirst() == nil)
+    }
+
+    @Test("Time and cancellation count while a large message is on its way, or waits for room")
+    func limits() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local()
+            let pid = try await child.call(ProcessID())
+            kill(pid, SIGSTOP)
+            defer { kill(pid, SIGCONT) }
+            for count in [200_000, 30_000_000] {
+                // Beyond this nothing more is queued for it.
+                for _ in 0..<50 { try child.callNoReply(Echo([UInt8](repeating: 1, count: 100_000))) }
+                let bytes = [UInt8](repeating: 2, count: count)
+                let time = try await duration {
+                    let late = try await failure { try await child.call(Echo(bytes), timeout: .milliseconds(300)) }
+                    #expect(late.code == .timeoutError)
+                    let task = Task { try await child.call(Echo(bytes)) }
+                    try await Task.sleep(for: .milliseconds(100))
+                    task.cancel()
+                    let cancelled = try await failure { try await task.value }
+                    #expect(cancelled.code == .cancelled)
+                }
+                #expect(time < .seconds(10))
+            }
+            kill(pid, SIGCONT)
+            #expect(try await child.call(Add(1, 2)) == 3)
+        }
+    }
+
+    @Test("A context that is killed while large messages are on their way ends them, on both sides")
+    func killed() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local()
+            let nested = try await router.local(via: child)
+            let pid = try await nested.call(ProcessID())
+            kill(pid, SIGSTOP)
+            let call = Task { try await nested.call(Echo([UInt8](repeating: 1, count: 30_000_000))) }
+            try await Task.sleep(for: .milliseconds(200))
+            kill(pid, SIGKILL)
+            let error = try await within(.seconds(20)) { try await failure { try await call.value } }
+            #expect(error.code == .channelError)
+            #expect(try await child.call(Add(1, 2)) == 3)
+        }
+    }
+}

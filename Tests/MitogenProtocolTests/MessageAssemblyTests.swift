@@ -1,0 +1,181 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+import MitogenProtocol
+import Testing
+
+@Suite("Messages in parts")
+struct MessageAssemblyTests {
+    private static let link = LinkID(rawValue: 3)
+
+    /// The parts of a message, as a source sends them.
+    private func parts(
+        of data: [UInt8],
+        transfer: UInt32 = 1,
+        from source: ContextID = 7,
+        size: Int = MessagePart.size
+    ) -> [Message] {
+        let whole = Message(dstID: 0, handle: 1234, replyTo: 77, encoding: .pickle, data: data)
+        return stride(from: 0, to: data.count, by: size).map { offset in
+            let part = MessagePart(whole, transfer: transfer, offset: offset)
+            let piece = data[offset..<min(offset + size, data.count)]
+            var message = Message(handle: StandardHandle.messagePart, replyTo: 2000, data: part.data(piece))
+            message.srcID = source
+            message.authID = source
+            return message
+        }
+    }
+
+    private func receive(_ message: Message, _ assembly: inout MessageAssembly, unless problem: String? = nil) throws
+        -> MessageAssembly.Step
+    {
+        let part = try #require(MessagePart(parsing: message.data))
+        return assembly.receive(message, part, from: Self.link, unless: problem)
+    }
+
+    @Test("A message is put together from parts of any size", arguments: [1, 7, 1000, 4096])
+    func whole(size: Int) throws {
+        let data = (0..<4096).map { UInt8(truncatingIfNeeded: $0) }
+        var assembly = MessageAssembly(bytesPerLink: 1 << 20)
+        let parts = parts(of: data, size: size)
+        for part in parts.dropLast() { #expect(try receive(part, &assembly) == .keep) }
+        guard case .complete(let message, let grant) = try receive(parts[parts.count - 1], &assembly) else {
+            Issue.record("the last part does not complete it")
+            return
+        }
+        #expect(message.data == data && message.handle == 1234 && message.replyTo == 77)
+        #expect(message.srcID == 7 && message.authID == 7 && message.encoding == .pickle)
+        #expect(grant.destination == 7 && grant.handle == 2000 && grant.byteCount == 4096)
+        #expect(assembly.count == 0)
+    }
+
+    @Test("Credit is what has come, and does not come for every part")
+    func credit() throws {
+        var assembly = MessageAssembly(bytesPerLink: 1 << 30)
+        var credit = 0
+        var grants = 0
+        for part in parts(of: [UInt8](repeating: 1, count: 3 << 20)) {
+            if case .complete(_, let last) = try receive(part, &assembly) { credit += last.byteCount }
+            for grant in assembly.grants(on: Self.link) {
+                credit += grant.byteCount
+                grants += 1
+            }
+        }
+        #expect(credit == 3 << 20)
+        #expect(grants == 11)
+    }
+
+    @Test("Of more than fits together only the oldest is asked for, until it is whole")
+    func admission() throws {
+        var assembly = MessageAssembly(bytesPerLink: 1 << 20)
+        let first = parts(of: [UInt8](repeating: 1, count: 800_000), transfer: 1)
+        let second = parts(of: [UInt8](repeating: 2, count: 800_000), transfer: 1, from: 8)
+        for (one, other) in zip(first.dropLast(), second.dropLast()) {
+            _ = try receive(one, &assembly)
+            _ = try receive(other, &assembly)
+        }
+        let granted = assembly.grants(on: Self.link)
+        #expect(granted.map(\.destination) == [7])
+        #expect(assembly.grants(on: LinkID(rawValue: 4)).isEmpty)
+        _ = try receive(first[first.count - 1], &assembly)
+        #expect(assembly.grants(on: Self.link).map(\.destination) == [8])
+    }
+
+    @Test("A source that sends more than it was asked for ends its transfer")
+    func overrun() throws {
+        var assembly = MessageAssembly(bytesPerLink: 1 << 30)
+        // Nobody calls `grants`, so only the first window was asked for.
+        let parts = parts(of: [UInt8](repeating: 1, count: 4 << 20))
+        let steps = try parts.map { try receive($0, &assembly) }
+        let refusal = try #require(steps.firstIndex { $0 != .keep })
+        #expect(refusal * MessagePart.size >= MessagePart.window)
+        #expect(refusal * MessagePart.size <= MessagePart.window + 2 * MessagePart.size)
+        guard case .refuse = steps[refusal] else {
+            Issue.record("\(steps[refusal])")
+            return
+        }
+        #expect(steps[(refusal + 1)...].allSatisfy { $0 == .ignore })
+        #expect(assembly.count == 0)
+    }
+
+    @Test("Parts that do not follow each other end the transfer", arguments: ["twice", "gap", "authority", "total"])
+    func disorder(kind: String) throws {
+        var assembly = MessageAssembly(bytesPerLink: 1 << 30)
+        let parts = parts(of: [UInt8](repeating: 1, count: 300_000))
+        _ = try receive(parts[0], &assembly)
+        var wrong = parts[1]
+        switch kind {
+        case "twice":
+            _ = try receive(parts[1], &assembly)
+        case "gap": wrong = parts[2]
+        case "authority": wrong.authID = 9
+        default: wrong = self.parts(of: [UInt8](repeating: 1, count: 300_001))[1]
+        }
+        guard case .refuse = try receive(wrong, &assembly) else {
+            Issue.record("\(kind) was taken")
+            return
+        }
+        #expect(assembly.count == 0)
+    }
+
+    @Test("A message that would be refused is refused with its first part; others of a source go on")
+    func refusal() throws {
+        var assembly = MessageAssembly(bytesPerLink: 1 << 30)
+        let parts = parts(of: [UInt8](repeating: 1, count: 300_000))
+        #expect(try receive(parts[0], &assembly, unless: "no") == .refuse("no"))
+        #expect(try receive(parts[1], &assembly, unless: "no") == .ignore)
+        let other = self.parts(of: [UInt8](repeating: 1, count: 300_000), transfer: 2)
+        #expect(try receive(other[0], &assembly) == .keep)
+    }
+
+    @Test("Giving up, and losing the source, leaves nothing")
+    func givingUp() throws {
+        var assembly = MessageAssembly(bytesPerLink: 1 << 30)
+        let data = [UInt8](repeating: 1, count: 300_000)
+        let parts = parts(of: data)
+        _ = try receive(parts[0], &assembly)
+        var end = parts[1]
+        let whole = Message(dstID: 0, handle: 1234, data: data)
+        end.data = MessagePart(whole, transfer: 1, offset: MessagePart.size).data([])
+        #expect(try receive(end, &assembly) == .ignore)
+        #expect(assembly.count == 0)
+        for source: ContextID in [1, 2, 2] {
+            let transfer = UInt32(assembly.count)
+            _ = try receive(self.parts(of: data, transfer: transfer, from: source)[0], &assembly)
+        }
+        #expect(assembly.count == 3)
+        assembly.remove(from: 2)
+        #expect(assembly.count == 1)
+    }
+
+    @Test("A source cannot begin messages without end")
+    func mostTransfers() throws {
+        var assembly = MessageAssembly(bytesPerLink: 1 << 30)
+        var refused = 0
+        for transfer in 0..<UInt32(MessageAssembly.mostTransfers + 100) {
+            let part = parts(of: [UInt8](repeating: 1, count: 70_000), transfer: transfer)[0]
+            if case .refuse = try receive(part, &assembly) { refused += 1 }
+        }
+        #expect(refused == 100 && assembly.count == MessageAssembly.mostTransfers)
+    }
+
+    @Test("What is no part is told apart")
+    func malformed() {
+        let whole = Message(dstID: 0, handle: 5, data: [1, 2, 3])
+        let good = MessagePart(whole, transfer: 1, offset: 0).data([1, 2, 3])
+        #expect(MessagePart(parsing: good) != nil)
+        for count in 0..<MessagePart.headerSize { #expect(MessagePart(parsing: Array(good.prefix(count))) == nil) }
+        #expect(MessagePart(parsing: good + [4]) == nil, "beyond the whole")
+        for index in [4, 12] {
+            var bad = good
+            bad[index] = 0xFF
+            #expect(MessagePart(parsing: bad) == nil, "a size that is no size")
+        }
+        var bad = good
+        bad[29] = 0
+        #expect(MessagePart(parsing: bad) == nil, "no encoding")
+    }
+}
