@@ -20,6 +20,7 @@ public enum FixtureMaster {
         switch arguments.first {
         case "raw-child": RawChild.run(behaviour: arguments.dropFirst().first ?? "")
         case "leak-check": LeakCheck.run()
+        case "stress": StressRun.run(Array(arguments.dropFirst()))
         case "relay": LinkRelay.run(Array(arguments.dropFirst()))
         default: Runner.main()
         }

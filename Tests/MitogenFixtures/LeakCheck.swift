@@ -17,7 +17,7 @@ internal import Mitogen
 /// of functions, which stay for 10 s in case another function is called, have 12 s.
 enum LeakCheck {
     /// What a process holds.
-    private struct Inventory: Equatable {
+    struct Inventory: Equatable {
         var descriptors: [String] = []
         var children: [String] = []
         var threads: [String] = []
@@ -153,7 +153,7 @@ enum LeakCheck {
         }
     }
 
-    private static func names(in directory: String) -> [String] {
+    static func names(in directory: String) -> [String] {
         guard let handle = opendir(directory) else { return [] }
         defer { closedir(handle) }
         var result: [String] = []
