@@ -43,6 +43,12 @@ package struct RouterState: Sendable {
 
     /// Decides about a message for this context that was put together from parts, whose source is verified.
     package mutating func deliver(_ message: Message, from ingress: LinkID?) -> Action {
+        if let ingress, message.isDead, let respondent = handles.respondent(at: message.handle),
+            table.link(for: respondent) != ingress
+        {
+            // Not only who was asked says that there is no answer, but any context on the way to it; no others.
+            return .drop("\(DeadReason.unexpectedContext): \(message.header)")
+        }
         let delivery = handles.deliver(
             message.header,
             peer: ingress.flatMap(table.remoteID(of:)),

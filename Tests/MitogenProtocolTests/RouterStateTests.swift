@@ -188,6 +188,27 @@ struct RouterStateTests {
         #expect(process(message(from: 6, to: 5, handle), from: Self.down, in: &state) == .drop)
     }
 
+    @Test("That there is no answer is believed of those on the way to who was asked, and of nobody else")
+    func deadReplies() {
+        var state = state()
+        let other = LinkID(rawValue: 7)
+        _ = state.table.connectChild(other, id: 7, name: "seven")
+        _ = state.table.addRoute(to: 8, name: "", through: Self.down)
+        func dead(from source: ContextID, _ handle: Handle) -> Message {
+            message(from: source, to: 5, handle, replyTo: StandardHandle.isDead)
+        }
+        for source: ContextID in [6, 8] {
+            let handle = state.handles.add("reply", persists: false, respondent: 8) ?? 0
+            #expect(process(dead(from: 7, handle), from: other, in: &state) == .drop)
+            #expect(process(dead(from: 0, handle), from: Self.up, in: &state) == .drop)
+            #expect(process(dead(from: source, handle), from: Self.down, in: &state) == .invoke("reply"))
+        }
+        // Beyond the parent nobody here knows the way.
+        let handle = state.handles.add("reply", persists: false, respondent: 99) ?? 0
+        #expect(process(dead(from: 6, handle), from: Self.down, in: &state) == .drop)
+        #expect(process(dead(from: 0, handle), from: Self.up, in: &state) == .invoke("reply"))
+    }
+
     @Test("Only the peer itself passes for an immediate one")
     func immediatePeer() {
         var state = state()
