@@ -13,6 +13,8 @@ package struct IDAllocator: Sendable {
 
     /// The ids that can be handed out now.
     private var available: Range<ContextID>
+    /// The blocks that were handed out, in order, and to whom.
+    private var blocks: [(first: ContextID, owner: ContextID)] = []
 
     /// The master's allocator.
     package static var master: IDAllocator { IDAllocator(available: 1..<ContextID.max) }
@@ -31,11 +33,27 @@ package struct IDAllocator: Sendable {
     }
 
     /// A block for another context to count through; nil if there is none left.
-    package mutating func allocateBlock() -> Range<ContextID>? {
+    ///
+    /// - Parameter owner: The context that starts others with these ids.
+    package mutating func allocateBlock(for owner: ContextID) -> Range<ContextID>? {
         guard available.count >= Int(Self.blockSize) else { return nil }
         let block = available.prefix(Int(Self.blockSize))
         available = available.dropFirst(Int(Self.blockSize))
+        blocks.append((block.lowerBound, owner))
         return block
+    }
+
+    /// The context that was handed the block which an id is in; nil for an id in none.
+    package func owner(of id: ContextID) -> ContextID? {
+        var range = blocks.indices
+        while !range.isEmpty {
+            let middle = range.lowerBound + range.count / 2
+            range = blocks[middle].first <= id ? middle + 1..<range.upperBound : range.lowerBound..<middle
+        }
+        // Of the blocks that begin at or below the id, the last.
+        guard range.lowerBound > 0 else { return nil }
+        let block = blocks[range.lowerBound - 1]
+        return id - block.first < Self.blockSize ? block.owner : nil
     }
 
     /// A block that the master has sent. One that was asked for twice only adds a gap.

@@ -13,17 +13,32 @@ struct IDAllocatorTests {
     func sequence() {
         var master = IDAllocator.master
         #expect(master.allocate() == 1)
-        #expect(master.allocateBlock() == 2..<1002)
+        #expect(master.allocateBlock(for: 7) == 2..<1002)
         #expect(master.allocate() == 1002)
-        #expect(master.allocateBlock() == 1003..<2003)
+        #expect(master.allocateBlock(for: 7) == 1003..<2003)
         #expect(master.allocate() == 2003)
+    }
+
+    @Test("It is known whom an id was handed to")
+    func owners() {
+        var master = IDAllocator.master
+        #expect(master.owner(of: 1) == nil)
+        _ = master.allocate()
+        for owner: ContextID in [7, 8, 7] { _ = master.allocateBlock(for: owner) }
+        _ = master.allocate()
+        _ = master.allocateBlock(for: 9)
+        let expected: [(ContextID, ContextID?)] = [
+            (0, nil), (1, nil), (2, 7), (1001, 7), (1002, 8), (2001, 8), (2002, 7), (3001, 7), (3002, nil), (3003, 9),
+            (4002, 9), (4003, nil), (.max, nil),
+        ]
+        for (id, owner) in expected { #expect(master.owner(of: id) == owner) }
     }
 
     @Test("A child has nothing before its block, and nothing after it")
     func child() {
         var child = IDAllocator.child
         #expect(child.allocate() == nil)
-        #expect(child.allocateBlock() == nil)
+        #expect(child.allocateBlock(for: 7) == nil)
         child.add(2..<1002)
         #expect((2..<1002).allSatisfy { child.allocate() == $0 })
         #expect(child.allocate() == nil)
@@ -46,7 +61,7 @@ struct IDAllocatorTests {
         var master = IDAllocator.master
         var last: ContextID = 0
         var count = 0
-        while let block = master.allocateBlock() {
+        while let block = master.allocateBlock(for: 7) {
             guard block.lowerBound > last, block.count == 1000 else { return #expect(Bool(false)) }
             last = block.upperBound - 1
             count += 1
@@ -57,6 +72,6 @@ struct IDAllocatorTests {
             last = id
         }
         #expect(last == ContextID.max - 1)
-        #expect(master.allocateBlock() == nil)
+        #expect(master.allocateBlock(for: 7) == nil)
     }
 }

@@ -9,12 +9,24 @@ internal import Synchronization
 
 extension Router {
     func addMasterHandlers() {
-        addHandler(StandardHandle.allocateID, .anyone) { router, message, _ in router.allocateBlock(message) }
+        addHandler(StandardHandle.allocateID, .anyone) { router, message, stream in
+            router.allocateBlock(message, from: stream)
+        }
         addHandler(StandardHandle.forwardLog, .anyone) { router, message, _ in router.log(message) }
     }
 
-    private func allocateBlock(_ message: Message) {
-        guard let block = core.withLock({ $0.allocator.allocateBlock() }) else {
+    /// How many blocks the contexts behind one stream may have: two percent of all there are.
+    private static let blockLimit = 100_000
+
+    private func allocateBlock(_ message: Message, from stream: Stream?) {
+        let block = core.withLock { core -> Range<ContextID>? in
+            if let stream {
+                guard core.blockCounts[stream.id, default: 0] < Self.blockLimit else { return nil }
+                core.blockCounts[stream.id, default: 0] += 1
+            }
+            return core.allocator.allocateBlock(for: message.srcID)
+        }
+        guard let block else {
             return reply(to: message, with: .dead("no context ids are left"))
         }
         let value = PickleValue.tuple([.int(Int(block.lowerBound)), .int(Int(block.upperBound))])

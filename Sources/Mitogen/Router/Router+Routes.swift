@@ -53,8 +53,28 @@ extension Router {
         guard let stream, let route = RouteAnnouncement(parsing: message.data) else {
             return logger.error("ignored a malformed ADD_ROUTE from context \(message.srcID)")
         }
-        apply { $0.state.table.addRoute(to: route.id, name: String(route.name.prefix(200)), through: stream.id) }
-        eventHub.send(.connected(context(route.id)))
+        var isNew = false
+        apply { core in
+            guard Self.mayLead(stream, to: route.id, core) else {
+                return [.log("refused a route to context \(route.id), which nobody behind that stream can start")]
+            }
+            isNew = !core.state.table.hasRoute(to: route.id)
+            return core.state.table.addRoute(
+                to: route.id,
+                name: String(route.name.prefix(200)),
+                through: stream.id
+            )
+        }
+        if isNew, core.withLock({ $0.state.table.hasRoute(to: route.id) }) {
+            eventHub.send(.connected(context(route.id)))
+        }
+    }
+
+    /// Whether a stream can lead to a new context: the master knows who may start one with this id. Otherwise a context
+    /// could claim the ids of others' children before they are there.
+    private static func mayLead(_ stream: Stream, to id: ContextID, _ core: Core) -> Bool {
+        guard core.state.table.contextID == 0, !core.state.table.hasRoute(to: id) else { return true }
+        return core.allocator.owner(of: id).map { core.state.table.link(for: $0) == stream.id } ?? false
     }
 
     private func deleteRoute(_ message: Message, from stream: Stream?) {

@@ -21,6 +21,8 @@ public final class Router: Sendable {
         var handshakes: [LinkID: Handshake] = [:]
         var children: [LinkID: ChildProcess] = [:]
         var allocator: IDAllocator
+        /// How many blocks of ids the contexts behind each stream were handed.
+        var blockCounts: [LinkID: Int] = [:]
         var nextLink: UInt32 = 1
         var lossReasons: [ContextID: String] = [:]
         var assembly: MessageAssembly
