@@ -34,6 +34,7 @@ extension RoutingTable {
         stampedAuthID: ContextID? = nil
     ) -> [RouteEffect] {
         links[link] = Link(remoteID: id, stampedAuthID: stampedAuthID)
+        if let claimed = routes[id] { links[claimed]?.announcedCount -= 1 }
         routes[id] = link
         return parentLink.map { [.announce(id, name: name, to: $0)] } ?? []
     }
@@ -43,6 +44,12 @@ extension RoutingTable {
         guard links[link] != nil, link != parentLink else { return [] }
         if id == contextID || parentIDs.contains(id) || (routes[id].map { $0 != link } ?? false) {
             return [.log("refused a route to context \(id) that is already reached another way")]
+        }
+        if routes[id] == nil {
+            guard let count = links[link]?.announcedCount, count < Self.limitPerLink else {
+                return [.log("refused a route to context \(id): more than \(Self.limitPerLink) come this way")]
+            }
+            links[link]?.announcedCount += 1
         }
         routes[id] = link
         var effects: [RouteEffect] = [.named(id, name)]
@@ -64,7 +71,7 @@ extension RoutingTable {
         if routes[id] == link, links[link]?.remoteID == id {
             return [.log("refused to delete the route to context \(id), whose stream is still open")]
         }
-        routes[id] = nil
+        if routes.removeValue(forKey: id) != nil { links[link]?.announcedCount -= 1 }
         peers[id] = nil
         var effects: [RouteEffect] = [.lost(id, reason: reason)]
         if let parentLink, parentLink != link { effects.append(.withdraw(id, reason: reason, to: parentLink)) }

@@ -22,7 +22,13 @@ package struct RoutingTable: Sendable {
         let stampedAuthID: ContextID?
         /// Every destination that was ever asked for on this stream: it hears when one of them goes away.
         var egressIDs: Set<ContextID> = []
+        /// How many routes the peer has announced.
+        var announcedCount = 0
     }
+
+    /// How many routes a child may announce, and how many destinations are remembered for a stream: more than there
+    /// will ever be, unless someone means harm.
+    package static let limitPerLink = 65_536
 
     /// What to do with a message.
     package enum Verdict: Sendable, Equatable {
@@ -76,7 +82,7 @@ package struct RoutingTable: Sendable {
         if let ingress {
             if let reason = distrust(header, from: ingress) { return .drop(reason) }
             if let stamp = links[ingress]?.stampedAuthID { header.authID = stamp }
-            if header.dstID != contextID { links[ingress]?.egressIDs.insert(header.dstID) }
+            if header.dstID != contextID { note(header.dstID, isUsedBy: ingress) }
         }
         if header.dstID == contextID { return .deliver }
         let isFromParentSide = ingress != nil && link(for: header.srcID) == parentLink
@@ -93,6 +99,11 @@ package struct RoutingTable: Sendable {
             )
         }
         return .forward(egress)
+    }
+
+    private mutating func note(_ id: ContextID, isUsedBy link: LinkID) {
+        guard let count = links[link]?.egressIDs.count, count < Self.limitPerLink else { return }
+        links[link]?.egressIDs.insert(id)
     }
 
     /// Why a message that arrived on `ingress` is not to be believed: it must have come the way that a message to its

@@ -88,6 +88,38 @@ struct RoutingTableChangesTests {
         }
     }
 
+    @Test("A child cannot announce routes without end, and what it has withdrawn does not count")
+    func routeFlood() {
+        var table = middle()
+        let limit = ContextID(RoutingTable.limitPerLink)
+        for id in 100..<100 + limit { _ = table.addRoute(to: id, name: "", through: Self.second) }
+        #expect(isRefused(table.addRoute(to: 99, name: "", through: Self.second)))
+        #expect(!table.hasRoute(to: 99))
+        // What is announced again is not one more, and another child has its own count.
+        #expect(!isRefused(table.addRoute(to: 100, name: "again", through: Self.second)))
+        #expect(!isRefused(table.addRoute(to: 98, name: "", through: Self.third)))
+        _ = table.deleteRoute(to: 100, source: 7, from: Self.second, reason: "")
+        #expect(!isRefused(table.addRoute(to: 99, name: "", through: Self.second)))
+        #expect(isRefused(table.addRoute(to: 97, name: "", through: Self.second)))
+    }
+
+    @Test("A stream's destinations are not remembered without end")
+    func destinationFlood() {
+        var table = middle()
+        let limit = ContextID(RoutingTable.limitPerLink)
+        for id in 1000..<1100 + limit {
+            var header = MessageHeader(from: 7, to: id)
+            #expect(table.route(&header, from: Self.second) == .forward(Self.up))
+        }
+        func isTold(_ id: ContextID) -> Bool {
+            table.deleteRoute(to: id, source: 2, from: Self.up, reason: "").contains(
+                .withdraw(id, reason: "", to: Self.second)
+            )
+        }
+        #expect(isTold(1000) && isTold(999 + limit))
+        #expect(!isTold(1000 + limit))
+    }
+
     @Test("A loss is passed up, and down to those who sent there, in this order")
     func deleteRoute() {
         var table = middle()
