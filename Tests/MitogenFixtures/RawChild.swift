@@ -89,7 +89,7 @@ enum RawChild {
         let request = frame(from: id, authority: id, handle: 4999, replyTo: 1234) { Array("flood".utf8) }
         var many: [UInt8] = []
         for _ in 0..<1000 { many += request }
-        for _ in 0..<200 { send(many) }
+        for _ in 0..<80 { send(many) }
         send(frame(from: id, authority: id, handle: 2000) { Array("flooded".utf8) })
         waitForEnd()
     }

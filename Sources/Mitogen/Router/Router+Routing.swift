@@ -16,7 +16,8 @@ extension Router {
         route(message, from: nil)
     }
 
-    func route(_ message: consuming Message, from stream: Stream?) {
+    /// - Parameter isAnswer: Whether it answers a request of the context that it goes to; false by default.
+    func route(_ message: consuming Message, from stream: Stream?, isAnswer: Bool = false) {
         var message = message
         let ingress = stream?.id
         let (action, egress) = core.withLock { core in
@@ -24,14 +25,15 @@ extension Router {
             if case .forward(let link) = action { return (action, core.streams[link]) }
             return (action, nil)
         }
-        perform(action, message, egress: egress, from: stream)
+        perform(action, message, egress: egress, from: stream, isAnswer: isAnswer)
     }
 
     func perform(
         _ action: RouterState.Action,
         _ message: consuming Message,
         egress: Stream?,
-        from stream: Stream?
+        from stream: Stream?,
+        isAnswer: Bool = false
     ) {
         if MessageLog.shared.isOn {
             MessageLog.shared.note(message.header, size: message.data.count, action, from: stream, to: egress)
@@ -39,7 +41,7 @@ extension Router {
         switch action {
         case .forward:
             if stream == nil {
-                egress?.send(message)
+                egress?.send(message, isAnswer: isAnswer)
             } else if egress?.forward(message) == .full {
                 reply(to: message, with: .dead(DeadReason.wayIsFull(to: message.dstID)))
             }
@@ -49,7 +51,7 @@ extension Router {
             if message.handle != StandardHandle.forwardLog { logger.debug("dropped a message: \(reason)") }
         case .answer(let answer, let reason):
             if message.handle != StandardHandle.forwardLog { logger.debug("refused \(message.header): \(reason)") }
-            route(answer, from: nil)
+            route(answer, from: nil, isAnswer: true)
         }
     }
 
@@ -106,7 +108,7 @@ extension Router {
     /// Sends an answer to `request`, unless it wants none.
     func reply(to request: Message, with reply: Message) {
         guard let answer = request.replying(with: reply) else { return }
-        route(answer, from: nil)
+        route(answer, from: nil, isAnswer: true)
     }
 
     // MARK: Requests

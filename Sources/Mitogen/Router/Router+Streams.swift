@@ -22,6 +22,8 @@ extension Router {
             descriptors: descriptors,
             decoder: FrameDecoder(maximumLength: maxMessageSize),
             broker: broker,
+            // Whoever starts a context believes it less than a child its parent.
+            limitsAnswers: handshake != nil,
             deliver: { [weak self] message, stream in self?.receive(message, from: stream) },
             ended: { [weak self] stream, reason in self?.streamDidEnd(stream, reason: reason) }
         )

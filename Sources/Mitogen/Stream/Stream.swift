@@ -28,6 +28,8 @@ package final class Stream: Sendable {
         var isWriting = false
         var sentFrames = 0
         var sentBytes = 0
+        /// Which of all frames are answers that the peer has not taken yet.
+        var answers = Queue<Int>()
         /// Senders that wait for the queue to get shorter.
         var waiters: [OneShot<Void>] = []
     }
@@ -43,6 +45,7 @@ package final class Stream: Sendable {
     package let remoteID: ContextID
     package let name: String
     private let broker: Broker
+    private let limitsAnswers: Bool
     private let descriptors: StreamDescriptors
     private let output = Mutex(Output())
     private let input: Mutex<FrameDecoder>
@@ -61,9 +64,13 @@ package final class Stream: Sendable {
     package static let mostQueued = 256 << 20
     private static let tinyMessage = 256
 
+    /// So many answers to its own requests a peer may leave unread: one that goes on asking takes memory without end.
+    private static let answerLimit = 100_000
+
     /// Makes a stream on connected descriptors, which it owns from then on.
     ///
     /// - Parameters:
+    ///   - limitsAnswers: Whether the stream ends when the peer asks and asks but reads no answers; false by default.
     ///   - deliver: Called on the Broker's thread for every message.
     ///   - ended: Called once, on the Broker's thread, with the reason.
     package init(
@@ -73,6 +80,7 @@ package final class Stream: Sendable {
         descriptors: StreamDescriptors,
         decoder: FrameDecoder,
         broker: Broker,
+        limitsAnswers: Bool = false,
         deliver: @escaping @Sendable (consuming Message, Stream) -> Void,
         ended: @escaping @Sendable (Stream, String) -> Void
     ) {
@@ -80,6 +88,7 @@ package final class Stream: Sendable {
         self.remoteID = remoteID
         self.name = name
         self.broker = broker
+        self.limitsAnswers = limitsAnswers
         self.descriptors = descriptors
         input = Mutex(decoder)
         self.deliver = deliver
@@ -140,14 +149,16 @@ package final class Stream: Sendable {
     // MARK: Sending
 
     /// Sends a message; false if the stream is closed.
+    ///
+    /// - Parameter isAnswer: Whether it answers a request of the peer; false by default.
     @discardableResult
-    package func send(_ message: Message) -> Bool {
-        queue(message, isBounded: false) == .taken
+    package func send(_ message: Message, isAnswer: Bool = false) -> Bool {
+        queue(message, isAnswer: isAnswer, isBounded: false) == .taken
     }
 
     /// Sends a message that has come on another stream, whose sender cannot be made to wait.
     package func forward(_ message: Message) -> Acceptance {
-        queue(message, isBounded: true)
+        queue(message, isAnswer: false, isBounded: true)
     }
 
     /// What has become of a message.
@@ -158,7 +169,7 @@ package final class Stream: Sendable {
         case full
     }
 
-    private func queue(_ message: Message, isBounded: Bool) -> Acceptance {
+    private func queue(_ message: Message, isAnswer: Bool, isBounded: Bool) -> Acceptance {
         var message = message
         message.header.length = UInt32(message.data.count)
         let frame = message
@@ -170,7 +181,7 @@ package final class Stream: Sendable {
             }
             guard output.queue.isEmpty, !output.isWriting else {
                 output.queue.append(frame)
-                return .done
+                return isAnswer && limitsAnswers && Self.leavesUnread(&output) ? .flooded : .done
             }
             output.isWriting = true
             return .write(frame, from: 0)
@@ -178,6 +189,13 @@ package final class Stream: Sendable {
         if case .refused(let reason) = next { return reason }
         write(next)
         return .taken
+    }
+
+    /// The frame that was just queued is an answer: whether the peer has left too many of them.
+    private static func leavesUnread(_ output: inout Output) -> Bool {
+        while let first = output.answers.first, first <= output.sentFrames { _ = output.answers.popFirst() }
+        output.answers.append(output.sentFrames + output.queue.frameCount + (output.isWriting ? 1 : 0))
+        return output.answers.count > answerLimit
     }
 
     /// What a thread that wants to write does next.
@@ -188,6 +206,8 @@ package final class Stream: Sendable {
         case done
         /// The stream was closed while this thread wrote.
         case close
+        /// The peer asks, but reads no answers.
+        case flooded
         case failed(Int)
         case refused(Acceptance)
     }
@@ -211,6 +231,7 @@ package final class Stream: Sendable {
             if let side = sides.withLock({ $0?.transmit }) { broker.startTransmit(side) }
         case .close: closeDescriptors()
         case .failed(let error): close(reason: Self.endReason(error) ?? Self.endOfFile)
+        case .flooded: close(reason: "it has not read the answers to its last \(Self.answerLimit) requests")
         case .done, .refused, .write: break
         }
         wakeWaiters()
