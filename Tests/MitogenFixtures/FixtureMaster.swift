@@ -38,6 +38,7 @@ public enum FixtureMaster {
             case "remote": try await holdRemote(Array(arguments.dropFirst()), router)
             case "open-files": try await tellOpenFilesLimits(router)
             case "log-to-files": try await LogToFiles.run(Array(arguments.dropFirst()), router)
+            case "withstand": try await Withstand.run(arguments.last ?? "", router)
             case "return-early": try await returnEarly(router)
             case "throw": throw MitogenError(.misuse, "the fixture was told to throw")
             default: try await demonstrate(router)

@@ -166,7 +166,7 @@ enum LeakCheck {
         return result
     }
 
-    private static func content(_ path: String) -> String {
+    static func content(_ path: String) -> String {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { return "" }
         defer { close(file) }

@@ -57,6 +57,15 @@ enum RawChild {
             forge(as: id)
             waitForEnd()
         case "flood": flood(as: id)
+        case "inject-routes":
+            _ = nextFrame()
+            injectRoutes(as: id)
+            waitForEnd()
+        case "impostor": answerForOthers(as: id)
+        case _ where behaviour.hasPrefix("flood-"):
+            _ = nextFrame()
+            flood(String(behaviour.dropFirst(6)), as: id)
+            waitForEnd()
         case "deaf": waitWithoutReading()
         case "mute": waitForEnd()
         default: exit(9)
@@ -123,7 +132,7 @@ enum RawChild {
 
     // MARK: Frames
 
-    private static func frame(
+    static func frame(
         from source: ContextID = 1,
         authority: ContextID? = nil,
         to destination: ContextID = 0,
@@ -137,7 +146,7 @@ enum RawChild {
         return [0x4d, 0x49] + words.flatMap { word in withUnsafeBytes(of: word.bigEndian) { Array($0) } } + data
     }
 
-    private static func send(_ bytes: [UInt8]) {
+    static func send(_ bytes: [UInt8]) {
         writeAll(1, bytes)
     }
 
@@ -169,7 +178,7 @@ enum RawChild {
         nextMessage().data
     }
 
-    private static func nextMessage() -> (header: MessageHeader, data: [UInt8]) {
+    static func nextMessage() -> (header: MessageHeader, data: [UInt8]) {
         guard let header = readExactly(MessageHeader.size).withUnsafeBytes({ MessageHeader(parsing: $0) }) else {
             exit(6)
         }
@@ -188,7 +197,7 @@ enum RawChild {
     }
 
     /// Reads and ignores, until the parent is gone.
-    private static func waitForEnd() {
+    static func waitForEnd() {
         var buffer = [UInt8](repeating: 0, count: 65536)
         while read(0, &buffer, buffer.count) > 0 {}
     }

@@ -63,6 +63,28 @@ public struct StartChild: RemoteFunction {
     }
 }
 
+/// Starts a context that is to pass messages between all others.
+public struct StartWeaker: RemoteFunction {
+    public init() {}
+
+    public func run(in context: ExternalContext) async throws -> Context {
+        try await context.router.local { $0.isUnidirectional = false }
+    }
+}
+
+/// The same through another context.
+public struct StartWeakerIn: RemoteFunction {
+    public var context: Context
+
+    public init(_ context: Context) {
+        self.context = context
+    }
+
+    public func run(in context: ExternalContext) async throws -> Context {
+        try await context.router.local(via: self.context) { $0.isUnidirectional = false }
+    }
+}
+
 /// Adds two numbers in another context.
 public struct AddIn: RemoteFunction {
     public var context: Context

@@ -1,0 +1,176 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import Mitogen
+internal import MitogenFixtures
+internal import Synchronization
+internal import Testing
+
+extension LibraryTests {
+    @Suite("Security")
+    struct Security {}
+}
+
+/// The texts that come to a handle.
+private final class Texts: Sendable {
+    private let texts = Mutex<[String]>([])
+    var count: Int { texts.withLock { $0.count } }
+
+    func append(_ message: Message) {
+        texts.withLock { $0.append(String(decoding: message.data, as: UTF8.self)) }
+    }
+}
+
+extension LibraryTests.Security {
+    // MARK: Orders
+
+    @Test("Whatever a context below or beside another one orders it to do is refused, and work there goes on")
+    func orders() async throws {
+        try await withFixtureRouter { router in
+            let target = try await router.local { $0.name = "target" }
+            let nested = try await router.local(via: target)
+            let sibling = try await router.local()
+            let cousin = try await router.local(via: sibling)
+            let pids = [try await target.call(ProcessID()), try await nested.call(ProcessID())]
+            for attacker in [nested, sibling, cousin] {
+                let call = try target.startCall(Doze(milliseconds: 400, result: 7))
+                async let command = target.run(["sh", "-c", "sleep 0.4; cat"], stdin: .bytes(Array("mine".utf8)))
+                let answers = try await attacker.call(GiveOrders(to: target.id, below: nested.id))
+                #expect(answers.count == 3 && answers.allSatisfy { $0.hasSuffix("refused by policy") }, "\(answers)")
+                #expect(try await call.get(timeout: .seconds(10)) == 7)
+                #expect(try await command.outputText == "mine")
+                #expect(try await [target.call(ProcessID()), nested.call(ProcessID())] == pids)
+            }
+            // Not even to a descendant of the one beside it.
+            _ = try await sibling.call(GiveOrders(to: nested.id, below: nested.id))
+            #expect(try await nested.call(ProcessID()) == pids[1])
+            #expect(try await target.call(AddIn(nested, 1, 2)) == 3)
+        }
+    }
+
+    @Test("The master takes no orders from anyone")
+    func ordersToMaster() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local()
+            let nested = try await router.local(via: child)
+            for attacker in [child, nested] {
+                let answers = try await attacker.call(GiveOrders(to: 0, below: child.id))
+                #expect(answers.count == 3 && answers.allSatisfy { $0.hasSuffix("invalid handle") }, "\(answers)")
+            }
+            #expect(try await child.call(Add(1, 2)) == 3)
+            #expect(try await nested.call(Add(1, 2)) == 3)
+            #expect(!router.dump().isShuttingDown)
+        }
+    }
+
+    // MARK: Lies
+
+    private func withRawChild(
+        _ behaviour: String,
+        _ body: (Router, _ liar: Context, _ honest: Context, Texts) async throws -> Void
+    ) async throws {
+        let texts = Texts()
+        let executable = [try Fixture.path, "raw-child", behaviour]
+        try await withFixtureRouter {
+            // These children do not end when they are asked to.
+            $0.shutdownTimeout = .seconds(1)
+        } _: { router in
+            try router.addHandler(at: 2000) { texts.append($0) }
+            let liar = try await router.local {
+                $0.name = "liar"
+                $0.executable = executable
+            }
+            let honest = try await router.local { $0.name = "honest" }
+            #expect(liar.id == 1 && honest.id == 2)
+            try await body(router, liar, honest, texts)
+        }
+    }
+
+    @Test("No claim of a route is believed: not for others, the receiver, or contexts that are still to come")
+    func routes() async throws {
+        try await withRawChild("inject-routes") { router, liar, honest, texts in
+            let events = Mutex<[ContextID]>([])
+            let all = router.events
+            // Unstructured, because it ends with the router.
+            let listener = Task {
+                for await event in all {
+                    switch event {
+                    case .connected(let context), .disconnected(let context, _):
+                        events.withLock { $0.append(context.id) }
+                    case .shutdown: break
+                    }
+                }
+            }
+            defer { listener.cancel() }
+            try liar.send(Message(handle: 1))
+            #expect(try await eventually { texts.count == 1 })
+            #expect(router.dump().routes.map(\.contextID) == [liar.id, honest.id])
+            #expect(router.streamByID(70_000) == nil && router.streamByID(0) == nil)
+            let bytes: [UInt8] = [0xff, 0, 1]
+            #expect(try await honest.call(Echo(bytes)) == bytes)
+            // These get ids that were claimed.
+            let nested = try await router.local(via: honest)
+            let third = try await router.local()
+            #expect(try await nested.call(WhoAmI()).parentIDs == [honest.id, 0])
+            #expect(try await third.call(WhoAmI()).contextID == third.id)
+            #expect(try await honest.call(AddIn(nested, 1, 2)) == 3)
+            #expect(try await eventually { events.withLock { $0 } == [nested.id, third.id] })
+        }
+    }
+
+    @Test("Nobody answers for another context, in any form, or at a handle whose answer has come")
+    func answers() async throws {
+        try await withRawChild("impostor") { router, liar, honest, texts in
+            for round in 1...3 {
+                let call = try honest.startCall(Doze(milliseconds: 500, result: 7))
+                let receiver = try Receiver<Int>(router: router, respondent: honest)
+                let sending = try honest.startCall(SendNumbers(300, to: receiver.toSender()))
+                let stream = Task {
+                    var values: [Int] = []
+                    for try await number in honest.stream(Count(to: 10, milliseconds: 40)) {
+                        values.append(number.value)
+                    }
+                    return values
+                }
+                async let command = honest.run(["sh", "-c", "sleep 0.4; cat"], stdin: .bytes(Array("mine".utf8)))
+                // The sender has its window full of them, so it is under way.
+                #expect(try await eventually { receiver.count == 256 })
+                try liar.send(Message(handle: 1))
+                #expect(try await eventually { texts.count == round })
+                var numbers: [Int] = []
+                for try await number in receiver { numbers.append(number) }
+                #expect(numbers == Array(0..<300))
+                try await sending.get(timeout: .seconds(10))
+                #expect(try await call.get(timeout: .seconds(10)) == 7)
+                #expect(try await stream.value == Array(0..<10))
+                #expect(try await command.outputText == "mine")
+            }
+        }
+    }
+
+    // MARK: Floods
+
+    /// What is sent without end, and whether its sender is still there after it.
+    static let floods: [(kind: String, survives: Bool)] = [
+        ("unread-answers", false), ("unknown-handles", true), ("logs", true), ("routes", true), ("ids", false),
+        ("channel", true),
+    ]
+
+    @Test("A child that floods holds up no other, and takes no more memory than it may", arguments: floods)
+    func flood(kind: String, survives: Bool) async throws {
+        let helper = try HelperProcess.fixture("withstand", kind)
+        #expect(try await helper.waitForEnd(within: .seconds(55)) == 0, "\(helper.lines)")
+        func figure(_ name: String) throws -> Int {
+            let line = helper.lines.first { $0.hasPrefix("\(name) ") }
+            return try #require(line.flatMap { Int($0.dropFirst(name.count + 1)) }, "\(helper.lines)")
+        }
+        #expect(try figure("calls") >= 20)
+        #expect(try figure("median-ms") < 500, "\(helper.lines)")
+        #expect(try figure("slowest-ms") < 5000, "\(helper.lines)")
+        #expect(try figure("grown-kb") < 100_000, "\(helper.lines)")
+        #expect(helper.lines.last == (survives ? "flooder there" : "flooder gone"), "\(helper.lines)")
+    }
+}

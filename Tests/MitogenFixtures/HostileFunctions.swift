@@ -1,0 +1,91 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+public import Mitogen
+internal import MitogenPickle
+internal import MitogenProtocol
+
+/// Sends another context everything that only its ancestors, or its own parent, may say to it.
+public struct GiveOrders: RemoteFunction {
+    public var target: ContextID
+    /// A context that the target leads to.
+    public var below: ContextID
+
+    public init(to target: ContextID, below: ContextID) {
+        self.target = target
+        self.below = below
+    }
+
+    /// - Returns: What the target answers to calls and to requests that it end.
+    public func run(in context: ExternalContext) async throws -> [String] {
+        guard let other = context.router.contextByID(target) else { return [] }
+        for handle in Array(Handle(100)...113) + Array(200...206) {
+            try other.send(Message(handle: handle))
+            try other.send(.pickled(PickleValue.none, handle: handle))
+        }
+        try giveOwnOrders(other)
+        try tellOfRoutes(other)
+        try meddle(other)
+        var answers: [String] = []
+        for handle in [StandardHandle.callFunction, StandardHandle.shutdown] {
+            answers.append(try await answer(of: other, at: handle))
+        }
+        do throws(MitogenError) {
+            _ = try await other.call(Add(1, 2), timeout: .seconds(10))
+        } catch {
+            answers.append(error.message)
+        }
+        return answers
+    }
+
+    private func giveOwnOrders(_ other: Context) throws {
+        try other.callNoReply(Crash(.kill))
+        try other.send(Message(handle: StandardHandle.shutdown))
+        let weaker = ChildConfiguration(
+            parentIDs: [0],
+            contextID: target,
+            debug: false,
+            profiling: false,
+            unidirectional: false,
+            maxMessageSize: 1,
+            logLevel: 0,
+            version: "",
+            remoteName: "",
+            image: "",
+            ancestors: []
+        )
+        try other.send(.pickled(weaker, handle: StandardHandle.configure))
+    }
+
+    private func tellOfRoutes(_ other: Context) throws {
+        for id in [target, below, 0] {
+            let info = RouteInfo(id: id, info: PeerInfo(revision: 0, capabilities: 0))
+            try other.send(.pickled(info, handle: StandardHandle.routeInfo))
+            try other.send(.pickled(RouteLoss(id: id, reason: "a lie"), handle: StandardHandle.routeLost))
+            try other.send(RouteAnnouncement(id: id).deleted)
+            try other.send(RouteAnnouncement(id: id, name: "a lie").added)
+        }
+    }
+
+    /// Takes the calls and commands of others to be its own.
+    private func meddle(_ other: Context) throws {
+        for handle in Handle(1000)..<1200 {
+            for isTimeout in [false, true] {
+                let data = CallCancellation(replyTo: handle, isTimeout: isTimeout).data
+                try other.send(Message(handle: StandardHandle.cancelCall, data: data))
+            }
+            let input: PickleDictionary = [
+                "handle": .int(Int(handle)), "input": .bytes(Array("forged".utf8)), "endsInput": true,
+            ]
+            try other.send(.pickled(PickleValue.dictionary(input), handle: StandardHandle.processInput))
+        }
+    }
+
+    private func answer(of other: Context, at handle: Handle) async throws -> String {
+        let answer = try await other.sendAsync(Message(handle: handle)).get(timeout: .seconds(10), throwsDead: false)
+        return answer.isDead ? answer.deadReason(localID: .max) : "accepted"
+    }
+}

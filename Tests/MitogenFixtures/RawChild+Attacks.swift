@@ -1,0 +1,84 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import Mitogen
+internal import MitogenProtocol
+
+/// What a hostile child may try under its own name; see what each test expects of it.
+extension RawChild {
+    /// Claims that it leads to, and that it has lost, every context that it has nothing to do with: the master, itself,
+    /// the next ones, and those that do not exist yet.
+    static func injectRoutes(as id: ContextID) {
+        for other in [0, id, id + 1, id + 2, 70_000, 4_000_000_000] + Array(id + 3..<id + 4000) {
+            func tell(_ handle: Handle, _ data: [UInt8]) { send(frame(from: id, handle: handle) { data }) }
+            tell(StandardHandle.addRoute, Array("\(other):stolen".utf8))
+            tell(StandardHandle.routeInfo, pickled(RouteInfo(id: other, info: PeerInfo(revision: 0, capabilities: 0))))
+            tell(StandardHandle.routeLost, pickled(RouteLoss(id: other, reason: "stolen")))
+            tell(StandardHandle.deleteRoute, Array("\(other)".utf8))
+            tell(StandardHandle.addRoute, Array("\(other):stolen".utf8))
+        }
+        send(frame(from: id, handle: 2000) { Array("done".utf8) })
+    }
+
+    /// Answers whatever handle of the master an answer may be expected at, in every form, as often as it is asked to.
+    static func answerForOthers(as id: ContextID) {
+        while true {
+            // Not when it is told that nobody has waited for an answer.
+            guard nextMessage().header.handle == 1 else { continue }
+            for handle in Handle(1000)..<1300 {
+                var answer = frame(from: id, handle: handle) { pickled(666) }
+                answer[1] = 0x4a
+                send(answer)
+                send(frame(from: id, handle: handle, replyTo: 1234) { [7] })
+                send(frame(from: id, handle: handle, replyTo: StandardHandle.isDead) { Array("stolen".utf8) })
+            }
+            send(frame(from: id, handle: 2000) { Array("done".utf8) })
+        }
+    }
+
+    /// Sends as much as it can of one kind, and reads nothing meanwhile.
+    static func flood(_ kind: String, as id: ContextID) {
+        let text = [UInt8](repeating: UInt8(ascii: "x"), count: 1000)
+        switch kind {
+        case "unread-answers": flood(1_000_000) { _ in frame(from: id, handle: 4999, replyTo: 1234) }
+        case "unknown-handles": flood(100_000) { frame(from: id, handle: 5000 + Handle($0)) { [1, 2, 3] } }
+        case "logs":
+            flood(20_000) { number in
+                frame(from: id, handle: StandardHandle.forwardLog) { Array("shop\020\0\(number) ".utf8) + text }
+            }
+        case "routes":
+            // So that it may have so many children.
+            flood(300) { _ in frame(from: id, handle: StandardHandle.allocateID, replyTo: 1234) }
+            let name = String(repeating: "n", count: 200)
+            flood(200_000) { number in
+                frame(from: id, handle: StandardHandle.addRoute) { Array("\(5000 + number):\(name)".utf8) }
+            }
+        case "ids": flood(1_000_000) { _ in frame(from: id, handle: StandardHandle.allocateID, replyTo: 1234) }
+        case "channel":
+            let opening = ChannelOpening(handle: 3000, returnHandle: 1500)
+            let block = [UInt8](repeating: 1, count: 4000)
+            send(frame(from: id, handle: StandardHandle.openChannel, replyTo: 1234) { opening.data })
+            flood(50_000) { _ in frame(from: id, handle: 3000, replyTo: 1500) { block } }
+        default: return
+        }
+        send(frame(from: id, handle: 2000) { Array("done".utf8) })
+    }
+
+    /// Many at once, so that the other side is what has to keep up.
+    private static func flood(_ count: Int, _ frame: (Int) -> [UInt8]) {
+        var bytes: [UInt8] = []
+        for number in 0..<count {
+            bytes += frame(number)
+            guard bytes.count > 60_000 || number == count - 1 else { continue }
+            send(bytes)
+            bytes.removeAll(keepingCapacity: true)
+        }
+    }
+
+    private static func pickled(_ value: some Encodable) -> [UInt8] {
+        (try? Message.pickled(value))?.data ?? []
+    }
+}
