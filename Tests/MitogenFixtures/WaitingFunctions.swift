@@ -28,6 +28,24 @@ public struct Doze: RemoteFunction {
     }
 }
 
+/// Is resumed by a timer of its context's Broker, and tells after how many seconds.
+public struct AwaitTimer: RemoteFunction {
+    public var milliseconds: Int
+
+    public init(milliseconds: Int) {
+        self.milliseconds = milliseconds
+    }
+
+    public func run(in context: ExternalContext) async throws -> Double {
+        let start = ContinuousClock.now
+        return await withCheckedContinuation { continuation in
+            context.router.broker.schedule(after: .milliseconds(milliseconds)) {
+                continuation.resume(returning: (ContinuousClock.now - start) / .seconds(1))
+            }
+        }
+    }
+}
+
 /// Blocks its thread for a time.
 public struct Block: RemoteFunction {
     public var milliseconds: UInt32

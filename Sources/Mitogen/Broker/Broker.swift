@@ -170,7 +170,10 @@ public final class Broker: SerialExecutor {
     }
 
     /// Stops watching for readability; a hang-up is still reported.
+    ///
+    /// On the Broker's thread, the handler is not called for what was found ready before, either.
     public func stopReceive(_ side: Side) {
+        mute(side, .readable)
         _ = add(.watch(side, adding: [], removing: .readable))
     }
 
@@ -181,12 +184,18 @@ public final class Broker: SerialExecutor {
 
     /// Stops watching for writability.
     public func stopTransmit(_ side: Side) {
+        mute(side, .writable)
         _ = add(.watch(side, adding: [], removing: .writable))
     }
 
-    /// Lets go of the side and closes its descriptor.
+    /// Lets go of the side and closes its descriptor. On the Broker's thread, its handler is not called after that.
     public func close(_ side: Side) {
+        mute(side, [.readable, .writable, .hangup])
         if !add(.close(side)) { _ = systemClose(side.descriptor) }
+    }
+
+    private func mute(_ side: Side, _ readiness: Readiness) {
+        if isCurrent { loop.mute(side, readiness) }
     }
 
     // MARK: Ending

@@ -29,6 +29,9 @@ final class EventLoop<SomePoller: Poller & ~Copyable>: @unchecked Sendable {
     private var nextToken: UInt64 = 1
     private var timers = TimerHeap()
     private var ready: [(UInt64, Readiness)] = []
+    /// What a handler of this turn has asked not to be told of any more. Asking itself waits for its turn, behind what
+    /// other threads have handed in.
+    private var muted: [UInt64: Readiness] = [:]
     /// A job of a function that became ready during this turn and is to run on this thread after it.
     var inlineJob: UnownedJob?
     /// Whether the last events came soon after the wait for them had begun.
@@ -93,6 +96,11 @@ final class EventLoop<SomePoller: Poller & ~Copyable>: @unchecked Sendable {
         _ = systemClose(side.descriptor)
     }
 
+    /// Tells a side no more of what was found ready in this turn.
+    func mute(_ side: Side, _ readiness: Readiness) {
+        if let token = tokens[ObjectIdentifier(side)] { muted[token, default: []].formUnion(readiness) }
+    }
+
     func schedule(_ timer: Timer) {
         timers.insert(timer)
     }
@@ -116,13 +124,19 @@ final class EventLoop<SomePoller: Poller & ~Copyable>: @unchecked Sendable {
             if token == 0 {
                 cmitogen_eventfd_clear(wakeDescriptor)
             } else {
-                // Looked up again each time: an earlier handler may have closed this one.
-                watches[token]?.side.whenReady(readiness, scratch)
+                notify(token, readiness)
             }
         }
+        if !muted.isEmpty { muted = [:] }
         found.removeAll(keepingCapacity: true)
         if ready.isEmpty { ready = found }
         expireTimers()
+    }
+
+    private func notify(_ token: UInt64, _ readiness: Readiness) {
+        // Looked at each time: an earlier handler may have let go of this one.
+        let rest = muted.isEmpty ? readiness : readiness.subtracting(muted[token] ?? [])
+        if !rest.isEmpty { watches[token]?.side.whenReady(rest, scratch) }
     }
 
     /// Waits for events; for a moment without giving up the processor, if the last ones came that soon.

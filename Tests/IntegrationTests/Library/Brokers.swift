@@ -21,9 +21,21 @@ extension LibraryTests {
     struct Brokers {}
 }
 
-private final class Notes: Sendable {
+final class Notes: Sendable {
     private let texts = Mutex<[String]>([])
+    private let kept = Mutex<[Side]>([])
     var all: [String] { texts.withLock { $0 } }
+    /// What handlers can get at: sides that are made later than they.
+    var sides: [Side] { kept.withLock { $0 } }
+
+    func keep(_ side: Side) {
+        kept.withLock { $0.append(side) }
+    }
+
+    /// Ends the cycle of references between sides and their handlers.
+    func letGo() {
+        kept.withLock { $0 = [] }
+    }
 
     func append(_ text: String) {
         texts.withLock { $0.append(text) }
@@ -201,6 +213,18 @@ extension LibraryTests.Brokers {
         broker.shutdown()
         await broker.join()
         close(ends[0])
+    }
+
+    @Test("The Broker of every context has timers")
+    func remoteTimers() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local()
+            let nested = try await router.local(via: child)
+            for context in [child, nested] {
+                let seconds = try await context.call(AwaitTimer(milliseconds: 250))
+                #expect(seconds >= 0.25 && seconds < 1, "\(seconds)")
+            }
+        }
     }
 
     @Test("A side that keeps the Broker alive is waited for")
