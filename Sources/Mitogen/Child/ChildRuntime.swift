@@ -95,7 +95,6 @@ enum ChildRuntime {
         let broker = try Broker(shutdownTimeout: .seconds(3))
         let logTarget = ForwardingLogHandler.install(level: configuration.logLevel)
         let router = try makeRouter(configuration, broker)
-        logTarget.router = router
         output.capture(on: broker, router)
         router.dispatcher.install(in: router)
         router.processes.install(in: router)
@@ -118,6 +117,7 @@ enum ChildRuntime {
         var message = try Message.pickled(greeting, handle: StandardHandle.ready)
         message.dstID = configuration.parentIDs[0]
         router.route(message)
+        logTarget.open(router)
         return router
     }
 

@@ -76,7 +76,7 @@ struct StandardStreams: Sendable {
                 isCapture: name == "stderr",
                 isFull: { [weak router] in router.map { $0.logWindow.isFull(towards: $0) } ?? false }
             ) { [weak router] line in
-                router?.forwardLog(name: name, level: 20, text: line, mayWait: true)
+                router?.forwardLog(ForwardedLog(name: name, level: 20, text: line), mayWait: true)
             }
         }
         broker.onShutdown {

@@ -15,17 +15,36 @@ struct ForwardingLogHandler: LogHandler {
     var logLevel: Logger.Level
     private let target: Target
 
-    /// Where the records go, once that is known.
+    /// Where the records go. Those of the time before the master can be reached are kept for then.
     final class Target: Sendable {
-        private struct Reference: Sendable {
+        private struct State: Sendable {
             weak var router: Router?
+            var isOpen = false
+            var early: [ForwardedLog] = []
         }
 
-        private let reference = Mutex(Reference())
+        private let state = Mutex(State())
 
-        var router: Router? {
-            get { reference.withLock { $0.router } }
-            set { reference.withLock { $0.router = newValue } }
+        /// From now on records go through `router`, after those that have been kept.
+        func open(_ router: Router) {
+            while let record = nextEarly(before: router) { router.forwardLog(record) }
+        }
+
+        private func nextEarly(before router: Router) -> ForwardedLog? {
+            state.withLock { state in
+                guard state.early.isEmpty else { return state.early.removeFirst() }
+                state.router = router
+                state.isOpen = true
+                return nil
+            }
+        }
+
+        func send(_ record: ForwardedLog) {
+            let router = state.withLock { state in
+                if !state.isOpen { state.early.append(record) }
+                return state.router
+            }
+            router?.forwardLog(record)
         }
     }
 
@@ -61,22 +80,15 @@ struct ForwardingLogHandler: LogHandler {
         if label != LibraryLogHandler.label {
             DebugFile.shared.write(level: event.level, label, text, metadata)
         }
-        target.router?.forwardLog(name: label, level: event.level.pythonLevel, text: text, metadata: metadata)
+        target.send(ForwardedLog(name: label, level: event.level.pythonLevel, text: text, metadata: metadata))
     }
 }
 
 extension Router {
-    /// Sends one line to the master's log.
+    /// Sends one record to the master's log.
     ///
     /// - Parameter mayWait: Whether its source is held up while too much is under way; otherwise it may be dropped.
-    func forwardLog(
-        name: String,
-        level: Int,
-        text: String,
-        metadata: PickleDictionary = [:],
-        mayWait: Bool = false
-    ) {
-        let record = ForwardedLog(name: name, level: level, text: text, metadata: metadata)
+    func forwardLog(_ record: ForwardedLog, mayWait: Bool = false) {
         logWindow.send(record, through: self, mayWait: mayWait)
     }
 }

@@ -88,6 +88,6 @@ final class LogWindow: Sendable {
         }
         guard dropped > 0, let router else { return }
         let text = "\(dropped) log records of this context were dropped: they came faster than the master takes them"
-        router.forwardLog(name: LibraryLogHandler.label, level: 30, text: text)
+        router.forwardLog(ForwardedLog(name: LibraryLogHandler.label, level: 30, text: text))
     }
 }

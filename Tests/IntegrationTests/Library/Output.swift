@@ -141,6 +141,9 @@ extension LibraryTests.Output {
             try await talkative.call(LogAtEveryLevel(label: "shop"))
             #expect(try await CapturedLog.waitForLine(of: "shop.[talkative]") { $0 == "at critical" })
             #expect(CapturedLog.lines(of: "shop.[talkative]").contains("at debug"))
+            // What was logged before the master could be reached was kept for it.
+            let first = try #require(CapturedLog.lines(of: "mitogen.[talkative]").first)
+            #expect(first.contains("context \(talkative.id), parents [0]"), "\(first)")
             if let file = try await talkative.call(DebugFileHere()) { unlink(file) }
         }
         try await withFixtureRouter {
