@@ -43,11 +43,12 @@ struct ToolStub {
         try Files.write(Array(text.utf8), to: path)
     }
 
-    /// The arguments of each run; the first stage itself is only shown as SCRIPT.
+    /// The arguments of each run; the first stage itself is only shown as SCRIPT, the command line that runs it as
+    /// COMMAND.
     var runs: [[String]] {
         (Files.text(log) ?? "").split(separator: "\n").map { line in
             line.split(separator: "\t", omittingEmptySubsequences: false).map { word in
-                word.hasPrefix("m=") ? "SCRIPT" : String(word)
+                word.hasPrefix("m=") ? "SCRIPT" : word.hasPrefix("exec sh -c 'm=") ? "COMMAND" : String(word)
             }
         }
     }

@@ -98,6 +98,7 @@ struct PromptMachineTests {
         Example(.sudo, ["Lecture.\r\n\r\n" + prompt], ["type"]),
         Example(.sudo, ["[sudo: \(prompt)] Password: "], ["type"]),
         Example(.sudo, ["[sudo: \(prompt)] Mot de passe\u{A0}: ", "***", "\r\n"], ["type"]),
+        Example(.sudo, ["[sudo: \(prompt)] \u{5BC6}\u{7801}\u{FF1A}", "\r\n"], ["type"]),
         Example(
             .sudo,
             [prompt, "\r\nSorry, try again.\r\n\(prompt)"],
