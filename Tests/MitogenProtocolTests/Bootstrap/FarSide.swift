@@ -27,6 +27,10 @@ final class FarSide {
         var cut: Int?
         /// Whether the cut leaves the way back.
         var cutsInputOnly = false
+        /// How many bytes the link holds in each direction, if not what is usual.
+        var linkCapacity: Int32?
+        /// Whether the far side's input is left non-blocking.
+        var isNonBlocking = false
         var image = DummyImage.shared
     }
 
@@ -62,6 +66,14 @@ final class FarSide {
         var sockets: [Int32] = [0, 0]
         socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &sockets)
         socket = sockets[0]
+        if var capacity = options.linkCapacity {
+            for end in sockets {
+                for option in [SO_SNDBUF, SO_RCVBUF] {
+                    setsockopt(end, SOL_SOCKET, option, &capacity, socklen_t(MemoryLayout<Int32>.size))
+                }
+            }
+        }
+        if options.isNonBlocking { _ = fcntl(sockets[1], F_SETFL, fcntl(sockets[1], F_GETFL) | O_NONBLOCK) }
         let far = FileHandle(fileDescriptor: sockets[1], closeOnDealloc: false)
         process.executableURL = URL(fileURLWithPath: command[0])
         process.arguments = Array(command.dropFirst())

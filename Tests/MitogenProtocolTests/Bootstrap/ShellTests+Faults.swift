@@ -54,6 +54,24 @@ extension ShellTests {
         }
     }
 
+    /// Shells do not wait for an input that does not block: it depends on what is there already.
+    @Test("With an input that does not block the image runs, or the attempt fails at once", arguments: posixShells)
+    func nonBlocking(name: String) throws {
+        defer { folder.remove() }
+        let start = ContinuousClock.now
+        let outcome = try run {
+            try usePosixShell(name, &$0)
+            $0.isNonBlocking = true
+        }
+        #expect(start.duration(to: .now) < .seconds(10))
+        if outcome.failure != nil {
+            #expect(outcome.answer.isEmpty, "\(outcome)")
+        } else {
+            expectRun(outcome, from: cached)
+        }
+        expectNothingLeft()
+    }
+
     @Test("It waits without using the processor")
     func idle() throws {
         defer { folder.remove() }

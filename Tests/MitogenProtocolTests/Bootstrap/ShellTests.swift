@@ -138,6 +138,21 @@ struct ShellTests {
         expectRun(outcome, from: cached)
     }
 
+    @Test("A link that holds no more than 4 KiB", arguments: posixShells)
+    func smallBuffers(name: String) throws {
+        defer { folder.remove() }
+        for compression in [ImageCompression.gzip, .none] {
+            let outcome = try run {
+                try usePosixShell(name, &$0)
+                $0.compression = compression
+                $0.usesCache = false
+                $0.linkCapacity = 4096
+            }
+            expectRun(outcome, from: "\(temporary)/.mitogen-")
+            #expect(outcome.wasSent)
+        }
+    }
+
     // MARK: Executables
 
     @Test(
