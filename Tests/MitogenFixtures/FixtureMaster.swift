@@ -39,6 +39,7 @@ public enum FixtureMaster {
             case "open-files": try await tellOpenFilesLimits(router)
             case "log-to-files": try await LogToFiles.run(Array(arguments.dropFirst()), router)
             case "withstand": try await Withstand.run(arguments.last ?? "", router)
+            case "no-terminal": await useUpTerminals(router)
             case "return-early": try await returnEarly(router)
             case "throw": throw MitogenError(.misuse, "the fixture was told to throw")
             default: try await demonstrate(router)
@@ -125,6 +126,18 @@ public enum FixtureMaster {
         }
         _ = try await nested.call(SpawnInherited(["true"]))
         say(String(try await nested.call(RunHere(["sh", "-c", "ulimit -n"])).dropLast()))
+    }
+
+    /// Tells the error of a connection for which there is no pseudo-terminal any more.
+    private static func useUpTerminals(_ router: Router) async {
+        while open("/dev/ptmx", O_RDWR | O_NOCTTY) >= 0 {}
+        do {
+            _ = try await router.su { $0.suPath = "/bin/false" }
+            say("connected")
+        } catch {
+            say("error \(error.message)")
+            say("hint \(error.hint ?? "none")")
+        }
     }
 
     private static func detach(to path: String, _ router: Router) async throws {

@@ -209,7 +209,8 @@ extension LibraryTests.Connections {
                 #expect(elapsed > .milliseconds(450) && elapsed < .milliseconds(1500))
                 let pid = try #require(Files.text(path).flatMap { Int32($0.prefix { $0 != "\n" }) })
                 #expect(try await Processes.stillRunning([pid], after: .seconds(3)).isEmpty)
-                #expect(Processes.state(of: pid) == nil)
+                let isReaped = try await eventually(within: .seconds(3)) { Processes.state(of: pid) == nil }
+                #expect(isReaped)
             }
         }
     }
@@ -269,6 +270,18 @@ extension LibraryTests.Connections {
             #expect(elapsed > .milliseconds(890) && elapsed < .seconds(4))
             #expect(try await router.local().call(Add(1, 2)) == 3)
         }
+    }
+
+    @Test("Where there is no terminal left the error says so", .needsRoot)
+    func noTerminal() async throws {
+        let mounts =
+            "mount -t devpts -o newinstance,max=2,ptmxmode=666 x /dev/pts&&mount --bind /dev/pts/ptmx /dev/ptmx"
+        let helper = try HelperProcess(
+            ["unshare", "-m", "sh", "-c", "\(mounts)&&exec \"$0\" \"$@\"", Fixture.path, "no-terminal"]
+        )
+        #expect(try await helper.waitForEnd() == 0)
+        #expect(helper.lines.first?.hasPrefix("error cannot open a pseudo-terminal: No space left") == true)
+        #expect(helper.lines.last == "hint the limit is the sysctl kernel.pty.max", "\(helper.lines)")
     }
 
     @Test("A shutdown gives up the attempts that are being made")
