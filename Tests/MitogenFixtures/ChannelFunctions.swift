@@ -164,6 +164,8 @@ public struct SendRaw: RemoteFunction {
         case bytes([UInt8])
         case failure(String)
         case dead(String)
+        /// So many bytes.
+        case size(Int)
     }
 
     public var id: ContextID
@@ -185,6 +187,7 @@ public struct SendRaw: RemoteFunction {
             case .bytes(let bytes): try target.send(Message(handle: handle, data: bytes))
             case .failure(let text): try target.send(.pickled(PickleValue.callError(text), handle: handle))
             case .dead(let reason): try target.send(.dead(reason, handle: handle))
+            case .size(let count): try target.send(Message(handle: handle, data: [UInt8](repeating: 0, count: count)))
             }
         }
     }

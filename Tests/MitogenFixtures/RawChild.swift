@@ -68,6 +68,7 @@ enum RawChild {
             waitForEnd()
         case "deaf": waitWithoutReading()
         case "mute": waitForEnd()
+        case "stay": stay()
         default: exit(9)
         }
     }
@@ -200,6 +201,20 @@ enum RawChild {
     static func waitForEnd() {
         var buffer = [UInt8](repeating: 0, count: 65536)
         while read(0, &buffer, buffer.count) > 0 {}
+    }
+
+    /// Breaks its stream, notes that it was asked to end, and does not.
+    private static func stay() {
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        sigaddset(&signals, SIGTERM)
+        sigprocmask(SIG_BLOCK, &signals, nil)
+        _ = nextFrame()
+        say("this is not a frame at all")
+        var signal: Int32 = 0
+        sigwait(&signals, &signal)
+        writeFile(CommandLine.arguments[3], "asked")
+        waitWithoutReading()
     }
 
     private static func waitWithoutReading() {

@@ -191,11 +191,14 @@ public struct Listen: RemoteFunction {
     public var handle: Handle
     public var policy: Policy
     public var persists: Bool
+    /// A handle of the master that is told of messages, which then get no answer.
+    public var tells: Handle?
 
-    public init(at handle: Handle, policy: Policy = .anyone, persists: Bool = true) {
+    public init(at handle: Handle, policy: Policy = .anyone, persists: Bool = true, tells: Handle? = nil) {
         self.handle = handle
         self.policy = policy
         self.persists = persists
+        self.tells = tells
     }
 
     public func run(in context: ExternalContext) async throws -> Handle {
@@ -207,7 +210,11 @@ public struct Listen: RemoteFunction {
             case .immediatePeer: .immediatePeer
             case .custom: .custom { $0.srcID == 2 }
             }
-        return try router.addHandler(at: handle, persists: persists, policy: policy) { [weak router] message in
+        return try router.addHandler(at: handle, persists: persists, policy: policy) { [weak router, tells] message in
+            if let tells {
+                router?.route(Message(handle: tells))
+                return
+            }
             if let reply = message.replying(with: Message(handle: 0, data: message.data)) { router?.route(reply) }
         }
     }

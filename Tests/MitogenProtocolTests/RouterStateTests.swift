@@ -224,5 +224,8 @@ struct RouterStateTests {
         _ = state.table.connectChild(Self.down, id: 6, name: "client", stampedAuthID: 0)
         _ = state.handles.add("call", at: 101, policy: .parents)
         #expect(process(message(from: 6, to: 0, 101), from: Self.down, in: &state) == .invoke("call"))
+        // What is let through to it without that authority is refused there.
+        let other = message(from: 7, to: 5, 101, replyTo: 1000)
+        #expect(process(other, from: Self.up) == .answer(to: 7, 1000, "refused by policy"))
     }
 }

@@ -218,6 +218,10 @@ struct RoutingTableTests {
         _ = table.connectChild(Self.second, id: 7, name: "")
         let isForwarded = route(&table, 6, 7, from: Self.first) == .forward(Self.second)
         #expect(isForwarded == (stamp != 9))
+        // And to it, where the other's authority is all that the message has.
+        var reverse = MessageHeader(from: 7, to: 6)
+        #expect((table.route(&reverse, from: Self.second) == .forward(Self.first)) == (stamp != 9))
+        #expect(reverse.authID == 7)
     }
 
     @Test("Authority of a parent is this context's own and that of its ancestors")

@@ -8,6 +8,12 @@ internal import Mitogen
 internal import MitogenFixtures
 internal import Testing
 
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
 extension LibraryTests {
     @Suite("Failing functions")
     struct Failures {}
@@ -134,6 +140,40 @@ extension LibraryTests.Failures {
             #expect(error.message.contains("the respondent Context has disconnected"))
             #expect(error.message.contains("SIGKILL"))
             #expect(try await Processes.stillRunning(pids, after: .seconds(2)).isEmpty)
+        }
+    }
+
+    /// How a context goes that somebody waits for.
+    enum Loss: CaseIterable {
+        case childShutDown, nestedShutDown, middleShutDown, childKilled, nearSibling, farSibling
+    }
+
+    @Test("Whoever waits for an answer is told when the context goes, wherever it is", arguments: Loss.allCases)
+    func told(_ loss: Loss) async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local()
+            let nested = try await router.local(via: child)
+            let target = loss == .childShutDown || loss == .childKilled || loss == .nearSibling ? child : nested
+            let arrivals = try MessageReceiver(router: router)
+            _ = try await target.call(Listen(at: 5000, tells: arrivals.handle))
+            let waiting: Task<MitogenError, any Error>
+            if loss == .nearSibling || loss == .farSibling {
+                let sibling = try await router.local()
+                let ask = try sibling.startCall(Ask(target.id, 5000, "?"))
+                waiting = Task { try await failure { _ = try await ask.get(timeout: .seconds(10)) } }
+            } else {
+                let pending = try target.sendAsync(Message(handle: 5000))
+                waiting = Task { try await failure { _ = try await pending.get(timeout: .seconds(10)) } }
+            }
+            _ = try await arrivals.get(timeout: .seconds(10))
+            switch loss {
+            case .childShutDown, .middleShutDown, .nearSibling: try await child.shutdown()
+            case .nestedShutDown, .farSibling: try await nested.shutdown()
+            case .childKilled: kill(try await child.call(ProcessID()), SIGKILL)
+            }
+            let error = try await waiting.value
+            #expect(error.code == .channelError)
+            #expect(error.message.contains("the respondent Context has disconnected"), "\(error)")
         }
     }
 

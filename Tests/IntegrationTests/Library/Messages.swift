@@ -9,6 +9,12 @@ internal import MitogenFixtures
 internal import Synchronization
 internal import Testing
 
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
 extension LibraryTests {
     @Suite("Messages and handles")
     struct Messages {}
@@ -154,6 +160,31 @@ extension LibraryTests.Messages {
         }
     }
 
+    @Test("A handler answers with a value, or with a message that is ready")
+    func replies() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local()
+            let values = try router.addHandler { [weak router] message in
+                guard let router else { return }
+                try? message.reply("answered", through: router)
+            }
+            let ready = try router.addHandler { [weak router] message in
+                guard let router else { return }
+                message.reply(with: Message(dstID: 77, handle: 77, encoding: .binary, data: [7]), through: router)
+            }
+            let dead = try router.addHandler { [weak router] message in
+                guard let router else { return }
+                message.reply(with: .dead("not today"), through: router)
+            }
+            let answer = try await router.myself().sendAwait(Message(handle: values), timeout: .seconds(5))
+            #expect(try answer.decode() == "answered")
+            let raw = try await router.myself().sendAwait(Message(handle: ready), timeout: .seconds(5))
+            #expect(raw.data == [7] && raw.encoding == .binary && raw.handle >= 1000 && raw.dstID == 0)
+            let refused = try await failure { _ = try await child.call(Ask(0, dead, "?")) }
+            #expect(refused.code == .channelError && refused.message == "not today")
+        }
+    }
+
     @Test("A wait for an answer can be limited, repeated, cancelled")
     func pendingMessages() async throws {
         try await withFixtureRouter { router in
@@ -221,6 +252,31 @@ extension LibraryTests.Messages {
         }
     }
 
+    @Test("Nobody waits for the answer to a message that is too large: who waits for the message is told")
+    func tooLargeWithoutAnswer() async throws {
+        try await withFixtureRouter {
+            $0.maxMessageSize = 100_000
+        } _: { router in
+            let child = try await router.local()
+            let nested = try await router.local(via: child)
+            let reason = "message too large (max 100000 bytes)"
+            for context in [child, nested] {
+                let inbox = Inbox()
+                let handle = try router.addHandler { inbox.append($0) }
+                try await context.call(SendRaw([.size(100_000), .size(100_001)], handle))
+                #expect(try await eventually { inbox.all.count == 2 })
+                #expect(inbox.all.first?.data.count == 100_000)
+                #expect(inbox.texts.last == "dead: \(reason)")
+                let introductions = try Receiver<Sender<Int>>(router: router)
+                let waiting = try context.startCall(ReceiveNumbers(introduction: introductions.toSender()))
+                let place = try await introductions.get(timeout: .seconds(5)).handle
+                try context.send(Message(handle: place, data: [UInt8](repeating: 1, count: 100_001)))
+                let error = try await failure { _ = try await waiting.get(timeout: .seconds(5)) }
+                #expect(error.code == .channelError && error.message.contains(reason), "\(error)")
+            }
+        }
+    }
+
     @Test("A context that was decoded without a router cannot be used")
     func withoutRouter() async throws {
         let value = PickleValue.context(id: 3, name: "lost")
@@ -255,15 +311,22 @@ extension LibraryTests.Messages {
 
     @Test("Forged messages are dropped")
     func forged() async throws {
-        try await withRawChild("forge") { router, liar, honest, inbox in
-            let nested = try await router.local(via: honest)
-            let pid = try await honest.call(ProcessID())
-            try liar.send(Message(handle: 1))
-            #expect(try await eventually { inbox.texts.contains("honest") })
-            #expect(inbox.texts == ["honest"])
-            #expect(try await honest.call(ProcessID()) == pid)
-            #expect(try await nested.call(Add(1, 2)) == 3)
-            #expect(router.streamByID(honest.id) == honest.name)
+        try await CapturedLog.withEverything {
+            try await withRawChild("forge") { router, liar, honest, inbox in
+                let nested = try await router.local(via: honest)
+                let pid = try await honest.call(ProcessID())
+                let before = CapturedLog.all.count
+                try liar.send(Message(handle: 1))
+                #expect(try await eventually { inbox.texts.contains("honest") })
+                #expect(inbox.texts == ["honest"])
+                #expect(try await honest.call(ProcessID()) == pid)
+                #expect(try await nested.call(Add(1, 2)) == 3)
+                #expect(router.streamByID(honest.id) == honest.name)
+                let lines = CapturedLog.all[before...].filter { $0.label == "mitogen" }.map(\.message)
+                for id in ["auth_id: got 0", "auth_id: got 2", "auth_id: got 77", "src_id: got 0", "src_id: got 2"] {
+                    #expect(lines.contains("dropped a message: bad \(id) via context 1"), "\(id): \(lines)")
+                }
+            }
         }
     }
 
@@ -282,6 +345,47 @@ extension LibraryTests.Messages {
         }
     }
 
+    @Test("A peer that is killed with something unread in its connection is gone like any other")
+    func reset() async throws {
+        try await withRawChild("deaf") { router, liar, honest, inbox in
+            let pid = try deafChild()
+            let pending = try liar.sendAsync(Message(handle: 5000, data: [1, 2, 3]))
+            kill(pid, SIGKILL)
+            let error = try await within(.seconds(5)) { try await failure { _ = try await pending.get() } }
+            #expect(error.code == .channelError)
+            #expect(
+                error.message
+                    == "the respondent Context has disconnected: process \(pid) ended with signal 9 (SIGKILL)"
+            )
+        }
+    }
+
+    private func deafChild() throws -> Int32 {
+        let children = Processes.children(of: selfPID)
+        return try #require(
+            children.first { Files.text("/proc/\($0)/cmdline")?.contains("raw-child\0deaf") == true }
+        )
+    }
+
+    @Test("A peer that stays when its connection is over is asked to end, and killed a second later")
+    func stays() async throws {
+        try await withTemporaryDirectory { directory in
+            let path = "\(directory)/asked"
+            let executable = [try Fixture.path, "raw-child", "stay", path]
+            try await withFixtureRouter { router in
+                let known = Set(Processes.children(of: selfPID))
+                let liar = try await router.local { $0.executable = executable }
+                let pid = try #require(Processes.children(of: selfPID).first { !known.contains($0) })
+                let start = ContinuousClock.now
+                #expect(try await failure { _ = try await liar.call(Add(1, 2)) }.code == .channelError)
+                #expect(try await eventually(within: .seconds(5)) { Files.text(path) == "asked" })
+                #expect(ContinuousClock.now - start > .milliseconds(1150))
+                #expect(try await Processes.stillRunning([pid], after: .seconds(5)).isEmpty)
+                #expect(ContinuousClock.now - start > .milliseconds(2150))
+            }
+        }
+    }
+
     @Test("A peer that floods, and does not read, does not hold up the others")
     func flood() async throws {
         try await withRawChild("flood") { router, liar, honest, inbox in
@@ -296,10 +400,7 @@ extension LibraryTests.Messages {
         var pid: Int32 = 0
         let elapsed = try await duration {
             try await withRawChild("deaf") { router, liar, honest, inbox in
-                let children = Processes.children(of: selfPID)
-                pid = try #require(
-                    children.first { Files.text("/proc/\($0)/cmdline")?.contains("raw-child\0deaf") == true }
-                )
+                pid = try deafChild()
                 let large = [UInt8](repeating: 1, count: 20_000_000)
                 let error = try await failure { _ = try await liar.call(Echo(large), timeout: .milliseconds(500)) }
                 #expect(error.code == .timeoutError)

@@ -84,6 +84,8 @@ extension LibraryTests.Receivers {
             try receiver.toSender().close()
             #expect(try await iterator.next() == nil)
             #expect(try await iterator.next() == nil)
+            try receiver.toSender().close()
+            #expect(try await failure { _ = try await receiver.get() }.message == "Sender was explicitly closed")
             let raw = receiver.messages
             try router.myself().send(.dead("x", handle: raw.handle))
             #expect(try await raw.get(throwsDead: false).isDead)
