@@ -277,6 +277,22 @@ extension LibraryTests.Messages {
         }
     }
 
+    @Test("That a message is too large to be sent is logged where it was made")
+    func tooLargeLogged() async throws {
+        try await CapturedLog.withEverything {
+            try await withFixtureRouter {
+                $0.maxMessageSize = 100_000
+            } _: { router in
+                let child = try await router.local()
+                try child.send(Message(handle: 4711, data: [UInt8](repeating: 1, count: 100_001)))
+                let isLogged = try await CapturedLog.waitForLine(of: "mitogen") { line in
+                    line.hasPrefix("refused ") && line.hasSuffix(": message too large (max 100000 bytes)")
+                }
+                #expect(isLogged)
+            }
+        }
+    }
+
     @Test("A context that was decoded without a router cannot be used")
     func withoutRouter() async throws {
         let value = PickleValue.context(id: 3, name: "lost")
