@@ -1,7 +1,14 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-let linkedStatically: [LinkerSetting] = [.unsafeFlags(["-static-executable"], .when(platforms: [.linux]))]
+/// A program that can be sent to other machines, with what it needs of Mitogen.
+func program(_ name: String, _ products: String...) -> Target {
+    .executableTarget(
+        name: name,
+        dependencies: products.map { .product(name: $0, package: "swift-mitogen") },
+        linkerSettings: [.unsafeFlags(["-static-executable"], .when(platforms: [.linux]))]
+    )
+}
 
 let package = Package(
     name: "patterns",
@@ -9,15 +16,7 @@ let package = Package(
         .package(name: "swift-mitogen", path: "../..")
     ],
     targets: [
-        .executableTarget(
-            name: "ping-pong",
-            dependencies: [.product(name: "Mitogen", package: "swift-mitogen")],
-            linkerSettings: linkedStatically
-        ),
-        .executableTarget(
-            name: "scatter-gather",
-            dependencies: [.product(name: "Mitogen", package: "swift-mitogen")],
-            linkerSettings: linkedStatically
-        ),
+        program("ping-pong", "Mitogen"),
+        program("scatter-gather", "Mitogen"),
     ]
 )
