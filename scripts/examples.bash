@@ -8,6 +8,15 @@ expect_output() {
     echo "$output"
 }
 
+# Waits until a condition is true, which has to be within 20 s.
+await() {
+    local limit=$((SECONDS + 20))
+    until "$@"; do
+        [[ $SECONDS -lt $limit ]] || return 1
+        sleep 0.05
+    done
+}
+
 # ------------------------------------------------------------------------------------------------- scatter and gather
 
 scatter_gather() {
@@ -15,4 +24,62 @@ scatter_gather() {
     expect_output "$1" "2262 primes, the largest is 19997"
     bar=$(timeout 60 "$1" --progress 2>&1 >/dev/null </dev/null | tr '\r' '\n' | tail -n 1)
     [[ $bar == "[####################] 100 %" ]] || fail "scatter-gather's last progress was: $bar"
+}
+
+# ---------------------------------------------------------------------------------------------------------- tail-logs
+
+# Two contexts follow two files that grow, are truncated, appear and are replaced. One of them is killed.
+tail_logs() {
+    local folder log pid contexts seen status=0
+    folder=$PWD/.build/examples/tail-logs
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    log=$folder/a.log
+    echo "old" >"$log"
+    # The shell has what it starts in the background ignore Ctrl-C.
+    env --default-signal=INT "$1" local local "$log" "$folder/b.log" </dev/null >"$folder/out" 2>"$folder/err" &
+    pid=$!
+    tail_logs_says 2 err "a.log: followed from its end"
+    tail_logs_says 2 err "b.log: not there yet"
+    echo "one" >>"$log"
+    echo "begun" >"$folder/b.log"
+    tail_logs_says 2 out "a.log: one"
+    tail_logs_says 2 out "b.log: begun"
+    echo "new" >"$log"
+    tail_logs_says 2 out "a.log: new"
+    mv "$log" "$log.1"
+    echo "late" >>"$log.1"
+    echo "first" >"$log"
+    tail_logs_says 2 out "a.log: first"
+
+    mapfile -t contexts < <(sed -n 's/^tail-logs: local\.\([0-9]*\):.*followed.*/\1/p' "$folder/err")
+    kill -KILL "${contexts[0]}"
+    tail_logs_says 1 err "lost: local.${contexts[0]}"
+    echo "after" >>"$log"
+    tail_logs_says 1 out "local.${contexts[1]}:$log: after"
+    kill -INT "$pid"
+    wait "$pid" || status=$?
+    [[ $status -eq 130 ]] || fail "tail-logs ended with $status, not by Ctrl-C: $(cat "$folder/err")"
+    await has_ended "${contexts[1]}" || fail "tail-logs left process ${contexts[1]} behind"
+
+    seen=$(sed 's/^local[.0-9]*:.*\/\(.*: \)/\1/' "$folder/out" | LC_ALL=C sort | uniq -c | awk '{ print $1, $2, $3 }')
+    [[ $seen == $'1 a.log: after\n2 a.log: first\n2 a.log: late\n2 a.log: new\n2 a.log: one\n2 b.log: begun' ]] ||
+        fail "tail-logs printed: $seen"
+    echo "$seen"
+}
+
+# Waits until tail-logs has said something so many times, in one of its outputs.
+tail_logs_says() {
+    if await occurs "$1" "$3" "$folder/$2"; then return 0; fi
+    kill -KILL "$pid"
+    fail "tail-logs did not say \"$3\" $1 times: $(cat "$folder"/{out,err})"
+}
+
+occurs() {
+    [[ $(grep -cF "$2" "$3") -eq $1 ]]
+}
+
+# Whether a process is gone, or is only waiting to be reaped.
+has_ended() {
+    [[ ! -e /proc/$1 ]] || { [[ -z $(tr -d '\0' <"/proc/$1/cmdline") ]]; } 2>/dev/null
 }

@@ -18,5 +18,6 @@ let package = Package(
     targets: [
         program("ping-pong", "Mitogen"),
         program("scatter-gather", "Mitogen"),
+        program("tail-logs", "Mitogen"),
     ]
 )
