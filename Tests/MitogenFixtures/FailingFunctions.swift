@@ -32,6 +32,22 @@ public struct Buy: RemoteFunction {
     }
 }
 
+/// Throws ``OutOfStock`` in the last of many contexts that call each other.
+public struct BuyThrough: RemoteFunction {
+    public var contexts: [Context]
+    public var item: String
+
+    public init(_ contexts: [Context], _ item: String) {
+        self.contexts = contexts
+        self.item = item
+    }
+
+    public func run(in context: ExternalContext) async throws {
+        guard let next = contexts.first else { throw OutOfStock(item: item) }
+        try await next.call(BuyThrough(Array(contexts.dropFirst()), item))
+    }
+}
+
 /// Throws an error of the library.
 public struct FailWithPasswordError: RemoteFunction {
     public init() {}

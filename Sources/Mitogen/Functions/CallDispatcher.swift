@@ -241,9 +241,11 @@ extension RemoteFailure {
             self.init(typeName: Self.cancellationTypeName, message: "the function was cancelled", traceback: place)
         } else if let error = error as? MitogenError {
             let inner = error.remote?.traceback.map { "\n\($0)" } ?? ""
+            // What another function has thrown keeps its type, through however many contexts it is passed on.
+            let origin = error.code == .callError && error.remote?.typeName.isEmpty == false ? error.remote : nil
             self.init(
-                typeName: "Mitogen.MitogenError.\(error.code)",
-                message: error.remote.map { "\($0.typeName): \($0.message)" } ?? error.message,
+                typeName: origin?.typeName ?? "Mitogen.MitogenError.\(error.code)",
+                message: origin?.message ?? error.message,
                 traceback: place + inner
             )
         } else {

@@ -49,6 +49,23 @@ extension LibraryTests.Failures {
             let gone = try await failure { _ = try await child.call(Ask(4711, 2000, "?")) }
             #expect(gone.code == .channelError)
             #expect(gone.message.contains("no route to 4711"))
+            #expect(!gone.message.contains("MitogenError"))
+        }
+    }
+
+    @Test("An error keeps its type and text in all contexts that pass it on")
+    func passedOn() async throws {
+        try await withFixtureRouter { router in
+            let first = try await router.local()
+            let second = try await router.local(via: first)
+            let third = try await router.local(via: second)
+            let error = try await failure { try await first.call(BuyThrough([second, third], "milk")) }
+            #expect(error.code == .callError)
+            #expect(error.message == "MitogenFixtures.OutOfStock: no milk left")
+            #expect(error.remote?.typeName == "MitogenFixtures.OutOfStock")
+            #expect(error.remote?.message == "no milk left")
+            let place = try #require(error.remote?.traceback)
+            for context in [first, second, third] { #expect(place.contains("context \(context.id),")) }
         }
     }
 
