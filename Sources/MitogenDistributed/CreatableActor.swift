@@ -5,7 +5,7 @@
 //
 
 public import Distributed
-internal import Mitogen
+package import Mitogen
 
 /// A distributed actor that can be created in another context.
 public protocol CreatableActor: DistributedActor where ActorSystem == MitogenActorSystem {
@@ -34,5 +34,14 @@ struct ReleaseActor: RemoteFunction {
 
     func run(in context: ExternalContext) async throws {
         try MitogenActorSystem.of(context.router).releaseHere(id)
+    }
+}
+
+/// Makes the actor system of a context that has got an actor in some other value before it had one of its own. The router
+/// finds this type by its name. Nothing refers to it: if it were internal, an optimised program would be without it.
+package struct ActorSystemSource: CodingInformationSource {
+    package static func prepare(_ router: Router) {
+        // Fails only where the router has ended.
+        _ = try? MitogenActorSystem.of(router)
     }
 }

@@ -17,6 +17,9 @@ public struct PickleDecoder: Sendable {
     /// Information for the `init(from:)` of the values.
     public var userInfo: [CodingUserInfoKey: any Sendable]
 
+    /// Gives this information, if set, when a value asks for it, which hardly one does.
+    package var userInfoSource: (@Sendable () -> [CodingUserInfoKey: any Sendable])?
+
     /// A decoder.
     ///
     /// - Parameters:
@@ -44,7 +47,7 @@ public struct PickleDecoder: Sendable {
     ///
     /// - Throws: ``PickleError`` with the coding path of what does not match the type.
     public func decode<T: Decodable>(_ type: T.Type, from value: PickleValue) throws(PickleError) -> T {
-        let root = ValueDecoder(root: value, nestingLimit: limits.depth * 2, userInfo: userInfo)
+        let root = ValueDecoder(root: value, of: self)
         do {
             return try root.decodeValue(type)
         } catch {

@@ -17,14 +17,18 @@ final class ValueDecoder: Decoder {
     /// What is the same for all values of one decoding.
     final class Settings {
         let nestingLimit: Int
-        let userInfo: [CodingUserInfoKey: any Sendable]
+        private let decoder: PickleDecoder
 
         /// Where an error was thrown that does not know that itself.
         private(set) var failurePath: [any CodingKey]?
 
-        init(nestingLimit: Int, userInfo: [CodingUserInfoKey: any Sendable]) {
-            self.nestingLimit = nestingLimit
-            self.userInfo = userInfo
+        init(_ decoder: PickleDecoder) {
+            nestingLimit = decoder.limits.depth * 2
+            self.decoder = decoder
+        }
+
+        var userInfo: [CodingUserInfoKey: any Sendable] {
+            decoder.userInfoSource?() ?? decoder.userInfo
         }
 
         /// Keeps the place where an error of a type's own implementation comes from, as it passes through unchanged.
@@ -46,9 +50,9 @@ final class ValueDecoder: Decoder {
     private let step: Step
     private let nesting: Int
 
-    init(root value: PickleValue, nestingLimit: Int, userInfo: [CodingUserInfoKey: any Sendable]) {
+    init(root value: PickleValue, of decoder: PickleDecoder) {
         self.value = value
-        self.settings = Settings(nestingLimit: nestingLimit, userInfo: userInfo)
+        self.settings = Settings(decoder)
         self.parent = nil
         self.step = .same
         self.nesting = 0

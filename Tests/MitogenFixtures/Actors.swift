@@ -70,3 +70,32 @@ public struct MakeCounter: RemoteFunction {
         return counter
     }
 }
+
+/// Calls an actor that it was given as an argument.
+public struct Increment: RemoteFunction {
+    public var counter: Counter
+
+    public init(_ counter: Counter) {
+        self.counter = counter
+    }
+
+    public func run(in context: ExternalContext) async throws -> Int {
+        try await counter.increment(by: 1)
+    }
+}
+
+/// Calls an actor that is sent to it.
+public struct IncrementReceived: RemoteFunction {
+    /// Told where the actor is to be sent to.
+    public var senders: Sender<Sender<Counter>>
+
+    public init(_ senders: Sender<Sender<Counter>>) {
+        self.senders = senders
+    }
+
+    public func run(in context: ExternalContext) async throws -> Int {
+        let counters = try Receiver<Counter>(router: context.router)
+        try await senders.send(counters.toSender())
+        return try await counters.get(timeout: .seconds(10)).increment(by: 1)
+    }
+}

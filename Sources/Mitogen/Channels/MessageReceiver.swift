@@ -148,7 +148,9 @@ public final class MessageReceiver: AsyncSequence, Sendable {
     func decode<Value: Decodable>(_ message: Message, as type: Value.Type) throws(MitogenError) -> Value {
         let here = ExternalContext(router: router, caller: router.context(message.srcID))
         do {
-            return try ExternalContext.$current.withValue(here) { try message.decode(as: type) }
+            return try ExternalContext.$current.withValue(here) {
+                try router.decoder.decode(type, from: message.unpickle())
+            }
         } catch {
             let error = error as? MitogenError ?? MitogenError(.streamError, "invalid message: \(error)")
             throw name(ofSource: message).map { error.inContext($0) } ?? error

@@ -49,7 +49,26 @@ extension Router {
     }
 
     /// Reads values that other contexts have sent.
-    package var decoder: PickleDecoder { PickleDecoder(userInfo: codingInformation.withLock { $0 }) }
+    package var decoder: PickleDecoder {
+        var decoder = PickleDecoder()
+        decoder.userInfoSource = { [self] in knownCodingInformation() }
+        return decoder
+    }
+
+    /// The information for values, which the first value that asks for it has made.
+    private func knownCodingInformation() -> [CodingUserInfoKey: any Sendable] {
+        let known = codingInformation.withLock { $0 }
+        guard known.isEmpty else { return known }
+        // Modules above this one are looked for by name: most programs do without them.
+        (_typeByName("18MitogenDistributed17ActorSystemSourceV") as? any CodingInformationSource.Type)?.prepare(self)
+        return codingInformation.withLock { $0 }
+    }
+}
+
+/// What a module above this one gives a router when values ask for it.
+package protocol CodingInformationSource: SendableMetatype {
+    /// Calls ``Router/setCodingInformation(_:to:)``.
+    static func prepare(_ router: Router)
 }
 
 extension Context {

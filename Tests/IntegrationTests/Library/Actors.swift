@@ -58,6 +58,20 @@ extension LibraryTests.Actors {
         }
     }
 
+    @Test("An actor is passed on to contexts that have had none before, as an argument and through a channel")
+    func passedOn() async throws {
+        try await withFixtureRouter { router in
+            let home = try await router.local()
+            let (left, right) = (try await router.local(), try await router.local(via: home))
+            let counter = try await MitogenActorSystem.of(router).create(Counter.self, with: 0, in: home)
+            #expect(try await left.call(Increment(counter)) == 1)
+            let senders = try Receiver<Sender<Counter>>(router: router)
+            let call = try right.startCall(IncrementReceived(senders.toSender()))
+            try await senders.get(timeout: .seconds(10)).send(counter)
+            #expect(try await call.get(timeout: .seconds(10)) == 2)
+        }
+    }
+
     @Test("What goes wrong is told to the caller")
     func failures() async throws {
         try await withFixtureRouter { router in
