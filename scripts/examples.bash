@@ -83,3 +83,21 @@ occurs() {
 has_ended() {
     [[ ! -e /proc/$1 ]] || { [[ -z $(tr -d '\0' <"/proc/$1/cmdline") ]]; } 2>/dev/null
 }
+
+# ------------------------------------------------------------------------------------------------------ ticket-office
+
+# Who gets which seat is a matter of luck: three each, one for who comes late, and none twice.
+ticket_office() {
+    local output seats
+    output=$(timeout 60 "$1" </dev/null) || fail "ticket-office has failed: $output"
+    echo "$output"
+    [[ ${output//[0-9]/} == "dora got only  of  seats
+anna has seats [, , ]
+ben has seats [, , ]
+carla has seats [, , ]
+dora has seats []
+anna is refused: Caller is not authorized to invoke 'Sales' of service 'ticket_office.TicketOffice'" ]] ||
+        fail "ticket-office printed: $output"
+    seats=$(grep -F "has seats" <<<"$output" | grep -oE '[0-9]+' | sort -n | xargs)
+    [[ $seats == "1 2 3 4 5 6 7 8 9 10" ]] || fail "ticket-office sold $seats"
+}

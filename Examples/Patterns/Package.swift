@@ -19,5 +19,6 @@ let package = Package(
         program("ping-pong", "Mitogen"),
         program("scatter-gather", "Mitogen"),
         program("tail-logs", "Mitogen"),
+        program("ticket-office", "Mitogen", "MitogenServices"),
     ]
 )
