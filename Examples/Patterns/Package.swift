@@ -18,6 +18,7 @@ let package = Package(
     targets: [
         program("ping-pong", "Mitogen"),
         program("scatter-gather", "Mitogen"),
+        program("shared-account", "Mitogen", "MitogenDistributed"),
         program("tail-logs", "Mitogen"),
         program("ticket-office", "Mitogen", "MitogenServices"),
     ]
