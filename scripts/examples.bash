@@ -101,3 +101,60 @@ anna is refused: Caller is not authorized to invoke 'Sales' of service 'ticket_o
     seats=$(grep -F "has seats" <<<"$output" | grep -oE '[0-9]+' | sort -n | xargs)
     [[ $seats == "1 2 3 4 5 6 7 8 9 10" ]] || fail "ticket-office sold $seats"
 }
+
+# ---------------------------------------------------------------------------------------------------- install-package
+
+# Two contexts install with a package manager that is not one, into a folder.
+install_package() {
+    local program=$1
+    stubs=$PWD/.build/examples/install-package
+    rm -rf "$stubs"
+    mkdir -p "$stubs/bin"
+    stub dpkg-query <<'EOF'
+echo "$package" >>"$stubs/asked"
+[ -e "$stubs/installed.$package" ] && echo "installed 1.0"
+EOF
+    # It waits until both contexts have asked whether the package is there.
+    stub apt-get <<'EOF'
+echo "$* $DEBIAN_FRONTEND" >>"$stubs/ran"
+case $package in broken) echo "E: Unable to locate package broken" >&2; exit 100 ;; esac
+tries=0
+until [ "$(wc -l <"$stubs/asked")" -ge 2 ]; do
+    tries=$((tries + 1))
+    [ "$tries" -lt 400 ] || exit 1
+    sleep 0.05
+done
+echo >"$stubs/installed.$package"
+EOF
+    stub ssh <<'EOF'
+echo "ssh: Could not resolve hostname nowhere: Name or service not known" >&2
+exit 255
+EOF
+    local command="apt-get -o DPkg::Lock::Timeout=60 install --yes"
+    installs 0 $'local:a: would run: '"$command"$' tool\nlocal:b: would run: '"$command tool" --dry-run tool local:a local:b
+    [[ ! -e $stubs/ran ]] || fail "a dry run ran $(cat "$stubs/ran")"
+    rm "$stubs/asked"
+    installs 0 $'local:a: installed, 1.0\nlocal:b: installed, 1.0' tool local:a local:b
+    [[ $(sort -u "$stubs/ran") == "${command#* } tool noninteractive" ]] || fail "it ran $(cat "$stubs/ran")"
+    installs 0 $'local:a: already there, 1.0\nlocal:b: already there, 1.0' tool local:a local:b
+    installs 1 $'local:a: failed: apt-get ended with exit status 100\n    E: Unable to locate package' broken local:a
+    installs 1 $'local:a: already there, 1.0\nssh:nowhere: failed: ' tool local:a ssh:nowhere
+}
+
+# A program in the place of another one; $package is its last argument.
+stub() {
+    { printf '#!/bin/sh\nstubs=%q\nfor package; do :; done\n' "$stubs" && cat; } >"$stubs/bin/$1"
+    chmod +x "$stubs/bin/$1"
+}
+
+# Runs the program, which has to end with this status and to print these lines, among others and in any order.
+installs() {
+    local status=0 output line wanted=$1 lines=$2
+    shift 2
+    output=$(PATH="$stubs/bin:$PATH" timeout 60 "$program" "$@" 2>"$stubs/errors" </dev/null) || status=$?
+    echo "$output"
+    [[ $status -eq $wanted ]] || fail "install-package $* ended with $status: $(cat "$stubs/errors")"
+    while IFS= read -r line; do
+        [[ $'\n'$output == *$'\n'"$line"* ]] || fail "install-package $* did not print: $line"
+    done <<<"$lines"
+}

@@ -16,6 +16,7 @@ let package = Package(
         .package(name: "swift-mitogen", path: "../..")
     ],
     targets: [
+        program("install-package", "Mitogen"),
         program("ping-pong", "Mitogen"),
         program("scatter-gather", "Mitogen"),
         program("shared-account", "Mitogen", "MitogenDistributed"),
