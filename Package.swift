@@ -50,6 +50,15 @@ let staticFoundation: [LinkerSetting] = [
     )
 ]
 
+// Traits are off unless they are asked for, and then their packages are not even fetched.
+let traitDependencies: [Target.Dependency] = [
+    .product(
+        name: "ServiceLifecycle",
+        package: "swift-service-lifecycle",
+        condition: .when(traits: ["ServiceLifecycle"])
+    ),
+]
+
 let package = Package(
     name: "swift-mitogen",
     products: [
@@ -59,9 +68,14 @@ let package = Package(
         .executable(name: "mitogen", targets: ["mitogen"]),
         .executable(name: "mitogen-agent", targets: ["mitogen-agent"]),
     ],
+    traits: [
+        .trait(name: "ServiceLifecycle", description: "A router as a service of swift-service-lifecycle."),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        // Only for the traits.
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
         .target(name: "CMitogenPayload"),
@@ -73,7 +87,7 @@ let package = Package(
             dependencies: [
                 "CMitogenPlatform", "MitogenPickle", "MitogenProtocol",
                 .product(name: "Logging", package: "swift-log"),
-            ],
+            ] + traitDependencies,
             swiftSettings: swiftSettings
         ),
         .target(
