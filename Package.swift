@@ -52,6 +52,8 @@ let staticFoundation: [LinkerSetting] = [
 
 // Traits are off unless they are asked for, and then their packages are not even fetched.
 let traitDependencies: [Target.Dependency] = [
+    .product(name: "CoreMetrics", package: "swift-metrics", condition: .when(traits: ["Metrics"])),
+    .product(name: "Tracing", package: "swift-distributed-tracing", condition: .when(traits: ["Tracing"])),
     .product(
         name: "ServiceLifecycle",
         package: "swift-service-lifecycle",
@@ -69,12 +71,16 @@ let package = Package(
         .executable(name: "mitogen-agent", targets: ["mitogen-agent"]),
     ],
     traits: [
+        .trait(name: "Metrics", description: "Counts and times for swift-metrics."),
+        .trait(name: "Tracing", description: "Spans for swift-distributed-tracing; their context travels with calls."),
         .trait(name: "ServiceLifecycle", description: "A router as a service of swift-service-lifecycle."),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         // Only for the traits.
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [

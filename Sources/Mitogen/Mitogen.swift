@@ -61,6 +61,13 @@ public protocol MitogenProgram: SendableMetatype {
     /// How the program's router behaves; the defaults if not given.
     static var configuration: RouterConfiguration { get }
 
+    #if Metrics || Tracing
+        /// Called once in every process of the program, contexts included, before anything else of the program runs
+        /// there: the place to call `MetricsSystem.bootstrap` and `InstrumentationSystem.bootstrap`. Does nothing if
+        /// not given. Only with the traits `Metrics` or `Tracing`.
+        static func bootstrapObservability()
+    #endif
+
     /// What the program does. When it returns, the router and every context end.
     static func main(router: Router) async throws
 }
@@ -71,7 +78,11 @@ extension MitogenProgram {
     /// The process's entry point. It is synchronous, because an asynchronous one costs every context 18 ms when it
     /// ends (architecture decision D4).
     public static func main() {
-        Mitogen.runChildIfRequested()
+        #if Metrics || Tracing
+            Mitogen.runChildIfRequested(bootstrapping: bootstrapObservability)
+        #else
+            Mitogen.runChildIfRequested()
+        #endif
         MasterRuntime.run(configuration: configuration) { router in try await main(router: router) }
     }
 }

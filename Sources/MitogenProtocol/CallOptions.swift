@@ -15,6 +15,11 @@ package struct CallOptions: Sendable, Hashable {
     /// How many seconds the call may take, from its arrival on.
     package var timeout: Double?
 
+    #if Tracing
+        /// What instruments want carried along.
+        package var trace = TraceFields()
+    #endif
+
     package init() {}
 
     package var isEmpty: Bool { self == CallOptions() }
@@ -28,12 +33,18 @@ package struct CallOptions: Sendable, Hashable {
         case .int(let seconds): timeout = seconds < 1_000_000_000 ? Double(max(0, seconds)) : nil
         default: break
         }
+        #if Tracing
+            trace = TraceFields(items["trace"])
+        #endif
     }
 
     var items: PickleDictionary {
         var items = PickleDictionary()
         if isIndependent { items["independent"] = .bool(true) }
         if let timeout { items["timeout"] = .float(timeout) }
+        #if Tracing
+            if !trace.isEmpty { items["trace"] = trace.value }
+        #endif
         return items
     }
 }

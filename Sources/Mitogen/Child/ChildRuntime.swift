@@ -18,6 +18,11 @@ internal import Synchronization
 enum ChildRuntime {
     private static let wasAsked = Atomic<Bool>(false)
 
+    #if Metrics || Tracing
+        /// What the program wants done in every context, first of all.
+        static let bootstrap = Mutex<@Sendable () -> Void>({})
+    #endif
+
     /// Whether a copy of this program would become a child: only if it asks, and this one has.
     static var canBecomeChild: Bool { wasAsked.load(ordering: .relaxed) }
 
@@ -44,6 +49,9 @@ enum ChildRuntime {
             let output = try StandardStreams.takeOver()
             cmitogen_set_title(CommandLine.argc, CommandLine.unsafeArgv, "mitogen:\(configuration.remoteName)")
             let mainThread = MainThread()
+            #if Metrics || Tracing
+                bootstrap.withLock { $0 }()
+            #endif
             let router = try start(configuration, output, mainThread)
             _exit(withExtendedLifetime(router) { mainThread.serve() })
         } catch {

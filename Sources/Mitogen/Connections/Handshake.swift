@@ -82,6 +82,9 @@ final class Handshake: Sendable {
             self?.deadlineDidPass(timeout)
         }
         parts.withLock { $0.timer = timer }
+        #if Metrics
+            router.metrics.follow(result, of: request)
+        #endif
         // A router that ends gives up its attempts, also those whose tool has not connected anything yet.
         router.attempts.withLock { $0[ObjectIdentifier(self)] = self }
         defer { _ = router.attempts.withLock { $0.removeValue(forKey: ObjectIdentifier(self)) } }

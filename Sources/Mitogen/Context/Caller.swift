@@ -21,27 +21,35 @@ struct Caller: Sendable {
     /// Runs a function and waits for its answer.
     func reply<F: RemoteFunction>(to function: F, timeout: Duration?) async throws(MitogenError) -> CallReply {
         let timeout = try Self.timeLeft(timeout)
-        return try await reply(to: try encode(function, timeout: timeout), _typeName(F.self), timeout: timeout)
+        let trace = CallTrace(of: displayedName(of: F.self), to: context)
+        let data = try encode(function, timeout: timeout, trace)
+        return try await reply(to: data, _typeName(F.self), trace, timeout: timeout)
     }
 
     /// Sends a function off.
     func start<F: RemoteFunction>(_ function: F, timeout: Duration? = nil) throws(MitogenError) -> RunningCall {
-        try start(
-            try encode(function, timeout: try Self.timeLeft(timeout)),
-            functionName: displayedName(of: F.self)
-        )
+        let timeout = try Self.timeLeft(timeout)
+        let name = displayedName(of: F.self)
+        let trace = CallTrace(of: name, to: context)
+        return try start(try encode(function, timeout: timeout, trace), functionName: name, trace)
     }
 
     /// Sends a function off whose answer nobody wants. It has no deadline, as it outlives who sends it.
     func startNoReply<F: RemoteFunction>(_ function: F) throws(MitogenError) {
-        let data = try encode(function)
+        let trace = CallTrace(of: displayedName(of: F.self), to: context)
+        let data = try encode(function, trace)
         try checkSize(data, functionName: _typeName(F.self))
         try context.send(Message(handle: StandardHandle.callFunction, encoding: .pickle, data: data))
+        trace.endUnanswered()
+        #if Metrics
+            context.router?.metrics.callSent(displayedName(of: F.self))
+        #endif
     }
 
     private func encode<F: RemoteFunction>(
         _ function: F,
-        timeout: Duration? = nil
+        timeout: Duration? = nil,
+        _ trace: CallTrace
     ) throws(MitogenError) -> [UInt8] {
         let name = try FunctionTable.shared.name(of: F.self)
         let peer = context.peer
@@ -50,7 +58,7 @@ struct Caller: Sendable {
                 function,
                 named: name,
                 chainID: chainID(for: peer),
-                callOptions: callOptions(for: peer, timeout: timeout),
+                callOptions: callOptions(for: peer, timeout: timeout, trace),
                 options: writerOptions(for: peer)
             )
         } catch {
@@ -79,6 +87,7 @@ struct Caller: Sendable {
     ) throws(MitogenError) -> RunningCall {
         let peer = context.peer
         let timeout = try Self.timeLeft(timeout)
+        let trace = CallTrace(of: name, to: context)
         let data: [UInt8]
         do throws(PickleError) {
             data = try CallRequest.encode(
@@ -86,13 +95,13 @@ struct Caller: Sendable {
                 arguments: arguments,
                 keywordArguments: keywordArguments,
                 chainID: chainID(for: peer),
-                callOptions: callOptions(for: peer, timeout: timeout),
+                callOptions: callOptions(for: peer, timeout: timeout, trace),
                 options: writerOptions(for: peer)
             )
         } catch {
             throw MitogenError(.unencodable, "cannot encode the call of \(name): \(error)")
         }
-        return try start(data, functionName: name)
+        return try start(data, functionName: name, trace)
     }
 
     // MARK: Other requests
@@ -104,7 +113,22 @@ struct Caller: Sendable {
         describedAs name: String,
         timeout: Duration?
     ) async throws(MitogenError) -> CallReply {
-        try await reply(to: data, name, at: handle, timeout: try Self.timeLeft(timeout))
+        let trace = CallTrace(of: name, to: context)
+        var data = data
+        trace.inject(into: &data)
+        return try await reply(to: data, name, at: handle, trace, timeout: try Self.timeLeft(timeout))
+    }
+
+    /// Sends an encoded request to a handle.
+    func start(
+        request data: [UInt8],
+        at handle: Handle,
+        describedAs name: String
+    ) throws(MitogenError) -> RunningCall {
+        let trace = CallTrace(of: name, to: context)
+        var data = data
+        trace.inject(into: &data)
+        return try start(data, functionName: name, at: handle, trace)
     }
 
     // MARK: Parts
@@ -124,15 +148,17 @@ struct Caller: Sendable {
         to data: [UInt8],
         _ functionName: String,
         at destination: Handle = StandardHandle.callFunction,
+        _ trace: CallTrace,
         timeout: Duration?
     ) async throws(MitogenError) -> CallReply {
         guard data.count > Stream.smallMessage else {
-            return try await start(data, functionName: functionName, at: destination).reply(timeout: timeout)
+            return try await start(data, functionName: functionName, at: destination, trace).reply(timeout: timeout)
         }
         let router = try context.reachableRouter
         try checkSize(data, functionName: functionName)
         let pending = PendingReply()
         let handle = router.register(pending, respondent: context.id, callOf: functionName)
+        trace.follow(pending)
         let call = RunningCall(
             pending: pending,
             handle: handle,
@@ -152,16 +178,18 @@ struct Caller: Sendable {
         return try await call.reply(timeout: nil)
     }
 
-    func start(
+    private func start(
         _ data: [UInt8],
         functionName: String,
-        at destination: Handle = StandardHandle.callFunction
+        at destination: Handle = StandardHandle.callFunction,
+        _ trace: CallTrace
     ) throws(MitogenError) -> RunningCall {
         let router = try context.reachableRouter
         try checkSize(data, functionName: functionName)
         let message = Message(dstID: context.id, handle: destination, encoding: .pickle, data: data)
         let pending = PendingReply()
         let handle = router.send(message, awaiting: pending, callOf: functionName)
+        trace.follow(pending)
         return RunningCall(
             pending: pending,
             handle: handle,
@@ -190,11 +218,12 @@ struct Caller: Sendable {
         return chain.id
     }
 
-    private func callOptions(for peer: PeerInfo?, timeout: Duration?) -> CallOptions {
+    private func callOptions(for peer: PeerInfo?, timeout: Duration?, _ trace: CallTrace) -> CallOptions {
         var options = CallOptions()
         guard peer?.has(PeerInfo.callOptions) == true else { return options }
         if let chain, !chain.isPipelined { options.isIndependent = true }
         if let timeout { options.timeout = timeout / .seconds(1) }
+        trace.inject(into: &options)
         return options
     }
 

@@ -103,9 +103,7 @@ struct CallReply: Sendable {
 
     /// An error of this library keeps its code, so that it can be told apart wherever it happened.
     private func remoteError(_ remote: RemoteFailure) -> MitogenError {
-        let prefix = "Mitogen.MitogenError."
-        guard remote.typeName.hasPrefix(prefix) else { return remote.error.inContext(call.context.displayName) }
-        let code = MitogenError.Code(String(remote.typeName.dropFirst(prefix.count)))
+        guard let code = remote.libraryCode else { return remote.error.inContext(call.context.displayName) }
         // The callee knows no more than the name that it was sent, which is not for people.
         let isUnknown = code == .unknownFunction
         return MitogenError(
@@ -119,5 +117,13 @@ struct CallReply: Sendable {
 
     private func failure(_ code: MitogenError.Code, _ text: String) -> MitogenError {
         MitogenError(code, text, context: call.context.displayName)
+    }
+}
+
+extension RemoteFailure {
+    /// The code of an error of this library; nil if it is another error.
+    var libraryCode: MitogenError.Code? {
+        let prefix = "Mitogen.MitogenError."
+        return typeName.hasPrefix(prefix) ? MitogenError.Code(String(typeName.dropFirst(prefix.count))) : nil
     }
 }

@@ -78,6 +78,9 @@ final class CallDispatcher: Sendable {
             // What cannot be found fails when its turn has come.
             begin(IncomingCall(message, in: router, chainID: chain, decoded: try? DecodedCall(request)))
         } catch {
+            #if Metrics
+                router.metrics.callRefused(error)
+            #endif
             answer(message, with: RemoteFailure(of: error, in: router, data: message.data), in: router)
         }
     }
@@ -195,7 +198,14 @@ final class CallDispatcher: Sendable {
         let task = Task(executorPreference: FunctionExecutor.shared) { [self] in
             let context = ExternalContext(router: router, caller: router.context(message.srcID))
             do {
-                let data = try await ExternalContext.$current.withValue(context) { try await body() }
+                #if Metrics || Tracing
+                    let trace = ReceivedTrace(behind: message.data)
+                    let data = try await router.observing(name(), isKnown: false, from: message.srcID, trace: trace) {
+                        try await ExternalContext.$current.withValue(context) { try await body() }
+                    }
+                #else
+                    let data = try await ExternalContext.$current.withValue(context) { try await body() }
+                #endif
                 let answer = message.replying(with: Message(handle: 0, encoding: .pickle, data: data))
                 // While it can still be cancelled: a large answer may take its time.
                 if let answer { try await router.send(answer) }

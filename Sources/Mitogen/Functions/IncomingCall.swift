@@ -109,7 +109,15 @@ struct DecodedCall: Sendable {
     func run(in context: ExternalContext, options: PickleWriter.Options) async throws -> [UInt8] {
         let place = context.router.functions.begin(type, for: context.caller.id)
         defer { context.router.functionDidEnd(place) }
-        return try await type.run(properties: request.properties(), in: context, options: options)
+        #if Metrics || Tracing
+            let trace = ReceivedTrace(request.callOptions)
+            let name = displayedName(of: type)
+            return try await context.router.observing(name, isKnown: true, from: context.caller.id, trace: trace) {
+                try await type.run(properties: request.properties(), in: context, options: options)
+            }
+        #else
+            return try await type.run(properties: request.properties(), in: context, options: options)
+        #endif
     }
 }
 

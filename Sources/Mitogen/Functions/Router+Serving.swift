@@ -90,7 +90,8 @@ extension Context {
         at handle: Handle,
         describedAs name: String
     ) throws(MitogenError) -> PendingCall<Output> {
-        PendingCall(call: try caller.start(data, functionName: name, at: handle)) { (reply) throws(MitogenError) in
+        PendingCall(call: try caller.start(request: data, at: handle, describedAs: name)) {
+            (reply) throws(MitogenError) in
             try reply.output()
         }
     }

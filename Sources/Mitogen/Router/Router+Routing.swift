@@ -38,6 +38,14 @@ extension Router {
         if MessageLog.shared.isOn {
             MessageLog.shared.note(message.header, size: message.data.count, action, from: stream, to: egress)
         }
+        #if Metrics
+            switch action {
+            case .forward: if egress != nil { metrics.frameSent(message) }
+            case .drop: metrics.messageDropped()
+            case .answer: metrics.messageRefused()
+            case .invoke: break
+            }
+        #endif
         switch action {
         case .forward:
             if stream == nil {
@@ -97,6 +105,9 @@ extension Router {
 
     /// A message has arrived on a stream.
     func receive(_ message: consuming Message, from stream: Stream) {
+        #if Metrics
+            metrics.frameReceived(message)
+        #endif
         let handshake = core.withLock { $0.handshakes[stream.id] }
         if let handshake {
             handshake.receive(message, from: stream)
@@ -157,6 +168,9 @@ extension Router {
         if profile.isOn, let function {
             pending.whenResolved { [profile] _ in profile.add(callOf: function, since: request.start) }
         }
+        #if Metrics
+            if let function { metrics.follow(pending, callOf: function, since: request.start) }
+        #endif
         return request
     }
 

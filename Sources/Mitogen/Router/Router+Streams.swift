@@ -51,6 +51,9 @@ extension Router {
             return Context(router: self, id: stream.remoteID, state: state)
         }
         apply { $0.state.table.connectChild(stream.id, id: stream.remoteID, name: name) }
+        #if Metrics
+            metrics.contextConnected()
+        #endif
         logger.debug("context \(stream.remoteID) is connected as \(name)")
         eventHub.send(.connected(context))
         return context
@@ -68,6 +71,9 @@ extension Router {
             core.withLock { $0.streams[stream.id] = nil }
             return handshake.streamDidEnd(reason: reason)
         }
+        #if Metrics
+            if !isParent { metrics.contextDisconnected() }
+        #endif
         guard let process else { return forget(stream, reason: reason, isParent: isParent) }
         process.reportEnd(within: .milliseconds(250)) { [weak self] detail in
             // What the child did wrong says more than how it ended after that.

@@ -56,6 +56,9 @@ public final class Router: Sendable {
     let processes = ProcessTable()
     let functions = RunningFunctions()
     let profile = RouterProfile()
+    #if Metrics
+        let metrics = RouterMetrics()
+    #endif
     let outboxes = OutboxTable()
     let logWindow = LogWindow()
     /// Numbers large messages.
