@@ -59,10 +59,14 @@ enum ChildRuntime {
         }
     }
 
-    /// Where an image is neither cached nor can be removed by the shell that starts it, it removes itself.
+    /// Where an image is neither cached nor can be removed by the shell that starts it, it removes itself. The variable
+    /// names its file; where a tool could set none, the name says what it is.
     private static func removeOwnFile() {
         // Set by the first stage, for a machine without /proc; commands are not to inherit it where there is one.
         if access("/proc/self/exe", F_OK) == 0 { unsetenv("SWIFT_ROOT") }
+        if ProcessIdentity.programName.hasPrefix(ProgramCopyCommands.namePrefix) {
+            unlink(ProcessIdentity.arguments[0])
+        }
         guard let path = getenv("MITOGEN_UNLINK") else { return }
         unlink(path)
         unsetenv("MITOGEN_UNLINK")

@@ -64,7 +64,7 @@ extension ConnectionTool {
             return PromptTable(
                 tool: program,
                 passwordPrompts: questions.passwordPrompt.map { [.ending($0)] } ?? [],
-                rules: questions.incorrectPrompts.map { .init($0, .incorrectPassword) }
+                rules: questions.incorrectPrompts.map { .init($0, .incorrectPassword, needsPassword: true) }
             )
         }
     }

@@ -204,7 +204,11 @@ final class Handshake: Sendable {
         }
         process?.terminate()
         guard copy.isNeeded else { return startProgram(copy, images, remoteName) }
-        result.whenResolved { [broker = router.broker] _ in copy.remove(on: broker) }
+        result.whenResolved { [broker = router.broker] outcome in
+            // The same command once more could do nothing that the program has not done when it started.
+            if case .success = outcome, copy.commands.isOnlyWay { return }
+            copy.remove(on: broker)
+        }
         do throws(MitogenError) {
             let process = try copy.start(images, on: router.broker) { [weak self] error in
                 if let self, error == nil { return startProgram(copy, images, remoteName) }

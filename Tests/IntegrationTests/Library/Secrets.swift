@@ -18,11 +18,13 @@ extension LibraryTests {
             var sudo = SudoOptions()
             var su = SuOptions()
             var doas = DoasOptions()
+            var custom = CustomOptions("tool", arguments: ["tool", .command])
             ssh.password = secret
             sudo.password = secret
             su.password = secret
             doas.password = secret
-            let all: [any ContextOptions] = [ssh, sudo, su, doas]
+            custom.password = secret
+            let all: [any ContextOptions] = [ssh, sudo, su, doas, custom]
             for options in all {
                 var text = "\(options) \(String(reflecting: options)) \(String(describing: Optional(options)))"
                 dump(options, to: &text)

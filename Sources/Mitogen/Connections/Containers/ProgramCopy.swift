@@ -91,9 +91,13 @@ struct ProgramCopy: Sendable {
         return process
     }
 
-    /// A path that leads another process to the same file.
+    /// A path that leads another process to the same file: its own one, as tools may copy a link as a link, or where
+    /// it has none any more, one that the kernel follows.
     private static func pathForOthers(_ path: String) -> String {
-        path == "/proc/self/exe" ? "/proc/\(getpid())/exe" : path
+        guard path == "/proc/self/exe" else { return path }
+        guard let resolved = realpath(path, nil) else { return "/proc/\(getpid())/exe" }
+        defer { free(resolved) }
+        return String(cString: resolved)
     }
 
     private func startTool(_ broker: Broker, file: String) throws(MitogenError) -> (ChildProcess, Int32) {
@@ -157,6 +161,15 @@ struct ProgramCopy: Sendable {
     }
 
     private func failure(_ status: ExitStatus, _ lines: [String]) -> MitogenError {
+        if commands.isOnlyWay {
+            let command = commands.copy.before.first ?? ""
+            return MitogenError(
+                .eofError,
+                "\(command) could not copy the program to \(path) there (\(status))",
+                diagnostics: lines,
+                hint: "run the command that copies by hand; the file has another name each time"
+            )
+        }
         let place = tool.container?.description ?? tool.program
         return MitogenError(
             .noShell,

@@ -21,6 +21,9 @@ struct ProgramCopyCommands: Sendable, Codable {
     /// Whether it is all that is tried, for tools that cannot pass on what is sent to a shell.
     var isOnlyWay = false
 
+    /// What the names of copied programs begin with: a program of such a name removes its own file when it starts.
+    static let namePrefix = ".mitogen-"
+
     /// The word that stands for the program's file on the machine where the tool runs.
     static let localFile = "\0\0"
 
@@ -37,7 +40,7 @@ extension ProgramCopyCommands {
     ///   - engine: docker or podman, with its own arguments.
     ///   - hasProgram: Whether the container has the program already.
     static func byEngine(_ engine: [String], _ container: ContainerTarget, hasProgram: Bool) -> ProgramCopyCommands {
-        let path = "/.mitogen-\(CommandTemplate.random)"
+        let path = "/\(namePrefix)\(CommandTemplate.random)"
         // The program needs SWIFT_ROOT where there is no /proc.
         let environment = ["--env=SWIFT_ROOT=/"] + (hasProgram ? [] : ["--env=MITOGEN_UNLINK=\(path)"])
         let user = container.username.map { ["--user=\($0)"] } ?? []

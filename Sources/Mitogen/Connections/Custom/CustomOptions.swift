@@ -7,7 +7,7 @@
 /// A connection method of the program's own: any tool that runs a command somewhere else, with its input and output.
 ///
 /// ```swift
-/// var nerdctl = CustomOptions("nerdctl", arguments: ["nerdctl", "exec", "--interactive", "app", .command])
+/// let nerdctl = CustomOptions("nerdctl", arguments: ["nerdctl", "exec", "--interactive", "app", .command])
 /// let app = try await router.connect(.custom(nerdctl))
 /// ```
 ///
@@ -33,18 +33,22 @@ public struct CustomOptions: ContextOptions {
         /// A shell there takes it from its standard input. It is compressed on its way if that is worth it, which it is
         /// not on the same machine.
         case shell(compressed: Bool = false)
-        /// Another command copies it into a file there, and then the tool runs that. No shell is needed.
+        /// Another command copies it into a file there, and then the tool runs that. No shell is needed, and neither
+        /// command gets a terminal. The program removes its file when it starts. It needs `/proc`, or the variable
+        /// `SWIFT_ROOT=/`.
         ///
-        /// Either a word of the command contains ``CustomOptions/localFile``, the program's own file on this side, or
-        /// the command gets a tar archive with the file on its standard input, to be unpacked in the root folder.
+        /// Either words of the command contain ``CustomOptions/localFile``, the program's file on this side, and
+        /// ``CustomOptions/targetFile``, or the command gets a tar archive with the file on its standard input, to be
+        /// unpacked in the root folder.
         case copy([String])
     }
 
-    /// Stands in ``Delivery/copy(_:)`` for the path of the program on the machine where the tool is started.
+    /// Stands in ``Delivery/copy(_:)`` for the path of the program on the machine where the tool is started. It is a
+    /// link in `/proc` if the file has been removed there, and perhaps only its owner may execute it.
     public static let localFile = ProgramCopyCommands.localFile
     /// Stands in ``Delivery/copy(_:)`` for the path of the program there: a file in the root folder with a name that
     /// nobody can guess.
-    public static let targetFile = "/.mitogen-" + CommandTemplate.random
+    public static let targetFile = "/" + ProgramCopyCommands.namePrefix + CommandTemplate.random
 
     public var common = CommonOptions()
     /// The method's name: contexts are called after it, and messages.
@@ -76,13 +80,8 @@ public struct CustomOptions: ContextOptions {
             (passwordPrompt.map { [$0] } ?? []) + incorrectPrompts,
             "passwordPrompt or incorrectPrompts"
         )
+        try validateQuestions()
         var tool = ConnectionTool(try template())
-        if password != nil, passwordPrompt == nil {
-            throw MitogenError(.misuse, "\(method) has a password but no passwordPrompt that asks for it")
-        }
-        if passwordPrompt != nil, terminal == .none {
-            throw MitogenError(.misuse, "\(method) has a passwordPrompt but no terminal to ask on: set `terminal`")
-        }
         tool.terminal = terminal
         tool.password = password
         tool.questions = passwordPrompt.map { .init(passwordPrompt: $0, incorrectPrompts: incorrectPrompts) }
@@ -91,6 +90,18 @@ public struct CustomOptions: ContextOptions {
         case .copy(let words): tool.copy = try copyCommands(words, tool.command)
         }
         return try ConnectionRequest(common, target.map { "\(method).\($0)" } ?? method, .tool(tool))
+    }
+
+    private func validateQuestions() throws(MitogenError) {
+        if passwordPrompt == nil, password != nil || !incorrectPrompts.isEmpty {
+            throw MitogenError(.misuse, "\(method) has a password, or incorrectPrompts, but no passwordPrompt")
+        }
+        if passwordPrompt != nil, terminal == .none {
+            throw MitogenError(.misuse, "\(method) has a passwordPrompt but no terminal to ask on: set `terminal`")
+        }
+        if case .copy = delivery, terminal != .none {
+            throw MitogenError(.misuse, "\(method) has a terminal, which a command that copies the program cannot use")
+        }
     }
 
     private func template() throws(MitogenError) -> CommandTemplate {
@@ -126,13 +137,19 @@ public struct CustomOptions: ContextOptions {
             throw MitogenError(.misuse, "\(method) runs a shell, so the program need not be copied: use Delivery.shell")
         }
         let run = CommandTemplate(command.before, .nothing, command.after)
-        return ProgramCopyCommands(
+        let commands = ProgramCopyCommands(
             copy: CommandTemplate(words, .nothing),
             run: run,
             removal: run,
             path: Self.targetFile,
             isOnlyWay: true
         )
+        // The name of the file there has the connection's random word in it.
+        let names = words.contains { CommandTemplate.fill($0, "a") != CommandTemplate.fill($0, "b") }
+        if commands.readsLocalFile, !names {
+            throw MitogenError(.misuse, "\(method) copies the file, but not to CustomOptions.targetFile")
+        }
+        return commands
     }
 }
 
@@ -154,7 +171,7 @@ extension Router {
     ///   - via: The context to start the tool in; this one by default.
     /// - Returns: The context, ready to be called.
     /// - Throws: ``MitogenError``, after which no process is left: `.misuse` for options that make no sense,
-    ///   `.passwordError`, `.passwordRequired`, `.noShell`, `.spawnError`, `.eofError`, `.timeoutError`, those of the
+    ///   `.passwordError`, `.passwordRequired`, `.spawnError`, `.eofError`, `.timeoutError`, those of the
     ///   first stage, and `.cancelled` if the calling task is.
     public func connect(_ method: ConnectionMethod, via: Context? = nil) async throws(MitogenError) -> Context {
         try await connect(method.request(), from: via)
