@@ -38,18 +38,15 @@ package struct BenchCommand: ParsableCommand {
     package init() {}
 
     package mutating func validate() throws {
-        _ = try self.specification()
+        _ = try self.specification(self.connections.validatedSettings())
     }
 
     package mutating func run() throws {
         let image = try AgentImage.locate()
         // First of all: it makes processes with fork, which a program with threads cannot.
         let raw = try RawMeasurement.measure()
-        let benchmark = Benchmark(
-            target: try self.specification(),
-            image: image,
-            hops: try self.connections.settingsWithPasswords()
-        )
+        let hops = try self.connections.validatedSettingsWithPasswords()
+        let benchmark = Benchmark(target: try self.specification(hops), image: image, hops: hops)
         let writesJSON = self.writesJSON
         let loop = try MainLoop(signals: [])
         let status = loop.run { _ in
@@ -70,9 +67,9 @@ package struct BenchCommand: ParsableCommand {
         throw ExitCode(status)
     }
 
-    private func specification() throws -> TargetSpecification {
+    private func specification(_ hops: HopSettings) throws -> TargetSpecification {
         do throws(TargetSyntaxError) {
-            return try TargetSpecification(parsing: self.target)
+            return try TargetSpecification(parsing: self.target, kinds: hops.table.kinds)
         } catch {
             throw ValidationError("\(error)")
         }

@@ -47,7 +47,10 @@ package struct ConnectionArguments: ParsableArguments {
     @Flag(name: .customLong("ask-passphrase"), help: "Ask for the passphrase of the private key of ssh hops.")
     package var asksPassphrase = false
 
-    @Flag(name: .customLong("ask-become-password"), help: "Ask for the password of sudo, su and doas hops.")
+    @Flag(
+        name: .customLong("ask-become-password"),
+        help: "Ask for the password of sudo, su and doas hops, and of those of the hop table."
+    )
     package var asksBecomePassword = false
 
     @Option(
@@ -67,9 +70,21 @@ package struct ConnectionArguments: ParsableArguments {
 
     @Option(
         name: .customLong("become-password-file"),
-        help: ArgumentHelp("Read the password of sudo, su and doas hops from a file's first line.", valueName: "FILE")
+        help: ArgumentHelp(
+            "Read the password of sudo, su and doas hops, and of those of the hop table, from a file's first line.",
+            valueName: "FILE"
+        )
     )
     package var becomePasswordFile: String?
+
+    @Option(
+        name: .customLong("hops"),
+        help: ArgumentHelp(
+            "A table of more kinds of hops. (default: ~/.config/mitogen/hops.conf if it is there)",
+            valueName: "FILE"
+        )
+    )
+    package var hopTable: String?
 
     package init() {}
 
@@ -124,6 +139,7 @@ package struct ConnectionArguments: ParsableArguments {
         settings.acceptsNewHostKeys = acceptsNewHostKeys
         settings.requestsSudoTerminal = requestsSudoTerminal
         settings.usesImageCache = !avoidsImageCache
+        if let hopTable { settings.table = try HopTable(path: hopTable) } else { settings.table = try .usual() }
         if let connectTimeout {
             settings.connectTimeout =
                 Double(try TimeoutArgument(parsing: connectTimeout).duration.wholeMilliseconds) / 1000

@@ -41,14 +41,15 @@ package struct DoctorCommand: ParsableCommand {
     package init() {}
 
     package mutating func validate() throws {
-        _ = try TargetSelection.targets(named: self.targets)
-        _ = try self.connections.validatedSettings()
+        let settings = try self.connections.validatedSettings()
+        _ = try TargetSelection.targets(named: self.targets, kinds: settings.table.kinds)
     }
 
     package mutating func run() throws {
+        let hops = try self.connections.validatedSettingsWithPasswords()
         let doctor = Doctor(
-            targets: try TargetSelection.targets(named: self.targets),
-            hops: try self.connections.validatedSettingsWithPasswords(),
+            targets: try TargetSelection.targets(named: self.targets, kinds: hops.table.kinds),
+            hops: hops,
             image: try AgentImage.locate(),
             writesJSON: self.writesJSON
         )

@@ -22,6 +22,9 @@ package struct RunCommand: ParsableCommand {
 
             \(HopKind.helpText())
 
+            Kinds of hops for other tools can be added in a file: ~/.config/mitogen/hops.conf, or what --hops names. \
+            The article 'Connections' of the documentation describes it.\(HopTable.usualHelp)
+
             Several targets are joined by ','. The HOST of ssh can have ranges: web[01-20], web[1-4,7], \
             [db,web][1-2]; in quotes, as brackets mean something to the shell. The names of other hops cannot have \
             commas.

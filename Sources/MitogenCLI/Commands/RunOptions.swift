@@ -62,8 +62,11 @@ package struct RunOptions: Hashable, Sendable {
         guard let program = self.command.first else { throw ArgumentError("there is no command to run") }
         if program.isEmpty { throw ArgumentError("the name of the program to run is empty") }
         if self.directory?.isEmpty == true { throw ArgumentError("the directory for the command is empty") }
-        // Last, so that nothing is read for a command line that is not right.
-        (self.targets, self.warnings) = try arguments.targets.selection(readsFiles: readsFiles)
+        // Last, so that no targets are read for a command line that is not right.
+        (self.targets, self.warnings) = try arguments.targets.selection(
+            readsFiles: readsFiles,
+            kinds: self.hops.table.kinds
+        )
         if let fanout, self.readsStandardInput, fanout < self.targets.count {
             throw ArgumentError(
                 "--stdin sends the input to all \(self.targets.count) targets at the same time, which --fanout "

@@ -49,17 +49,22 @@ package struct TargetArguments: ParsableArguments {
 
     /// What the options name, in the order: `--target`, `--hosts-file`.
     ///
-    /// - Parameter readsFiles: Whether files count; without them there may be no target.
+    /// - Parameters:
+    ///   - readsFiles: Whether files count; without them there may be no target.
+    ///   - kinds: The kinds of hops that may be used.
     /// - Returns: The targets, and what is to be said about them.
     /// - Throws: ``TargetSyntaxError`` or ``ArgumentError``.
-    func selection(readsFiles: Bool) throws -> (targets: [TargetSpecification], warnings: [String]) {
+    func selection(
+        readsFiles: Bool,
+        kinds: [HopKind]
+    ) throws -> (targets: [TargetSpecification], warnings: [String]) {
         var selection = TargetSelection()
         let texts = self.targets.isEmpty && self.hostsFiles.isEmpty ? ["local"] : self.targets
-        for text in texts { try selection.add(list: text) }
+        for text in texts { try selection.add(list: text, kinds: kinds) }
         if readsFiles {
-            for path in self.hostsFiles { try selection.add(HostsFile(path: path)) }
+            for path in self.hostsFiles { try selection.add(HostsFile(path: path), kinds: kinds) }
         }
-        let unused = selection.remove(try TargetExclusions(self.exclusions))
+        let unused = selection.remove(try TargetExclusions(self.exclusions, kinds: kinds))
         if selection.targets.isEmpty, readsFiles || self.hostsFiles.isEmpty {
             throw ArgumentError("--exclude leaves no target")
         }

@@ -46,14 +46,14 @@ package struct TreeCommand: ParsableCommand {
     package init() {}
 
     package mutating func validate() throws {
-        _ = try self.specifications()
-        _ = try self.connections.validatedSettings()
+        _ = try self.specifications(self.connections.validatedSettings())
     }
 
     package mutating func run() throws {
+        let hops = try self.connections.validatedSettingsWithPasswords()
         let survey = TreeSurvey(
-            targets: try self.specifications(),
-            hops: try self.connections.validatedSettingsWithPasswords(),
+            targets: try self.specifications(hops),
+            hops: hops,
             image: try AgentImage.locate(),
             writesJSON: self.writesJSON
         )
@@ -66,7 +66,7 @@ package struct TreeCommand: ParsableCommand {
         throw ExitCode(status)
     }
 
-    private func specifications() throws -> [TargetSpecification] {
-        try TargetSelection.targets(named: self.targets.isEmpty ? ["local"] : self.targets)
+    private func specifications(_ hops: HopSettings) throws -> [TargetSpecification] {
+        try TargetSelection.targets(named: self.targets.isEmpty ? ["local"] : self.targets, kinds: hops.table.kinds)
     }
 }

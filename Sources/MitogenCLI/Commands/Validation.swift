@@ -36,10 +36,10 @@ extension TargetSelection {
     /// The targets that texts with ranges and commas name.
     ///
     /// - Throws: `ValidationError`.
-    static func targets(named texts: [String]) throws -> [TargetSpecification] {
+    static func targets(named texts: [String], kinds: [HopKind]) throws -> [TargetSpecification] {
         var selection = TargetSelection()
         do throws(TargetSyntaxError) {
-            for text in texts { try selection.add(list: text) }
+            for text in texts { try selection.add(list: text, kinds: kinds) }
         } catch {
             throw ValidationError("\(error)")
         }

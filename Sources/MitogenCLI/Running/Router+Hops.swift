@@ -34,6 +34,9 @@ extension Router {
             }
         default:
             if let context = try await self.connectContainer(hop, via: via, settings) { return context }
+            if let definition = settings.table[hop.kind] {
+                return try await self.connect(.custom(definition.options(for: hop, settings)), via: via)
+            }
             // The parser knows no other kind; a new one needs its case here.
             throw MitogenError(.misuse, "'\(hop.kind)' is not a kind of hop")
         }
@@ -49,13 +52,15 @@ package struct HopSettings: Hashable, Sendable {
     var password: Secret?
     /// For the private key of ssh hops.
     var passphrase: Secret?
-    /// For sudo, su and doas hops.
+    /// For sudo, su and doas hops, and those of the table.
     var becomePassword: Secret?
     /// Seconds for each hop.
     var connectTimeout = 30.0
     var acceptsNewHostKeys = false
     var requestsSudoTerminal = false
     var usesImageCache = true
+    /// The user's own kinds of hops.
+    var table = HopTable()
 
     /// Sets what sudo, su and doas have in common.
     func apply(to options: inout some BecomeOptions, user: String?) {

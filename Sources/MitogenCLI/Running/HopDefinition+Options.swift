@@ -1,0 +1,38 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import Mitogen
+
+extension HopDefinition {
+    /// What makes a hop.
+    func options(for hop: Hop, _ settings: HopSettings) -> CustomOptions {
+        var values = self.values(for: hop)
+        var options = CustomOptions(self.name, arguments: self.command.compactMap { Self.argument($0, values) })
+        options.target = values[.name]
+        options.terminal = self.terminal.use
+        options.passwordPrompt = self.passwordPrompt
+        options.incorrectPrompts = self.incorrectPasswords
+        if self.passwordPrompt != nil { options.password = settings.becomePassword }
+        values[.file] = CustomOptions.localFile
+        values[.target] = CustomOptions.targetFile
+        switch self.image {
+        case .shell: options.delivery = .shell()
+        case .compressed: options.delivery = .shell(compressed: true)
+        case .copy: options.delivery = .copy(self.copy.compactMap { $0.filled(values) })
+        }
+        settings.apply(to: &options)
+        return options
+    }
+
+    private static func argument(
+        _ word: HopWord,
+        _ values: [HopWord.Placeholder: String]
+    ) -> CustomOptions.Argument? {
+        if word.isOnly(.command) { return .command }
+        if word.isOnly(.shell) { return .shellCommand }
+        return word.filled(values).map { .word($0) }
+    }
+}
