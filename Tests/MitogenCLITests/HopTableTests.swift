@@ -94,6 +94,16 @@ struct HopTableTests {
         #expect(file.delivery == .copy(["pot", "cp", CustomOptions.localFile, "a@b:" + CustomOptions.targetFile]))
         let archive = try Self.options(head + "copy = pot untar {name} /", "pot:tea")
         #expect(archive.delivery == .copy(["pot", "untar", "tea", "/"]))
+        #expect(archive.removal.isEmpty)
+    }
+
+    @Test("A file that was copied for a user is removed by the usual one")
+    func removal() throws {
+        let text = "[pot]\ncommand = pot --user={user} {name} {command}\nimage = copy\ncopy = pot cp {name}"
+        #expect(try Self.options(text, "pot:tea").removal.isEmpty)
+        let options = try Self.options(text, "pot:joe@tea")
+        #expect(options.arguments == ["pot", "--user=joe", "tea", .command])
+        #expect(options.removal == ["pot", "tea", .command])
     }
 
     @Test("A hop that leads to one place only takes no argument")

@@ -205,8 +205,7 @@ final class Handshake: Sendable {
         process?.terminate()
         guard copy.isNeeded else { return startProgram(copy, images, remoteName) }
         result.whenResolved { [broker = router.broker] outcome in
-            // The same command once more could do nothing that the program has not done when it started.
-            if case .success = outcome, copy.commands.isOnlyWay { return }
+            if case .success = outcome, copy.commands.programRemovesFile { return }
             copy.remove(on: broker)
         }
         do throws(MitogenError) {

@@ -21,7 +21,12 @@ extension HopDefinition {
         switch self.image {
         case .shell: options.delivery = .shell()
         case .compressed: options.delivery = .shell(compressed: true)
-        case .copy: options.delivery = .copy(self.copy.compactMap { $0.filled(values) })
+        case .copy:
+            options.delivery = .copy(self.copy.compactMap { $0.filled(values) })
+            // Another user than the usual one may perhaps not remove the file.
+            if self.argument == .nameWithUserIfAny, values.removeValue(forKey: .user) != nil {
+                options.removal = self.command.compactMap { Self.argument($0, values) }
+            }
         }
         settings.apply(to: &options)
         return options

@@ -158,6 +158,25 @@ struct CustomStubs {
         }
     }
 
+    @Test("Where the program's user may not remove the file, the tool is run once more for one who may")
+    func removalByOthers() async throws {
+        try await withTemporaryDirectory { directory in
+            // Under another name the program does not know its file, which is as good as not being allowed to remove it.
+            let joe = #"[ "$1" = joe ] && { cp "$d$2" "$d/other"; shift 2; exec "$d/other" "$@"; }"#
+            let stub = try ToolStub(in: directory, "d=${0%/*}\n\(joe)\n\(Self.copies)")
+            var options = CustomOptions("pot", arguments: [.word(stub.path), "joe", .command])
+            options.delivery = .copy([stub.path, "cp"])
+            options.removal = [.word(stub.path), "root", .command]
+            try await withFixtureRouter { router in
+                let context = try await router.connect(.custom(options))
+                #expect(try await context.call(Add(1, 2)) == 3)
+                #expect(try await eventually { Self.copiesLeft(in: directory).isEmpty && stub.runs.count == 3 })
+            }
+            let target = stub.runs[1][1]
+            #expect(stub.runs[2] == ["root", target, "mitogen:removal"])
+        }
+    }
+
     @Test("When copying fails nothing is run, and the error has the command's words")
     func copyFails() async throws {
         try await withTemporaryDirectory { directory in
@@ -268,6 +287,10 @@ struct CustomStubs {
         Mistake("a copy and a terminal") { options in
             options.terminal = .diagnostics
             options.delivery = .copy(["cp"])
+        },
+        Mistake("a removal without a command") { options in
+            options.delivery = .copy(["cp"])
+            options.removal = ["tool"]
         },
         Mistake("no time") { $0.connectTimeout = 0 },
     ]

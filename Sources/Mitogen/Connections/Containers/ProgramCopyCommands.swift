@@ -20,6 +20,8 @@ struct ProgramCopyCommands: Sendable, Codable {
     var path: String
     /// Whether it is all that is tried, for tools that cannot pass on what is sent to a shell.
     var isOnlyWay = false
+    /// Whether a program that has started has removed its file, so that nothing is left to be done.
+    var programRemovesFile = false
 
     /// What the names of copied programs begin with: a program of such a name removes its own file when it starts.
     static let namePrefix = ".mitogen-"

@@ -34,7 +34,7 @@ public struct CustomOptions: ContextOptions {
         /// not on the same machine.
         case shell(compressed: Bool = false)
         /// Another command copies it into a file there, and then the tool runs that. No shell is needed, and neither
-        /// command gets a terminal. The program removes its file when it starts. It needs `/proc`, or the variable
+        /// command gets a terminal. The program removes its file when it starts, see ``CustomOptions/removal``. It needs `/proc`, or the variable
         /// `SWIFT_ROOT=/`.
         ///
         /// Either words of the command contain ``CustomOptions/localFile``, the program's file on this side, and
@@ -61,6 +61,9 @@ public struct CustomOptions: ContextOptions {
     public var terminal = TerminalUse.none
     /// How the program gets there; through a shell and not compressed by default.
     public var delivery = Delivery.shell()
+    /// With ``Delivery/copy(_:)``, where the program's user may not remove its file: the tool and its arguments once
+    /// more, as they are for one who may. Nothing by default.
+    public var removal: [Argument] = []
     /// The password, typed when ``passwordPrompt`` is seen.
     public var password: Secret?
     /// The text that asks for a password, in any case of ASCII letters, at the end of what was said; none by default.
@@ -81,7 +84,7 @@ public struct CustomOptions: ContextOptions {
             "passwordPrompt or incorrectPrompts"
         )
         try validateQuestions()
-        var tool = ConnectionTool(try template())
+        var tool = ConnectionTool(try template(arguments))
         tool.terminal = terminal
         tool.password = password
         tool.questions = passwordPrompt.map { .init(passwordPrompt: $0, incorrectPrompts: incorrectPrompts) }
@@ -104,7 +107,7 @@ public struct CustomOptions: ContextOptions {
         }
     }
 
-    private func template() throws(MitogenError) -> CommandTemplate {
+    private func template(_ arguments: [Argument]) throws(MitogenError) -> CommandTemplate {
         let places = arguments.indices.filter { arguments[$0] == .command || arguments[$0] == .shellCommand }
         guard places.count == 1, let place = places.first else {
             throw MitogenError(.misuse, "\(method) needs the command once in its arguments, not \(places.count) times")
@@ -136,13 +139,14 @@ public struct CustomOptions: ContextOptions {
         guard command.form == .words else {
             throw MitogenError(.misuse, "\(method) runs a shell, so the program need not be copied: use Delivery.shell")
         }
-        let run = CommandTemplate(command.before, .nothing, command.after)
+        let removal = self.removal.isEmpty ? command : try template(self.removal)
         let commands = ProgramCopyCommands(
             copy: CommandTemplate(words, .nothing),
-            run: run,
-            removal: run,
+            run: CommandTemplate(command.before, .nothing, command.after),
+            removal: CommandTemplate(removal.before, .nothing, removal.after),
             path: Self.targetFile,
-            isOnlyWay: true
+            isOnlyWay: true,
+            programRemovesFile: self.removal.isEmpty
         )
         // The name of the file there has the connection's random word in it.
         let names = words.contains { CommandTemplate.fill($0, "a") != CommandTemplate.fill($0, "b") }
