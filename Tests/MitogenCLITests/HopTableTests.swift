@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+import Foundation
 import Glibc
 import Mitogen
 import Testing
@@ -123,6 +124,22 @@ struct HopTableTests {
         #expect(try Self.table("# nothing\n\n").definitions.isEmpty)
         let text = "\(Self.nerdctl)\n[pot]\nargument = none\ncommand = pot {command}\n"
         #expect(try Self.table(text).definitions.map(\.name) == ["nerdctl", "pot"])
+    }
+
+    @Test("The table that the documentation shows is right")
+    func documentation() throws {
+        let root = #filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined()
+        let article = try String(
+            contentsOfFile: "\(root)/Sources/Mitogen/Documentation.docc/Connections.md",
+            encoding: .utf8
+        )
+        let shown = article.components(separatedBy: "```\n").first { $0.hasPrefix("# Containers of containerd") }
+        let table = try Self.table(try #require(shown))
+        #expect(table.definitions.map(\.name) == ["nerdctl", "nerdctl-bare", "cell"])
+        let cell = try Self.options(try #require(shown), "cell:debian")
+        #expect(
+            cell.arguments == ["sudo", "-p", "Word for sudo:", "chroot", "/srv/cells/debian", .command]
+        )
     }
 
     // MARK: Targets
