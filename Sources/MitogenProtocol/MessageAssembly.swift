@@ -115,13 +115,16 @@ package struct MessageAssembly: Sendable {
 
     private mutating func begin(_ key: Key, _ message: Message, _ part: MessagePart, _ link: LinkID?) {
         nextOrder += 1
-        transfers[key] = Transfer(
+        var transfer = Transfer(
             link: link,
             authID: message.authID,
             part: part,
             creditHandle: message.replyTo,
             order: nextOrder
         )
+        // What a source says is not trusted: no more than a window is set aside for it.
+        transfer.data.reserveCapacity(min(part.total, MessagePart.window))
+        transfers[key] = transfer
     }
 
     private func tooMany(_ link: LinkID?) -> String? {

@@ -29,7 +29,7 @@ public final class MessageReceiver: AsyncSequence, Sendable {
     ///   - bufferLimit: How many bytes to keep of senders that know no flow control, 64 MiB by default. If they send
     ///     more, the receiver ends with `.channelError` after what it has kept. Senders that know it are held up
     ///     instead, each after 256 values or 1 MiB.
-    ///   - valueLimit: The largest value in bytes, 1 GiB by default and 4 GiB at most. What is larger than 256 KiB comes
+    ///   - valueLimit: The largest value in bytes, 1 GiB by default and 4 GiB at most. What is larger than 1 MiB comes
     ///     in parts from senders that can do that; others can send no more than ``Router/maxMessageSize``.
     /// - Throws: ``MitogenError`` with `.misuse` if the handle is taken or the router is shut down.
     public init(

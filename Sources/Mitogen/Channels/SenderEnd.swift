@@ -31,7 +31,8 @@ final class SenderEnd: Sendable {
 
     func send(_ data: [UInt8]) async throws(MitogenError) {
         let router = try context.reachableRouter
-        if data.count > MessagePart.threshold { try await outbox?.learnReceiver() }
+        let isLarge = data.count > min(MessagePart.threshold, router.maxMessageSize)
+        if isLarge { try await outbox?.learnReceiver() }
         guard data.count <= router.maxMessageSize || outbox?.takesParts == true else {
             throw MitogenError(
                 .channelError,
@@ -63,8 +64,7 @@ final class SenderEnd: Sendable {
                 encoding: .pickle,
                 data: data
             )
-            let isCut = data.count > MessagePart.threshold && outbox.takesParts
-            try await router.send(message, takesParts: isCut)
+            try await router.send(message, takesParts: isLarge && outbox.takesParts)
         } catch {
             outbox.giveBack(data.count)
             throw error

@@ -29,7 +29,7 @@ extension LibraryTests.Floods {
             let taking = Task { for try await block in up { upCount.withLock { $0 += block.count } } }
             let floods = [
                 try third.startCall(SendBlocksForever(of: 1000, to: up.toSender())),
-                try third.startCall(SendBlocksForever(of: 700_000, to: up.toSender())),
+                try third.startCall(SendBlocksForever(of: 1_700_000, to: up.toSender())),
                 try third.startCall(PrintForever()),
             ]
             // Down: blocks that the lowest context takes.
