@@ -55,7 +55,7 @@ extension TakeStock.Report {
             handlers: dump.handlers.map(\.name).sorted(),
             // The folder itself, and the timers of libdispatch, which it makes when it likes.
             descriptors: descriptors.filter { !$0.hasSuffix("/fd") && $0 != "anon_inode:[timerfd]" }
-                .map { String($0.prefix { $0 != ":" }) }.sorted(),
+                .map { $0.hasPrefix("anon_inode") ? $0 : String($0.prefix { $0 != ":" }) }.sorted(),
             functions: all.filter { own.isEmpty || !$0.hasSuffix(own) }
         )
     }
