@@ -106,9 +106,10 @@ extension RoutingTable {
         parentIDs = []
     }
 
-    /// Everyone else who ever sent to the context hears that it is gone, but never the parent by this rule.
-    private func withdrawFromUsers(of id: ContextID, except link: LinkID, reason: String) -> [RouteEffect] {
-        links.filter { $0.key != link && $0.key != parentLink && $0.value.egressIDs.contains(id) }.keys
+    /// Everyone else who ever sent to the context, or heard from it, is told that it is gone, but never the parent by
+    /// this rule.
+    private mutating func withdrawFromUsers(of id: ContextID, except link: LinkID, reason: String) -> [RouteEffect] {
+        links.keys.filter { links[$0]?.partners.remove(id) != nil && $0 != link }
             .sorted { $0.rawValue < $1.rawValue }
             .map { .withdraw(id, reason: reason, to: $0) }
     }

@@ -20,13 +20,14 @@ package struct RoutingTable: Sendable {
         let remoteID: ContextID
         /// If set, messages from this stream act with this authority (section 1.4).
         let stampedAuthID: ContextID?
-        /// Every destination that was ever asked for on this stream: it hears when one of them goes away.
-        var egressIDs: Set<ContextID> = []
+        /// Every context that messages from this stream went to, and that messages to it came from: its peer hears when
+        /// one of them goes away.
+        var partners: Set<ContextID> = []
         /// How many routes the peer has announced.
         var announcedCount = 0
     }
 
-    /// How many routes a child may announce, and how many destinations are remembered for a stream: more than there
+    /// How many routes a child may announce, and how many contexts are remembered for a stream: more than there
     /// will ever be, unless someone means harm.
     package static let limitPerLink = 65_536
 
@@ -82,7 +83,6 @@ package struct RoutingTable: Sendable {
         if let ingress {
             if let reason = distrust(header, from: ingress) { return .drop(reason) }
             if let stamp = links[ingress]?.stampedAuthID { header.authID = stamp }
-            if header.dstID != contextID { note(header.dstID, isUsedBy: ingress) }
         }
         if header.dstID == contextID { return .deliver }
         let isFromParentSide = ingress != nil && link(for: header.srcID) == parentLink
@@ -98,12 +98,17 @@ package struct RoutingTable: Sendable {
                 )
             )
         }
+        note(header.dstID, isUsedBy: ingress)
+        if ingress != nil { note(header.srcID, isUsedBy: egress) }
         return .forward(egress)
     }
 
-    private mutating func note(_ id: ContextID, isUsedBy link: LinkID) {
-        guard let count = links[link]?.egressIDs.count, count < Self.limitPerLink else { return }
-        links[link]?.egressIDs.insert(id)
+    /// The peer of a stream has to do with a context. The parent is told of every loss below anyway.
+    private mutating func note(_ id: ContextID, isUsedBy link: LinkID?) {
+        guard let link, link != parentLink, let count = links[link]?.partners.count else { return }
+        // Of those that are reached through the parent nobody here knows which exist: a child could name any number.
+        guard routes[id] != nil || count < Self.limitPerLink else { return }
+        links[link]?.partners.insert(id)
     }
 
     /// Why a message that arrived on `ingress` is not to be believed: it must have come the way that a message to its

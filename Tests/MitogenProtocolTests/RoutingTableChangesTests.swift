@@ -158,18 +158,52 @@ struct RoutingTableChangesTests {
         #expect(effects == [.lost(8, reason: ""), .withdraw(8, reason: "", to: Self.up)])
     }
 
-    @Test("What was refused on the way there counts as use too")
+    @Test("Who was sent something hears of the loss of the sender, as long as it is there")
+    func lostSender() {
+        var table = middle()
+        for (source, link) in [(8, Self.first), (2, Self.up)] as [(ContextID, LinkID)] {
+            var header = MessageHeader(from: source, to: 7)
+            #expect(table.route(&header, from: link) == .forward(Self.second))
+        }
+        #expect(
+            table.deleteRoute(to: 8, source: 6, from: Self.first, reason: "died") == [
+                .lost(8, reason: "died"), .withdraw(8, reason: "died", to: Self.up),
+                .withdraw(8, reason: "died", to: Self.second),
+            ]
+        )
+        // Once: who comes after it under the same number is another one.
+        _ = table.addRoute(to: 8, name: "", through: Self.first)
+        let again = table.deleteRoute(to: 8, source: 6, from: Self.first, reason: "")
+        #expect(again == [.lost(8, reason: ""), .withdraw(8, reason: "", to: Self.up)])
+        #expect(
+            table.deleteRoute(to: 0, source: 2, from: Self.up, reason: "") == [.lost(0, reason: "")],
+            "nobody below has heard from 0"
+        )
+    }
+
+    @Test("A child that has named too many contexts still hears of the loss of those that exist here")
+    func manyNames() {
+        var table = middle()
+        for id in 1000..<1001 + ContextID(RoutingTable.limitPerLink) {
+            var header = MessageHeader(from: 7, to: id)
+            _ = table.route(&header, from: Self.second)
+        }
+        var header = MessageHeader(from: 7, to: 8)
+        _ = table.route(&header, from: Self.second)
+        let effects = table.deleteRoute(to: 8, source: 6, from: Self.first, reason: "")
+        #expect(effects.contains(.withdraw(8, reason: "", to: Self.second)))
+    }
+
+    @Test("What was refused on the way there is no use")
     func refusedEgress() {
         var table = RoutingTable(contextID: 0, parentIDs: [], isUnidirectional: true)
         _ = table.connectChild(Self.first, id: 1, name: "")
         _ = table.connectChild(Self.second, id: 2, name: "")
         var header = MessageHeader(from: 1, to: 2)
         guard case .refuse = table.route(&header, from: Self.first) else { return #expect(Bool(false)) }
-        #expect(
-            table.disconnect(Self.second, reason: "x") == [
-                .lost(2, reason: "x"), .withdraw(2, reason: "x", to: Self.first),
-            ]
-        )
+        header = MessageHeader(from: 1, to: 99)
+        guard case .refuse = table.route(&header, from: Self.first) else { return #expect(Bool(false)) }
+        #expect(table.disconnect(Self.second, reason: "x") == [.lost(2, reason: "x")])
     }
 
     @Test("A forged message is no use")
@@ -257,7 +291,10 @@ struct RoutingTableChangesTests {
         #expect(table.disconnect(Self.up, reason: "").isEmpty)
     }
 
-    @Test("In a random tree everyone who used a lost context hears of it, and nobody twice", arguments: 0..<40)
+    @Test(
+        "In a random tree everyone who had to do with a lost context hears of it, and nobody twice",
+        arguments: 0..<40
+    )
     func propagation(seed: UInt64) throws {
         var random = RandomSource(seed: 3000 + seed)
         var tree = RoutingTree.random(count: 4 + random.below(25), using: &random)
@@ -279,6 +316,9 @@ struct RoutingTableChangesTests {
             }
             for use in uses where use.to == id && !lost.contains(use.from) && use.from != parent {
                 #expect(tree.losses.count { $0.at == use.from && $0.id == id } == 1)
+            }
+            for use in uses where use.from == id && !lost.contains(use.to) && use.to != parent {
+                #expect(tree.losses.count { $0.at == use.to && $0.id == id } == 1)
             }
         }
         // What went up went up the line of ancestors only.
