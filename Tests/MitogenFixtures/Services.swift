@@ -10,7 +10,7 @@ public import MitogenServices
 /// Keeps a list of words, and counts how many requests run at the same time.
 public actor Notebook: ActivatableService {
     public static let methods: [any ServiceMethod.Type] = [
-        Write.self, ReadAll.self, Tear.self, Wait.self, OwnerOnly.self, Peak.self,
+        Write.self, ReadAll.self, Tear.self, Wait.self, OwnerOnly.self, Peak.self, Running.self,
     ]
 
     private var words: [String] = []
@@ -49,6 +49,7 @@ public actor Notebook: ActivatableService {
     }
 
     public struct Wait: ServiceMethod {
+        public static let policy = ServicePolicy.anyone
         public var milliseconds: Int
 
         public init(milliseconds: Int) {
@@ -71,6 +72,15 @@ public actor Notebook: ActivatableService {
         public init() {}
 
         public func run(in notebook: Notebook, for request: ServiceRequest) async throws -> Int { await notebook.peak }
+    }
+
+    /// How many of ``Wait`` run now.
+    public struct Running: ServiceMethod {
+        public init() {}
+
+        public func run(in notebook: Notebook, for request: ServiceRequest) async throws -> Int {
+            await notebook.running
+        }
     }
 
     public struct OwnerOnly: ServiceMethod {
@@ -120,6 +130,24 @@ public final class Queue: ActivatableService {
             try await Task.sleep(for: .microseconds(max(0, 20 - number) * 100))
             return try await Notebook.Write("\(number)").run(in: queue.notebook, for: request)
         }
+    }
+}
+
+/// Asks the notebook of another context to wait.
+public struct WaitElsewhere: RemoteFunction {
+    public var context: Context
+    public var timeout: Double?
+
+    public init(_ context: Context, timeout: Double? = nil) {
+        self.context = context
+        self.timeout = timeout
+    }
+
+    public func run(in context: ExternalContext) async throws {
+        try await self.context.callService(
+            Notebook.Wait(milliseconds: 100_000),
+            timeout: timeout.map { .seconds($0) }
+        )
     }
 }
 

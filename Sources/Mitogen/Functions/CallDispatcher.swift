@@ -21,10 +21,15 @@ final class CallDispatcher: Sendable {
     /// Data up to this size is decoded on the Broker's thread, where it arrives.
     private static let smallRequest = 4096
 
+    /// Lets contexts above call functions here.
     func install(in router: Router) {
         router.addHandler(StandardHandle.callFunction, .parents) { [weak self] router, message, _ in
             self?.receive(message, in: router)
         }
+    }
+
+    /// Lets whoever has asked for something give it up, in a master too: services and actors live there as well.
+    func acceptCancellations(in router: Router) {
         router.addHandler(StandardHandle.cancelCall, .anyone) { [weak self] _, message, _ in
             guard let cancellation = CallCancellation(parsing: message.data) else { return }
             self?.cancel(cancellation, from: message.srcID)

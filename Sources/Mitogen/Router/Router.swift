@@ -101,6 +101,7 @@ public final class Router: Sendable {
         addRouteHandlers()
         addChannelHandlers()
         addPartHandler()
+        dispatcher.acceptCancellations(in: self)
         broker.onShutdown { [weak self] in self?.beginShutdown() }
         broker.onExit { [weak self] in self?.finishShutdown() }
     }

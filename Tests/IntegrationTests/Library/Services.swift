@@ -142,4 +142,39 @@ extension LibraryTests.Services {
             #expect(places == Dictionary(uniqueKeysWithValues: (1...20).map { ($0, $0 + 1) }))
         }
     }
+
+    // MARK: Ends
+
+    @Test("Who gives a request up, or runs out of time, ends what runs for it in the master")
+    func cancelledInMaster() async throws {
+        try await withFixtureRouter { router in
+            try ServicePool.of(router).add(try await Notebook(router: router))
+            let (child, here) = (try await router.local(), router.myself())
+            let late = try await failure { try await child.call(WaitElsewhere(here, timeout: 0.2)) }
+            #expect(late.remote?.typeName == "Mitogen.MitogenError.timeoutError", "\(late)")
+            #expect(try await eventually { try await here.callService(Notebook.Running()) == 0 })
+            let pending = try child.startCall(WaitElsewhere(here))
+            #expect(try await eventually { try await here.callService(Notebook.Running()) == 1 })
+            pending.cancel()
+            #expect(try await eventually { try await here.callService(Notebook.Running()) == 0 })
+        }
+    }
+
+    @Test("The loss of a sibling ends what runs for it, also if it was never sent anything")
+    func lostSibling() async throws {
+        try await withFixtureRouter { router in
+            let (left, right) = (try await router.local(), try await router.local())
+            let below = try await router.local(via: right)
+            for callee in [right, below] { try await callee.prepareService(Notebook.self) }
+            for callee in [right, below] { #expect(try await callee.callService(Notebook.Running()) == 0) }
+            for callee in [right, below] { _ = try left.startCall(WaitElsewhere(callee)) }
+            for callee in [right, below] {
+                #expect(try await eventually { try await callee.callService(Notebook.Running()) == 1 })
+            }
+            try left.callNoReply(Crash(.kill))
+            for callee in [right, below] {
+                #expect(try await eventually { try await callee.callService(Notebook.Running()) == 0 })
+            }
+        }
+    }
 }
