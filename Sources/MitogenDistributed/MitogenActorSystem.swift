@@ -57,9 +57,10 @@ public final class MitogenActorSystem: DistributedActorSystem {
 
     private init(_ router: Router) throws(MitogenError) {
         self.router = router
-        let handle = try router.serve(describedAs: Self.name(of:)) { [weak self] message in
+        let handle = try router.serve(describedAs: Self.name(of:)) {
+            [weak self] request in
             guard let self else { throw MitogenError(.unknownActor, "the actor system has ended") }
-            return try await self.answer(message.data)
+            return try await self.answer(request)
         }
         state.withLock { $0.handle = handle }
     }
@@ -78,10 +79,11 @@ public final class MitogenActorSystem: DistributedActorSystem {
         let system = systems.withLock { systems in
             if let other = systems[key] { return other }
             systems[key] = made
+            // Who has the system can also decode actors.
+            router.setCodingInformation(.actorSystemKey, to: made)
             return made
         }
         if system === made {
-            router.setCodingInformation(.actorSystemKey, to: made)
             router.broker.onExit { _ = systems.withLock { $0.removeValue(forKey: key) } }
         }
         return system
@@ -164,8 +166,7 @@ public final class MitogenActorSystem: DistributedActorSystem {
         throwing: Err.Type,
         returning: Res.Type
     ) async throws -> Res where Act.ID == ActorID {
-        let value = try await send(invocation, to: actor.id, target)
-        return try decode(Res.self, from: value, "the result of \(target)")
+        try await send(invocation, to: actor.id, target).output()
     }
 
     public func remoteCallVoid<Act: DistributedActor, Err: Error>(
@@ -174,7 +175,7 @@ public final class MitogenActorSystem: DistributedActorSystem {
         invocation: inout InvocationEncoder,
         throwing: Err.Type
     ) async throws where Act.ID == ActorID {
-        _ = try await send(invocation, to: actor.id, target)
+        try await send(invocation, to: actor.id, target).success()
     }
 
     // MARK: Calls
@@ -183,19 +184,29 @@ public final class MitogenActorSystem: DistributedActorSystem {
         _ invocation: InvocationEncoder,
         to id: MitogenActorID,
         _ target: RemoteCallTarget
-    ) async throws(MitogenError) -> PickleValue {
-        let data: [UInt8]
+    ) async throws(MitogenError) -> CallReply {
+        try await context(id).request(at: id.handle, describedAs: "\(target)") { (options) throws(MitogenError) in
+            try encode(invocation, for: id, target, options)
+        }
+    }
+
+    private func encode(
+        _ invocation: InvocationEncoder,
+        for id: MitogenActorID,
+        _ target: RemoteCallTarget,
+        _ options: CallOptions
+    ) throws(MitogenError) -> [UInt8] {
         do throws(PickleError) {
-            data = try ActorInvocation(
+            return try ActorInvocation(
                 token: id.token,
                 target: target.identifier,
                 substitutions: invocation.substitutions,
-                arguments: invocation.arguments
+                arguments: invocation.arguments,
+                options: options
             ).encoded
         } catch {
             throw MitogenError(.unencodable, "cannot encode the call of \(target): \(error)")
         }
-        return try await context(id).request(data, at: id.handle, describedAs: "\(target)")
     }
 
     private static func name(of request: Message) -> String {
@@ -203,14 +214,16 @@ public final class MitogenActorSystem: DistributedActorSystem {
         return invocation.map { "\(RemoteCallTarget($0.target))" } ?? "a malformed call of an actor"
     }
 
-    private func answer(_ data: [UInt8]) async throws -> [UInt8] {
-        let invocation = try ActorInvocation(decoding: data)
+    private func answer(_ request: ServedRequest) async throws -> [UInt8] {
+        let invocation = try ActorInvocation(decoding: request.message.data)
         guard let actor = actor(invocation.token) else {
             throw MitogenError(.unknownActor, "the actor does not exist, or exists no more")
         }
         let result = ActorResult()
-        try await execute(invocation, on: actor, ActorResultHandler(result: result))
-        return try result.get()
+        return try await request.withTimeout(invocation.options, Self.name(of: request.message)) {
+            try await execute(invocation, on: actor, ActorResultHandler(result: result))
+            return try result.get()
+        }
     }
 
     private func execute<Subject: DistributedActor>(
@@ -240,7 +253,7 @@ public final class MitogenActorSystem: DistributedActorSystem {
         _ what: String
     ) throws(MitogenError) -> Value {
         do throws(PickleError) {
-            return try PickleDecoder(userInfo: [.actorSystemKey: self]).decode(type, from: value)
+            return try router.decoder.decode(type, from: value)
         } catch {
             throw MitogenError(.streamError, "\(what) is not a \(type): \(error)")
         }

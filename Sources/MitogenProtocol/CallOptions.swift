@@ -4,7 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
-internal import MitogenPickle
+package import MitogenPickle
 
 /// What a call says besides function and arguments: a seventh item of its tuple, a dictionary. It is there only if it
 /// says something, and only towards peers that read it (``PeerInfo/callOptions``).
@@ -25,7 +25,7 @@ package struct CallOptions: Sendable, Hashable {
     package var isEmpty: Bool { self == CallOptions() }
 
     /// What a received dictionary says. Keys that are not known are ignored.
-    init(_ items: PickleDictionary) {
+    package init(_ items: PickleDictionary) {
         if case .bool(true) = items["independent"] { isIndependent = true }
         switch items["timeout"] {
         // A number that is too large for a clock is no limit.
@@ -38,7 +38,7 @@ package struct CallOptions: Sendable, Hashable {
         #endif
     }
 
-    var items: PickleDictionary {
+    package var items: PickleDictionary {
         var items = PickleDictionary()
         if isIndependent { items["independent"] = .bool(true) }
         if let timeout { items["timeout"] = .float(timeout) }

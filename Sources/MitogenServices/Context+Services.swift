@@ -10,9 +10,12 @@ internal import MitogenPickle
 extension Context {
     /// Calls a method of a service in this context.
     ///
+    /// An ``ActivatableService`` need not be there: it is made known, and then made, if this context is one below.
+    ///
     /// - Parameters:
     ///   - method: The method with its arguments.
-    ///   - timeout: How long to wait at most; for ever by default. When it is over the method is cancelled.
+    ///   - timeout: How long to wait at most; for ever by default, or as long as the function may take that calls this.
+    ///     When it is over the method is cancelled.
     /// - Returns: The method's result.
     /// - Throws: ``MitogenError``: `.callError` with what the method threw, or why it was refused; `.channelError` if
     ///   the context has no pool, cannot be reached or goes; `.timeoutError`; `.cancelled` if the calling task is, which
@@ -21,11 +24,8 @@ extension Context {
         _ method: Method,
         timeout: Duration? = nil
     ) async throws(MitogenError) -> Method.Output where Method.Output: Codable {
-        let value = try await request(method, timeout)
-        do throws(PickleError) {
-            return try (router?.decoder ?? PickleDecoder()).decode(Method.Output.self, from: value)
-        } catch {
-            throw MitogenError(.streamError, "the result of \(Method.name) is not a \(Method.Output.self): \(error)")
+        try await activating(Method.self, timeout) { (timeout) async throws(MitogenError) in
+            try await ask(method, timeout).output()
         }
     }
 
@@ -34,41 +34,114 @@ extension Context {
         _ method: Method,
         timeout: Duration? = nil
     ) async throws(MitogenError) where Method.Output == Void {
-        _ = try await request(method, timeout)
+        try await activating(Method.self, timeout) { (timeout) async throws(MitogenError) in
+            try await ask(method, timeout).success()
+        }
     }
 
     /// Sends a request to a service of this context; its result is waited for later. Requests arrive in the order in
     /// which they are sent.
     ///
-    /// - Throws: ``MitogenError`` if it cannot be sent: `.unencodable`, `.misuse`.
+    /// The context must have a pool, and know the service; see ``prepareService(_:)``.
+    ///
+    /// - Throws: ``MitogenError`` if it cannot be sent: `.unencodable`, `.misuse`, `.channelError` if it is too large.
     public func startService<Method: ServiceMethod>(
         _ method: Method
     ) throws(MitogenError) -> PendingCall<Method.Output> where Method.Output: Codable {
-        let name = "\(Method.Host.name).\(Method.name)"
-        let data = try ServiceCall.encode(method, service: Method.Host.name)
-        return try startRequest(data, at: StandardHandle.callService, describedAs: name)
+        PendingCall(call: try start(method)) { (reply) throws(MitogenError) in try reply.output() }
+    }
+
+    /// Sends a request without result to a service of this context; its end is waited for later. See the other
+    /// `startService`.
+    public func startService<Method: ServiceMethod>(
+        _ method: Method
+    ) throws(MitogenError) -> PendingCall<Void> where Method.Output == Void {
+        PendingCall(call: try start(method)) { (reply) throws(MitogenError) in try reply.success() }
     }
 
     /// Calls a method of a service in this context and forgets it: neither its result nor its failure comes back.
     ///
-    /// - Throws: ``MitogenError`` if it cannot be sent: `.unencodable`, `.misuse`.
+    /// The context must have a pool, and know the service; see ``prepareService(_:)``.
+    ///
+    /// - Throws: ``MitogenError`` if it cannot be sent: `.unencodable`, `.misuse`, `.channelError` if it is too large.
     public func callServiceNoReply<Method: ServiceMethod>(_ method: Method) throws(MitogenError) {
-        let data = try ServiceCall.encode(method, service: Method.Host.name)
-        try send(Message(handle: StandardHandle.callService, encoding: .pickle, data: data))
+        let data = try ServiceCall.encode(method)
+        try sendRequest(data, at: StandardHandle.callService, describedAs: Method.fullName)
     }
 
-    /// Makes the pool of a context below this one, and an ``ActivatableService`` known there, so that siblings and
-    /// parents can call it.
+    /// Makes the pool of this context or one below it, and an ``ActivatableService`` known there, so that all who may
+    /// call it can.
+    ///
+    /// - Throws: ``MitogenError`` as ``call(_:timeout:)->_``; `.misuse` if the router is shut down.
     public func prepareService<Host: ActivatableService>(_ type: Host.Type) async throws(MitogenError) {
-        try await call(PrepareService<Host>())
+        try await prepare(type, nil)
     }
 
-    private func request<Method: ServiceMethod>(
+    // MARK: Parts
+
+    private func ask<Method: ServiceMethod>(
         _ method: Method,
         _ timeout: Duration?
-    ) async throws(MitogenError) -> PickleValue {
-        let name = "\(Method.Host.name).\(Method.name)"
-        let data = try ServiceCall.encode(method, service: Method.Host.name)
-        return try await request(data, at: StandardHandle.callService, describedAs: name, timeout: timeout)
+    ) async throws(MitogenError) -> CallReply {
+        try await request(at: StandardHandle.callService, describedAs: Method.fullName, timeout: timeout) {
+            (options) throws(MitogenError) in
+            try ServiceCall.encode(method, options)
+        }
     }
+
+    private func start<Method: ServiceMethod>(_ method: Method) throws(MitogenError) -> RunningCall {
+        try startRequest(at: StandardHandle.callService, describedAs: Method.fullName) {
+            (options) throws(MitogenError) in
+            try ServiceCall.encode(method, options)
+        }
+    }
+
+    /// Asks, and if the service is not known there makes it known and asks once more.
+    private func activating<Method: ServiceMethod, Output>(
+        _ method: Method.Type,
+        _ timeout: Duration?,
+        _ ask: (Duration?) async throws(MitogenError) -> Output
+    ) async throws(MitogenError) -> Output {
+        let start = ContinuousClock.now
+        let unknown: MitogenError
+        do throws(MitogenError) {
+            return try await ask(timeout)
+        } catch {
+            unknown = error
+        }
+        guard let host = Method.Host.self as? any ActivatableService.Type, Self.saysUnknown(unknown, method) else {
+            throw unknown
+        }
+        func timeLeft() -> Duration? { timeout.map { $0 - (ContinuousClock.now - start) } }
+        do throws(MitogenError) {
+            try await prepare(host, timeLeft())
+        } catch {
+            // Those that may not call functions there cannot do that, and other programs do not know the service.
+            throw error.code == .timeoutError || error.code == .cancelled ? error : unknown
+        }
+        return try await ask(timeLeft())
+    }
+
+    /// Whether a request was not even given to a service, because the context has none of this name.
+    private static func saysUnknown<Method: ServiceMethod>(_ error: MitogenError, _ method: Method.Type) -> Bool {
+        switch error.code {
+        case .channelError: error.message == "\(method.fullName): \(DeadReason.invalidHandle)"
+        case .callError: error.remote?.message == ServicePool.isUnknown(Method.Host.name)
+        default: false
+        }
+    }
+
+    private func prepare<Host: ActivatableService>(
+        _ type: Host.Type,
+        _ timeout: Duration?
+    ) async throws(MitogenError) {
+        // A master takes no calls, not even its own.
+        if let router, id == router.contextID { return try PrepareService<Host>.prepare(router) }
+        try await call(PrepareService<Host>(), timeout: timeout)
+    }
+}
+
+extension ServiceMethod {
+    /// What it is called in messages.
+    fileprivate static var fullName: String { "\(Host.name).\(name)" }
 }

@@ -31,7 +31,11 @@ public protocol Service: AnyObject, Sendable {
     /// Which of its requests run at the same time; ``ServiceOrdering/concurrent`` by default.
     static var ordering: ServiceOrdering { get }
 
-    /// Called once, when the pool ends; no request comes after that. Nothing by default.
+    /// Called once, when the pool ends: when its router does, or the context is asked to. Nothing by default.
+    ///
+    /// The requests have been cancelled and have ended before, if that took no longer than half of the time that a Broker
+    /// takes at most to end (``Broker/shutdownTimeout``); no other comes after it. The end of the router waits for it,
+    /// for the rest of that time. It is not called in a context that loses its parent, which ends at once.
     func shutdown() async
 }
 

@@ -7,14 +7,20 @@
 internal import Mitogen
 internal import MitogenPickle
 
-/// A request as it travels: the service, the method, and the arguments by name.
+/// A request as it travels: the service, the method, the arguments by name, and, towards peers that understand it, what
+/// else there is to say.
 struct ServiceCall: Sendable {
     let service: String
     let method: String
     let arguments: PickleValue
+    let options: CallOptions
+
+    /// What it is called in messages.
+    var name: String { "\(service).\(method)" }
 
     init(decoding data: [UInt8]) throws(MitogenError) {
-        guard case .tuple(let parts)? = try? PickleReader.decodeFirst(data), parts.count == 3,
+        guard case .tuple(let parts)? = try? PickleReader.decodeFirst(data, limits: .fitting(data)),
+            3...4 ~= parts.count,
             case .string(let service) = parts[0], case .string(let method) = parts[1]
         else { throw MitogenError(.callError, "Invalid message format.") }
         switch parts[2] {
@@ -23,16 +29,26 @@ struct ServiceCall: Sendable {
         }
         self.service = service
         self.method = method
+        guard parts.count == 4 else {
+            options = CallOptions()
+            return
+        }
+        guard case .dictionary(let items) = parts[3] else { throw MitogenError(.callError, "Invalid message format.") }
+        options = CallOptions(items)
     }
 
-    static func encode<Method: ServiceMethod>(_ method: Method, service: String) throws(MitogenError) -> [UInt8] {
+    static func encode<Method: ServiceMethod>(
+        _ method: Method,
+        _ options: CallOptions = CallOptions()
+    ) throws(MitogenError) -> [UInt8] {
         do throws(PickleError) {
             var writer = PickleWriter(options: .init(bytesStyle: .python), capacity: 256)
             try writer.beginStream()
-            try writer.beginTuple(count: 3)
-            try writer.write(service)
+            try writer.beginTuple(count: options.isEmpty ? 3 : 4)
+            try writer.write(Method.Host.name)
             try writer.write(Method.name)
             try PickleEncoder().encode(method, into: &writer)
+            if !options.isEmpty { try writer.write(.dictionary(options.items)) }
             try writer.endContainer()
             try writer.endStream()
             return writer.bytes

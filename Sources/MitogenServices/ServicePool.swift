@@ -13,27 +13,30 @@ internal import Synchronization
 /// Requests beyond that wait in the order in which they came. What a method does, or fails to do, never disables the
 /// pool.
 public final class ServicePool: Sendable {
-    private struct Entry {
+    struct Entry {
         let service: any Service
         let methods: [String: any ServiceMethod.Type]
-        /// Lets one request on at a time; nil where they run concurrently.
-        let turn: AsyncSemaphore?
     }
 
-    private struct State {
+    struct State {
         var services: [String: Entry] = [:]
-        var waiting = 0
-        var isClosed = false
+        /// The queues of the serial services, of those too that are not made yet: each lets one request on at a time.
+        var queues: [String: AsyncSemaphore] = [:]
+        /// Lets one request on to make a service.
+        var activations: [String: AsyncSemaphore] = [:]
+        /// How many requests wait or run.
+        var requests = 0
+        /// Set when the pool has ended; resolved when no request is left.
+        var isQuiet: OneShot<Void>?
     }
 
     /// More requests than this are not kept waiting: they fail.
-    private static let longestQueue = 10_000
+    static let longestQueue = 10_000
 
-    private let router: Router
-    private let places: AsyncSemaphore
-    private let activation = AsyncSemaphore(count: 1)
+    let router: Router
+    let places: AsyncSemaphore
+    let state = Mutex(State())
     private let lastArrival = Mutex<OneShot<Void>?>(nil)
-    private let state = Mutex(State())
 
     private init(_ router: Router, size: Int) throws(MitogenError) {
         self.router = router
@@ -42,17 +45,20 @@ public final class ServicePool: Sendable {
             at: StandardHandle.callService,
             describedAs: Self.name(of:),
             prepare: { [weak self] in self?.arrive() ?? Arrival(previous: nil) }
-        ) { [weak self] message, arrival in
+        ) { [weak self] request, arrival in
             defer { arrival.isQueued.resolve(.success(())) }
-            guard let self else { throw MitogenError(.channelError, "the pool has ended") }
-            return try await answer(message, arrival)
+            // Even if this request has been given up: those after it are not to overtake those before it.
+            _ = await arrival.previous?.wait()
+            guard let self else { throw Self.ended }
+            return try await answer(request, arrival)
         }
     }
 
     private static func name(of request: Message) -> String {
-        let call = try? ServiceCall(decoding: request.data)
-        return call.map { "\($0.service).\($0.method)" } ?? "a malformed request"
+        (try? ServiceCall(decoding: request.data))?.name ?? "a malformed request"
     }
+
+    static var ended: MitogenError { MitogenError(.channelError, "the pool has ended") }
 
     // MARK: Pools
 
@@ -75,8 +81,10 @@ public final class ServicePool: Sendable {
             return (pool, true)
         }
         if isNew {
+            router.broker.onShutdown { pool.close() }
             router.broker.onExit {
                 _ = pools.withLock { $0.removeValue(forKey: key) }
+                // For a pool that was made while the Broker was ending.
                 pool.close()
             }
         }
@@ -85,16 +93,16 @@ public final class ServicePool: Sendable {
 
     /// Adds a service.
     ///
-    /// - Throws: ``MitogenError`` with `.misuse` if there is one with this name, or the pool has ended.
+    /// - Throws: ``MitogenError`` with `.misuse` if there is one with this name, two of its methods have the same name, or
+    ///   the pool has ended.
     public func add<Added: Service>(_ service: Added) throws(MitogenError) {
-        let methods = Dictionary(Added.methods.map { ($0.name, $0) }) { first, _ in first }
-        let entry = Entry(
-            service: service,
-            methods: methods,
-            turn: Added.ordering == .serial ? AsyncSemaphore(count: 1) : nil
-        )
+        var methods: [String: any ServiceMethod.Type] = [:]
+        for method in Added.methods where methods.updateValue(method, forKey: method.name) != nil {
+            throw MitogenError(.misuse, "service '\(Added.name)' has two methods named '\(method.name)'")
+        }
+        let entry = Entry(service: service, methods: methods)
         let problem = state.withLock { state -> String? in
-            if state.isClosed { return "the pool has ended" }
+            if state.isQuiet != nil { return Self.ended.message }
             if state.services[Added.name] != nil { return "service named '\(Added.name)' already registered" }
             state.services[Added.name] = entry
             return nil
@@ -102,32 +110,44 @@ public final class ServicePool: Sendable {
         if let problem { throw MitogenError(.misuse, problem) }
     }
 
+    // MARK: The end
+
+    /// Lets the services end, once, and the Broker wait for that.
     private func close() {
-        let services = state.withLock { state in
-            state.isClosed = true
+        let (services, isQuiet) = state.withLock { state -> ([any Service], OneShot<Void>) in
+            if let isQuiet = state.isQuiet { return ([], isQuiet) }
+            let isQuiet = OneShot<Void>()
+            state.isQuiet = isQuiet
+            if state.requests == 0 { isQuiet.resolve(.success(())) }
             defer { state.services = [:] }
-            return state.services.values.map(\.service)
+            return (state.services.values.map(\.service), isQuiet)
         }
-        // Unstructured, because the router's end waits for nobody.
-        for service in services { Task { await service.shutdown() } }
+        guard !services.isEmpty else { return }
+        let broker = router.broker
+        // A timer keeps the Broker, up to its limit. What has not ended by half of that is not waited for.
+        let patience = broker.schedule(after: broker.shutdownTimeout / 2) { isQuiet.resolve(.success(())) }
+        let keepAlive = broker.schedule(after: broker.shutdownTimeout * 2) {}
+        // Unstructured, because this runs on the Broker's thread, which may not wait.
+        Task(executorPreference: FunctionExecutor.shared) {
+            _ = await isQuiet.wait()
+            await withDiscardingTaskGroup { group in
+                for service in services { group.addTask { await service.shutdown() } }
+            }
+            patience.cancel()
+            keepAlive.cancel()
+            // Wakes the Broker, so that it sees that nothing keeps it.
+            broker.scheduleLater {}
+        }
     }
 
-    // MARK: Requests
+    // MARK: Arrivals
 
     /// A request's place in the order in which they came.
-    private struct Arrival: Sendable {
+    struct Arrival: Sendable {
         /// The request before it has its place in the queue of its service.
         let previous: OneShot<Void>?
         /// This one has.
         let isQueued = OneShot<Void>()
-    }
-
-    /// A request that is known to be allowed, with its place in the queue of its service.
-    private struct Ticket: Sendable {
-        let service: any Service
-        let method: any ServiceMethod.Type
-        let arguments: PickleValue
-        let turn: (queue: AsyncSemaphore, place: OneShot<Void>)?
     }
 
     private func arrive() -> Arrival {
@@ -136,97 +156,5 @@ public final class ServicePool: Sendable {
             last = arrival.isQueued
             return arrival
         }
-    }
-
-    private func answer(_ message: Message, _ arrival: Arrival) async throws -> [UInt8] {
-        let isTooMuch = state.withLock { state in
-            state.waiting += 1
-            return state.waiting > Self.longestQueue
-        }
-        defer { state.withLock { $0.waiting -= 1 } }
-        if isTooMuch { throw MitogenError(.callError, "the pool has more than \(Self.longestQueue) requests waiting") }
-        let request = ServiceRequest(message, in: router)
-        // Fails only if this request is cancelled, and then it is of no account.
-        try? await arrival.previous?.value()
-        let call = try ServiceCall(decoding: message.data)
-        if state.withLock({ $0.services[call.service] }) == nil {
-            // Making a service may take its time: other services' requests go on.
-            arrival.isQueued.resolve(.success(()))
-            try await activate(call.service, for: request)
-        }
-        let ticket = try self.ticket(for: call, request)
-        arrival.isQueued.resolve(.success(()))
-        guard let turn = ticket.turn else { return try await run(ticket, for: request).get() }
-        return try await turn.queue.withPermit(turn.place) { await self.run(ticket, for: request) }.get()
-    }
-
-    private func ticket(for call: ServiceCall, _ request: ServiceRequest) throws(MitogenError) -> Ticket {
-        guard let entry = state.withLock({ $0.services[call.service] }) else {
-            throw MitogenError(.callError, "the pool has no service '\(call.service)'")
-        }
-        guard let method = entry.methods[call.method] else {
-            throw MitogenError(.callError, "No such method: '\(call.method)'")
-        }
-        guard method.policy.isAuthorized(request) else {
-            throw MitogenError(
-                .callError,
-                "Caller is not authorized to invoke '\(call.method)' of service '\(call.service)'"
-            )
-        }
-        return Ticket(
-            service: entry.service,
-            method: method,
-            arguments: call.arguments,
-            turn: entry.turn.map { ($0, $0.reserve()) }
-        )
-    }
-
-    private func run(_ ticket: Ticket, for request: ServiceRequest) async -> Result<[UInt8], any Error> {
-        do throws(MitogenError) {
-            return try await places.withPermit {
-                do {
-                    return .success(try await ticket.method.answer(ticket.arguments, of: ticket.service, request))
-                } catch {
-                    return .failure(error)
-                }
-            }
-        } catch {
-            return .failure(error)
-        }
-    }
-
-    // MARK: Activation
-
-    /// Makes a service that is not there, once.
-    private func activate(_ name: String, for request: ServiceRequest) async throws {
-        guard let type = ServiceTable.shared.type(named: name) else {
-            throw MitogenError(
-                .callError,
-                "Service '\(name)' is not known in this context",
-                hint: "add it with ServicePool.add, or make its type an ActivatableService and name it in "
-                    + "ServicePool.register"
-            )
-        }
-        guard request.hasParentAuthority else {
-            throw MitogenError(
-                .callError,
-                "Service '\(name)' is not yet activated in this context, and the caller is not privileged, therefore "
-                    + "autoactivation is disabled."
-            )
-        }
-        let result = try await activation.withPermit { () async throws(MitogenError) -> Result<Void, any Error> in
-            do {
-                guard state.withLock({ $0.services[name] }) == nil else { return .success(()) }
-                try await make(type)
-                return .success(())
-            } catch {
-                return .failure(error)
-            }
-        }
-        try result.get()
-    }
-
-    private func make<Made: ActivatableService>(_ type: Made.Type) async throws {
-        try add(try await Made(router: router))
     }
 }

@@ -14,8 +14,7 @@ final class ServiceTable: Sendable {
     private let types = Mutex<[String: any ActivatableService.Type]>([:])
 
     func type(named name: String) -> (any ActivatableService.Type)? {
-        if let known = types.withLock({ $0[name] }) { return known }
-        return nil
+        types.withLock { $0[name] }
     }
 
     func register(_ type: any ActivatableService.Type) {
@@ -26,14 +25,20 @@ final class ServiceTable: Sendable {
 /// Makes the pool of a context, and a service known that it may make.
 struct PrepareService<Host: ActivatableService>: RemoteFunction {
     func run(in context: ExternalContext) async throws {
+        try Self.prepare(context.router)
+    }
+
+    static func prepare(_ router: Router) throws(MitogenError) {
         ServiceTable.shared.register(Host.self)
-        _ = try ServicePool.of(context.router)
+        _ = try ServicePool.of(router)
     }
 }
 
 extension ServicePool {
-    /// Makes a service known that is made when it is called for the first time by name, from another program. Callers
-    /// that know its type need no registration.
+    /// Makes a service of this program known, which is made when it is called for the first time.
+    ///
+    /// That is for callers that cannot do it themselves: those that have no authority here to call functions, and other
+    /// programs. A context above that calls a method by its type makes the service known, if it has to.
     public static func register<Known: ActivatableService>(_ type: Known.Type) {
         ServiceTable.shared.register(type)
     }

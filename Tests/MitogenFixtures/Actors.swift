@@ -38,6 +38,18 @@ public distributed actor Counter: CreatableActor {
     public distributed func echo<Value: Codable & Sendable>(_ value: Value) -> Value { value }
 
     public distributed func sleep() async throws { try await Task.sleep(for: .seconds(1000)) }
+
+    /// How many seconds it has.
+    public distributed func timeLeft() -> Double? {
+        ExternalContext.current?.deadline.map { ContinuousClock.now.duration(to: $0) / .seconds(1) }
+    }
+
+    /// Gives back what sends elsewhere, after it has sent something, and the context that this is.
+    public distributed func passBack(_ sender: Sender<Int>) async throws -> Notebook.PassBack.Parts {
+        try await sender.send(1)
+        guard let here = ExternalContext.current?.router.myself() else { throw Overflow() }
+        return Notebook.PassBack.Parts(sender: sender, context: here)
+    }
 }
 
 /// Is told of numbers.
@@ -98,4 +110,15 @@ public struct IncrementReceived: RemoteFunction {
         try await senders.send(counters.toSender())
         return try await counters.get(timeout: .seconds(10)).increment(by: 1)
     }
+}
+
+/// Asks an actor how much time it has.
+public struct TimeLeftInCounter: RemoteFunction {
+    public var counter: Counter
+
+    public init(_ counter: Counter) {
+        self.counter = counter
+    }
+
+    public func run(in context: ExternalContext) async throws -> Double? { try await counter.timeLeft() }
 }

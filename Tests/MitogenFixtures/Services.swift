@@ -6,11 +6,19 @@
 
 public import Mitogen
 public import MitogenServices
+internal import Synchronization
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
 
 /// Keeps a list of words, and counts how many requests run at the same time.
 public actor Notebook: ActivatableService {
     public static let methods: [any ServiceMethod.Type] = [
-        Write.self, ReadAll.self, Tear.self, Wait.self, OwnerOnly.self, Peak.self, Running.self,
+        Write.self, ReadAll.self, Tear.self, Wait.self, OwnerOnly.self, Peak.self, Running.self, TimeLeft.self,
+        PassBack.self,
     ]
 
     private var words: [String] = []
@@ -83,6 +91,35 @@ public actor Notebook: ActivatableService {
         }
     }
 
+    /// How many seconds it has.
+    public struct TimeLeft: ServiceMethod {
+        public static let policy = ServicePolicy.anyone
+
+        public init() {}
+
+        public func run(in notebook: Notebook, for request: ServiceRequest) async throws -> Double? {
+            ExternalContext.current?.deadline.map { ContinuousClock.now.duration(to: $0) / .seconds(1) }
+        }
+    }
+
+    /// Gives back what sends elsewhere, and the context that this is.
+    public struct PassBack: ServiceMethod {
+        public struct Parts: Codable, Sendable {
+            public var sender: Sender<Int>
+            public var context: Context
+        }
+
+        public var sender: Sender<Int>
+
+        public init(_ sender: Sender<Int>) {
+            self.sender = sender
+        }
+
+        public func run(in notebook: Notebook, for request: ServiceRequest) async throws -> Parts {
+            Parts(sender: sender, context: request.router.myself())
+        }
+    }
+
     public struct OwnerOnly: ServiceMethod {
         public static let policy = ServicePolicy.own
 
@@ -133,6 +170,104 @@ public final class Queue: ActivatableService {
     }
 }
 
+/// Takes its time to begin, then one number after the other.
+public actor Ledger: ActivatableService {
+    public static let ordering = ServiceOrdering.serial
+    public static let methods: [any ServiceMethod.Type] = [Enter.self, ReadAll.self]
+
+    private var numbers: [Int] = []
+
+    public init(router: Router) async throws {
+        try await Task.sleep(for: .milliseconds(100))
+    }
+
+    public struct Enter: ServiceMethod {
+        public static let policy = ServicePolicy.anyone
+        public var number: Int
+        /// What is sent along, to make requests that take long to decode.
+        public var ballast: [Int]
+
+        public init(_ number: Int, ballast: Int = 0) {
+            self.number = number
+            self.ballast = [Int](repeating: 1, count: ballast)
+        }
+
+        public func run(in ledger: Ledger, for request: ServiceRequest) async throws { await ledger.enter(number) }
+    }
+
+    public struct ReadAll: ServiceMethod {
+        public init() {}
+
+        public func run(in ledger: Ledger, for request: ServiceRequest) async throws -> [Int] { await ledger.numbers }
+    }
+
+    private func enter(_ number: Int) { numbers.append(number) }
+}
+
+/// Has two methods that nobody could tell apart.
+public final class Twins: Service {
+    public static let methods: [any ServiceMethod.Type] = [Left.Speak.self, Right.Speak.self]
+
+    public init() {}
+
+    public enum Left {
+        public struct Speak: ServiceMethod {
+            public func run(in twins: Twins, for request: ServiceRequest) async throws {}
+        }
+    }
+
+    public enum Right {
+        public struct Speak: ServiceMethod {
+            public func run(in twins: Twins, for request: ServiceRequest) async throws {}
+        }
+    }
+}
+
+/// Writes to a file what becomes of it.
+public final class Diary: ActivatableService {
+    public static let methods: [any ServiceMethod.Type] = [Open.self, Wait.self]
+
+    private let path = Mutex<String?>(nil)
+
+    public init(router: Router) async throws {}
+
+    public struct Open: ServiceMethod {
+        public var path: String
+
+        public init(_ path: String) {
+            self.path = path
+        }
+
+        public func run(in diary: Diary, for request: ServiceRequest) async throws {
+            diary.path.withLock { $0 = path }
+        }
+    }
+
+    /// Waits until it is cancelled, and then a moment more.
+    public struct Wait: ServiceMethod {
+        public init() {}
+
+        public func run(in diary: Diary, for request: ServiceRequest) async throws {
+            diary.note("waits")
+            try? await Task.sleep(for: .seconds(1000))
+            // Unstructured, so that this sleep is not cancelled.
+            await Task { try? await Task.sleep(for: .milliseconds(100)) }.value
+            diary.note("has waited")
+        }
+    }
+
+    public func shutdown() async {
+        note("ends")
+        try? await Task.sleep(for: .milliseconds(200))
+        note("has ended")
+    }
+
+    private func note(_ line: String) {
+        guard let path = path.withLock({ $0 }) else { return }
+        appendLine(line, to: path)
+    }
+}
+
 /// Asks the notebook of another context to wait.
 public struct WaitElsewhere: RemoteFunction {
     public var context: Context
@@ -149,6 +284,50 @@ public struct WaitElsewhere: RemoteFunction {
             timeout: timeout.map { .seconds($0) }
         )
     }
+}
+
+/// How much time the notebook of another context has for a request.
+public struct TimeLeftElsewhere: RemoteFunction {
+    public var context: Context
+
+    public init(_ context: Context) {
+        self.context = context
+    }
+
+    public func run(in context: ExternalContext) async throws -> Double? {
+        try await self.context.callService(Notebook.TimeLeft())
+    }
+}
+
+/// Starts a request to the notebook of its own context that would wait for ever, and writes to a file how that ends.
+public struct StartWaitAndTell: RemoteFunction {
+    public var path: String
+
+    public init(path: String) {
+        self.path = path
+    }
+
+    public func run(in context: ExternalContext) async throws {
+        let pending = try context.router.myself().startService(Notebook.Wait(milliseconds: 100_000))
+        // Unstructured, so that it is not cancelled with this function.
+        let waiter = Task {
+            do throws(MitogenError) {
+                try await pending.get()
+                return "returned"
+            } catch {
+                return "\(error.code)"
+            }
+        }
+        appendLine(await waiter.value, to: path)
+    }
+}
+
+private func appendLine(_ line: String, to path: String) {
+    let file = open(path, O_WRONLY | O_CREAT | O_APPEND, 0o600)
+    guard file >= 0 else { return }
+    var text = line + "\n"
+    text.withUTF8 { _ = write(file, $0.baseAddress, $0.count) }
+    close(file)
 }
 
 /// Writes into the notebook of another context, from the one that this runs in.

@@ -38,8 +38,7 @@ struct Caller: Sendable {
     func startNoReply<F: RemoteFunction>(_ function: F) throws(MitogenError) {
         let trace = CallTrace(of: displayedName(of: F.self), to: context)
         let data = try encode(function, trace)
-        try checkSize(data, functionName: _typeName(F.self))
-        try context.send(Message(handle: StandardHandle.callFunction, encoding: .pickle, data: data))
+        try sendNoReply(data, functionName: _typeName(F.self), to: StandardHandle.callFunction)
         trace.endUnanswered()
         #if Metrics
             context.router?.metrics.callSent(displayedName(of: F.self))
@@ -106,29 +105,49 @@ struct Caller: Sendable {
 
     // MARK: Other requests
 
-    /// Sends an encoded request to a handle and waits for its answer.
+    /// Sends a request to a handle and waits for its answer.
+    ///
+    /// - Parameter encode: Gets what is to be sent with the request besides itself; nothing for peers that would not
+    ///   understand it.
     func reply(
-        to data: [UInt8],
         at handle: Handle,
         describedAs name: String,
-        timeout: Duration?
+        timeout: Duration?,
+        _ encode: (CallOptions) throws(MitogenError) -> [UInt8]
     ) async throws(MitogenError) -> CallReply {
+        let timeout = try Self.timeLeft(timeout)
         let trace = CallTrace(of: name, to: context)
-        var data = data
-        trace.inject(into: &data)
-        return try await reply(to: data, name, at: handle, trace, timeout: try Self.timeLeft(timeout))
+        let data = try self.data(of: encode, timeout, trace)
+        return try await reply(to: data, name, at: handle, trace, timeout: timeout)
     }
 
-    /// Sends an encoded request to a handle.
+    /// Sends a request off to a handle.
     func start(
-        request data: [UInt8],
         at handle: Handle,
-        describedAs name: String
+        describedAs name: String,
+        _ encode: (CallOptions) throws(MitogenError) -> [UInt8]
     ) throws(MitogenError) -> RunningCall {
         let trace = CallTrace(of: name, to: context)
-        var data = data
-        trace.inject(into: &data)
+        let data = try self.data(of: encode, try Self.timeLeft(nil), trace)
         return try start(data, functionName: name, at: handle, trace)
+    }
+
+    private func data(
+        of encode: (CallOptions) throws(MitogenError) -> [UInt8],
+        _ timeout: Duration?,
+        _ trace: CallTrace
+    ) throws(MitogenError) -> [UInt8] {
+        var options = CallOptions()
+        if let timeout, context.peer?.has(PeerInfo.callOptions) == true { options.timeout = timeout / .seconds(1) }
+        var data = try encode(options)
+        trace.inject(into: &data)
+        return data
+    }
+
+    /// Sends an encoded request whose answer nobody wants.
+    func sendNoReply(_ data: [UInt8], functionName: String, to handle: Handle) throws(MitogenError) {
+        try checkSize(data, functionName: functionName)
+        try context.send(Message(handle: handle, encoding: .pickle, data: data))
     }
 
     // MARK: Parts

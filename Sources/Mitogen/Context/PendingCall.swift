@@ -9,7 +9,7 @@ public final class PendingCall<Output: Sendable>: Sendable {
     let call: RunningCall
     let decode: @Sendable (CallReply) throws(MitogenError) -> Output
 
-    init(call: RunningCall, decode: @escaping @Sendable (CallReply) throws(MitogenError) -> Output) {
+    package init(call: RunningCall, decode: @escaping @Sendable (CallReply) throws(MitogenError) -> Output) {
         self.call = call
         self.decode = decode
     }
@@ -34,7 +34,7 @@ public final class PendingCall<Output: Sendable>: Sendable {
 }
 
 /// A call on its way.
-struct RunningCall: Sendable {
+package struct RunningCall: Sendable {
     let pending: PendingReply
     let handle: Handle
     let context: Context
@@ -71,11 +71,11 @@ struct RunningCall: Sendable {
 }
 
 /// The answer to a call.
-struct CallReply: Sendable {
+package struct CallReply: Sendable {
     let message: Message
     let call: RunningCall
 
-    func output<Output: Decodable>() throws(MitogenError) -> Output {
+    package func output<Output: Decodable>() throws(MitogenError) -> Output {
         let value = try value()
         do {
             // So that contexts in the result are the router's own.
@@ -88,7 +88,7 @@ struct CallReply: Sendable {
         }
     }
 
-    func success() throws(MitogenError) {
+    package func success() throws(MitogenError) {
         _ = try value()
     }
 

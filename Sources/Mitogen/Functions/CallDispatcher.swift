@@ -46,8 +46,25 @@ final class CallDispatcher: Sendable {
         cancel?()
     }
 
+    /// Ends a call when its time is over.
+    ///
+    /// - Throws: `.timeoutError` if that is so already.
+    func startTimer(
+        until deadline: ContinuousClock.Instant,
+        of id: CallID?,
+        in router: Router,
+        _ name: @autoclosure () -> String
+    ) throws(MitogenError) -> Timer {
+        let left = ContinuousClock.now.duration(to: deadline)
+        guard left > .zero else {
+            timeOut(id)
+            throw MitogenError(.timeoutError, "the time of \(name()) was over before it began")
+        }
+        return router.broker.schedule(after: left) { [weak self] in self?.timeOut(id) }
+    }
+
     /// The deadline of a call has come before its caller has said so.
-    func timeOut(_ id: CallID?) {
+    private func timeOut(_ id: CallID?) {
         guard let id else { return }
         calls.withLock { $0.timeOut(id, isAwaited: true) }?()
     }
@@ -129,7 +146,7 @@ final class CallDispatcher: Sendable {
         // holds the task so that it can be cancelled.
         let task = Task(executorPreference: call.executor) { [self] in
             let outcome = await call.run(for: self)
-            let (end, isSent) = await deliver(outcome, of: call)
+            let (end, isSent) = await deliver(outcome, as: call.message, in: call.router)
             let failure = settle(call, with: end, isSent: isSent)
             guard let chain = call.chain else { return }
             chains.withLock { $0.end(of: chain, failure: failure) }
@@ -142,13 +159,14 @@ final class CallDispatcher: Sendable {
     /// Sends a large result, while the call can still be cancelled. Returns what it ends with, and whether that is sent.
     private func deliver(
         _ outcome: Result<[UInt8], any Error>,
-        of call: IncomingCall
+        as request: Message,
+        in router: Router
     ) async -> (Result<[UInt8], any Error>, isSent: Bool) {
         guard case .success(let data) = outcome, data.count > Stream.smallMessage,
-            let answer = call.message.replying(with: Message(handle: 0, encoding: .pickle, data: data))
+            let answer = request.replying(with: Message(handle: 0, encoding: .pickle, data: data))
         else { return (outcome, false) }
         do throws(MitogenError) {
-            try await call.router.send(answer)
+            try await router.send(answer)
             return (outcome, true)
         } catch {
             return (.failure(error), false)
@@ -189,39 +207,44 @@ final class CallDispatcher: Sendable {
     // MARK: Other requests
 
     /// Answers a request to another handle with what `prepare`'s result returns, an encoded value. It ends like a call:
-    /// when its caller gives it up or is gone, or this context ends.
+    /// when its caller gives it up or is gone, when its time is over, or this context ends.
     func serve(
-        _ message: Message,
-        in router: Router,
+        _ request: ServedRequest,
         describedAs name: @escaping @Sendable () -> String,
         _ prepare: () -> @Sendable () async throws -> [UInt8]
     ) {
-        let id = message.wantsReply ? CallID(source: message.srcID, replyTo: message.replyTo) : nil
+        let id = request.id
         if let id, !calls.withLock({ $0.begin(id) }) { return }
         let body = prepare()
         // Unstructured, as for a call.
         let task = Task(executorPreference: FunctionExecutor.shared) { [self] in
-            let context = ExternalContext(router: router, caller: router.context(message.srcID))
-            do {
-                #if Metrics || Tracing
-                    let trace = ReceivedTrace(behind: message.data)
-                    let data = try await router.observing(name(), isKnown: false, from: message.srcID, trace: trace) {
-                        try await ExternalContext.$current.withValue(context) { try await body() }
-                    }
-                #else
-                    let data = try await ExternalContext.$current.withValue(context) { try await body() }
-                #endif
-                let answer = message.replying(with: Message(handle: 0, encoding: .pickle, data: data))
-                // While it can still be cancelled: a large answer may take its time.
-                if let answer { try await router.send(answer) }
-                if let id { _ = calls.withLock { $0.end(id) } }
-            } catch {
-                if let id, calls.withLock({ $0.end(id) }) != .wanted { return }
-                answer(message, with: RemoteFailure(of: error, in: router, function: name()), in: router)
-            }
+            let outcome = await request.run(describedAs: name, body)
+            let (end, isSent) = await deliver(outcome, as: request.message, in: request.router)
+            settle(request, with: end, isSent: isSent, name)
         }
         guard let id else { return }
         if !calls.withLock({ $0.attach({ task.cancel() }, to: id) }) { task.cancel() }
+    }
+
+    private func settle(
+        _ request: ServedRequest,
+        with outcome: Result<[UInt8], any Error>,
+        isSent: Bool,
+        _ name: () -> String
+    ) {
+        var outcome = outcome
+        switch request.id.map({ id in calls.withLock { $0.end(id) } }) ?? .wanted {
+        case .wanted: break
+        case .givenUp, .timedOut(isAwaited: false): return
+        case .timedOut: outcome = .failure(MitogenError(.timeoutError, "\(name()) has not returned in time"))
+        }
+        let (message, router) = (request.message, request.router)
+        switch outcome {
+        case .success(let data):
+            if !isSent { router.reply(to: message, with: Message(handle: 0, encoding: .pickle, data: data)) }
+        case .failure(let error):
+            answer(message, with: RemoteFailure(of: error, in: router, function: name()), in: router)
+        }
     }
 
     private func answer(_ message: Message, with failure: RemoteFailure, in router: Router) {

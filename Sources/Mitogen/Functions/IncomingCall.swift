@@ -50,7 +50,7 @@ struct IncomingCall: Sendable {
         do {
             let call = try decoded ?? DecodedCall(CallRequest(decoding: message.data))
             let deadline = call.request.callOptions.timeout.flatMap { arrival?.advanced(by: .seconds($0)) }
-            let timer = try deadline.map { try startTimer(until: $0, for: dispatcher) }
+            let timer = try deadline.map { try dispatcher.startTimer(until: $0, of: id, in: router, functionName) }
             defer { timer?.cancel() }
             let context = ExternalContext(router: router, caller: router.context(message.srcID), deadline: deadline)
             let isBinary = router.peerInfo(message.srcID)?.has(PeerInfo.binaryBytes) == true
@@ -60,18 +60,6 @@ struct IncomingCall: Sendable {
         } catch {
             return .failure(error)
         }
-    }
-
-    private func startTimer(
-        until deadline: ContinuousClock.Instant,
-        for dispatcher: CallDispatcher
-    ) throws(MitogenError) -> Timer {
-        let left = ContinuousClock.now.duration(to: deadline)
-        guard left > .zero else {
-            dispatcher.timeOut(id)
-            throw MitogenError(.timeoutError, "the time of \(functionName) was over before it began")
-        }
-        return router.broker.schedule(after: left) { [weak dispatcher, id] in dispatcher?.timeOut(id) }
     }
 
     private func checkSize(of data: [UInt8]) throws(MitogenError) {

@@ -22,13 +22,14 @@ extension Router {
         policy: HandlePolicy = .anyone,
         describedAs name: @escaping @Sendable (Message) -> String,
         prepare: @escaping @Sendable () -> Place,
-        _ body: @escaping @Sendable (Message, Place) async throws -> [UInt8]
+        _ body: @escaping @Sendable (ServedRequest, Place) async throws -> [UInt8]
     ) throws(MitogenError) -> Handle {
         try addHandler(at: handle, policy: policy) { [weak self] message in
             guard let self, !message.isDead else { return }
-            dispatcher.serve(message, in: self, describedAs: { name(message) }) {
+            let request = ServedRequest(message, in: self)
+            dispatcher.serve(request, describedAs: { name(message) }) {
                 let place = prepare()
-                return { try await body(message, place) }
+                return { try await body(request, place) }
             }
         }
     }
@@ -38,9 +39,9 @@ extension Router {
         at handle: Handle? = nil,
         policy: HandlePolicy = .anyone,
         describedAs name: @escaping @Sendable (Message) -> String,
-        _ body: @escaping @Sendable (Message) async throws -> [UInt8]
+        _ body: @escaping @Sendable (ServedRequest) async throws -> [UInt8]
     ) throws(MitogenError) -> Handle {
-        try serve(at: handle, policy: policy, describedAs: name, prepare: {}) { message, _ in try await body(message) }
+        try serve(at: handle, policy: policy, describedAs: name, prepare: {}) { request, _ in try await body(request) }
     }
 
     /// What values that come from other contexts find in their decoder's `userInfo`.
@@ -72,27 +73,31 @@ package protocol CodingInformationSource: SendableMetatype {
 }
 
 extension Context {
-    /// Sends an encoded request to a handle of this context and waits for the answer.
+    /// Sends a request to a handle of this context and waits for the answer.
     ///
+    /// - Parameter encode: Gets what is to be sent with the request besides itself; nothing for peers that would not
+    ///   understand it.
     /// - Throws: ``MitogenError`` as ``call(_:timeout:)->_``.
     package func request(
-        _ data: [UInt8],
         at handle: Handle,
         describedAs name: String,
-        timeout: Duration? = nil
-    ) async throws(MitogenError) -> PickleValue {
-        try await caller.reply(to: data, at: handle, describedAs: name, timeout: timeout).value()
+        timeout: Duration? = nil,
+        encode: (CallOptions) throws(MitogenError) -> [UInt8]
+    ) async throws(MitogenError) -> CallReply {
+        try await caller.reply(at: handle, describedAs: name, timeout: timeout, encode)
     }
 
-    /// Sends an encoded request to a handle of this context; the answer is waited for later.
-    package func startRequest<Output: Codable & Sendable>(
-        _ data: [UInt8],
+    /// Sends a request to a handle of this context; the answer is waited for later.
+    package func startRequest(
         at handle: Handle,
-        describedAs name: String
-    ) throws(MitogenError) -> PendingCall<Output> {
-        PendingCall(call: try caller.start(request: data, at: handle, describedAs: name)) {
-            (reply) throws(MitogenError) in
-            try reply.output()
-        }
+        describedAs name: String,
+        encode: (CallOptions) throws(MitogenError) -> [UInt8]
+    ) throws(MitogenError) -> RunningCall {
+        try caller.start(at: handle, describedAs: name, encode)
+    }
+
+    /// Sends an encoded request to a handle of this context and forgets it.
+    package func sendRequest(_ data: [UInt8], at handle: Handle, describedAs name: String) throws(MitogenError) {
+        try caller.sendNoReply(data, functionName: name, to: handle)
     }
 }

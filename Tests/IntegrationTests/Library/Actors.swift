@@ -103,4 +103,26 @@ extension LibraryTests.Actors {
             #expect(try await failure { try await counter.increment(by: 1) }.code == .channelError)
         }
     }
+
+    @Test("What arguments and results name can be used where it arrives, and the time travels along")
+    func namesAndTime() async throws {
+        try await withFixtureRouter { router in
+            let system = try MitogenActorSystem.of(router)
+            let (left, right) = (try await router.local(), try await router.local())
+            let nested = try await router.local(via: left)
+            let counter = try await system.create(Counter.self, with: 0, in: left)
+            let receiver = try Receiver<Int>(router: router)
+            let parts = try await counter.passBack(receiver.toSender())
+            try await parts.sender.send(2)
+            #expect(try await receiver.get(timeout: .seconds(5)) == 1)
+            #expect(try await receiver.get(timeout: .seconds(5)) == 2)
+            #expect(try await parts.context.call(Add(1, 2)) == 3)
+            #expect(try await counter.timeLeft() == nil)
+            let deep = try await system.create(Counter.self, with: 0, in: nested)
+            let left20 = try await left.call(TimeLeftInCounter(deep), timeout: .seconds(20))
+            #expect(15...20 ~= (try #require(left20)))
+            // A sibling is not known to understand that.
+            #expect(try await right.call(TimeLeftInCounter(deep), timeout: .seconds(20)) == nil)
+        }
+    }
 }

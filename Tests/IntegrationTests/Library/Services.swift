@@ -10,6 +10,12 @@ internal import MitogenPickle
 internal import MitogenServices
 internal import Testing
 
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
 extension LibraryTests {
     @Suite("Services")
     struct Services {}
@@ -54,7 +60,7 @@ extension LibraryTests.Services {
     func failures() async throws {
         try await withFixtureRouter { router in
             let child = try await router.local()
-            let none = try await failure { try await child.callService(Notebook.ReadAll()) }
+            let none = try await failure { try await child.startService(Notebook.ReadAll()).get() }
             #expect(none.code == .channelError && none.message.contains("invalid handle"), "\(none)")
             try await child.prepareService(Notebook.self)
             let thrown = try await failure { try await child.callService(Notebook.Tear()) }
@@ -143,6 +149,39 @@ extension LibraryTests.Services {
         }
     }
 
+    // MARK: Order
+
+    @Test("The order of a serial service holds for what comes before it is there, too")
+    func orderBeforeActivation() async throws {
+        try await withFixtureRouter { router in
+            for _ in 0..<3 {
+                let child = try await router.local()
+                try await child.prepareService(Ledger.self)
+                let pending = try (0..<30).map { try child.startService(Ledger.Enter($0)) }
+                for call in pending { try await call.get() }
+                #expect(try await child.callService(Ledger.ReadAll()) == Array(0..<30))
+            }
+        }
+    }
+
+    @Test("A request that is given up lets none of those behind it overtake those before it")
+    func orderWithCancellation() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local()
+            _ = try await child.callService(Ledger.ReadAll())
+            for round in 0..<5 {
+                // It takes long to decode, and longer than the others need to arrive.
+                let first = try child.startService(Ledger.Enter(2 * round, ballast: 100_000))
+                let givenUp = try child.startService(Ledger.Enter(-1, ballast: 20_000))
+                givenUp.cancel()
+                let last = try child.startService(Ledger.Enter(2 * round + 1))
+                try await last.get()
+                try await first.get()
+            }
+            #expect(try await child.callService(Ledger.ReadAll()) == Array(0..<10))
+        }
+    }
+
     // MARK: Ends
 
     @Test("Who gives a request up, or runs out of time, ends what runs for it in the master")
@@ -165,7 +204,6 @@ extension LibraryTests.Services {
         try await withFixtureRouter { router in
             let (left, right) = (try await router.local(), try await router.local())
             let below = try await router.local(via: right)
-            for callee in [right, below] { try await callee.prepareService(Notebook.self) }
             for callee in [right, below] { #expect(try await callee.callService(Notebook.Running()) == 0) }
             for callee in [right, below] { _ = try left.startCall(WaitElsewhere(callee)) }
             for callee in [right, below] {
@@ -175,6 +213,118 @@ extension LibraryTests.Services {
             for callee in [right, below] {
                 #expect(try await eventually { try await callee.callService(Notebook.Running()) == 0 })
             }
+        }
+    }
+
+    @Test("The time that a caller has travels with the request, and ends the method where it runs")
+    func deadlines() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local()
+            #expect(try await child.callService(Notebook.TimeLeft()) == nil)
+            let own = try #require(try await child.callService(Notebook.TimeLeft(), timeout: .seconds(20)))
+            #expect(15...20 ~= own)
+            try ServicePool.of(router).add(try await Notebook(router: router))
+            let inherited = try await child.call(TimeLeftElsewhere(router.myself()), timeout: .seconds(20))
+            #expect(15...20 ~= (try #require(inherited)))
+            // A sibling is not known to understand that: it is asked as Python would be.
+            let sibling = try await router.local()
+            _ = try await sibling.callService(Notebook.TimeLeft())
+            #expect(try await child.call(TimeLeftElsewhere(sibling), timeout: .seconds(20)) == nil)
+            try await withTemporaryDirectory { directory in
+                // A request that is only started has no timer where it was started.
+                let function = StartWaitAndTell(path: "\(directory)/answer")
+                let error = try await failure { try await child.call(function, timeout: .milliseconds(300)) }
+                #expect(error.code == .timeoutError)
+                #expect(try await eventually { Files.text("\(directory)/answer") == "timeoutError\n" })
+                #expect(try await child.callService(Notebook.Running()) == 0)
+            }
+        }
+    }
+
+    @Test("A service is told of the end, in a child and in the master, after its requests have ended")
+    func shutdown() async throws {
+        try await withTemporaryDirectory { directory in
+            let (path, own) = ("\(directory)/child", "\(directory)/own")
+            try await withFixtureRouter { router in
+                let child = try await router.local()
+                try await child.callService(Diary.Open(path))
+                let waiting = try child.startService(Diary.Wait())
+                #expect(try await eventually { Files.text(path) == "waits\n" })
+                let start = ContinuousClock.now
+                try await child.shutdown(waits: true)
+                #expect(ContinuousClock.now - start < .milliseconds(2500), "the Broker waits no longer than it has to")
+                #expect(Files.text(path) == "waits\nhas waited\nends\nhas ended\n")
+                #expect(try await failure { try await waiting.get() }.code == .channelError)
+                try await router.myself().callService(Diary.Open(own))
+            }
+            #expect(Files.text(own) == "ends\nhas ended\n")
+        }
+    }
+
+    @Test("A service of a context that loses its parent is not told")
+    func lostParent() async throws {
+        try await withFixtureRouter { router in
+            try await withTemporaryDirectory { directory in
+                let parent = try await router.local()
+                let child = try await router.local(via: parent)
+                let path = "\(directory)/child"
+                try await child.callService(Diary.Open(path))
+                _ = try child.startService(Diary.Wait())
+                #expect(try await eventually { Files.text(path) == "waits\n" })
+                let pid = try await child.call(ProcessID())
+                try parent.callNoReply(Crash(.kill))
+                #expect(try await eventually { !Processes.isRunning(pid) })
+                #expect(Files.text(path)?.contains("ends") == false)
+            }
+        }
+    }
+
+    // MARK: Requests
+
+    @Test("A service of this program need not be prepared by those who may call functions there")
+    func unprepared() async throws {
+        try await withFixtureRouter { router in
+            let (left, right) = (try await router.local(), try await router.local())
+            #expect(try await left.callService(Notebook.Write("first")) == 1)
+            // The pool is there, the service is not known.
+            try await left.callService(Ledger.Enter(1), timeout: .seconds(20))
+            try await right.callService(Notebook.Wait(milliseconds: 1))
+            let nested = try await router.local(via: left)
+            #expect(try await nested.callService(Notebook.Write("nested")) == 1)
+            #expect(try await router.myself().callService(Notebook.Write("own")) == 1)
+            // A sibling cannot do that.
+            let third = try await router.local()
+            let refused = try await failure { try await left.call(WriteElsewhere(third, "early")) }
+            #expect(refused.remote?.typeName == "Mitogen.MitogenError.channelError", "\(refused)")
+            #expect(refused.message.contains("invalid handle"), "\(refused)")
+        }
+    }
+
+    @Test("What a result names can be used where it arrives")
+    func namesInResults() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local()
+            let receiver = try Receiver<Int>(router: router)
+            let parts = try await child.callService(Notebook.PassBack(receiver.toSender()))
+            try await parts.sender.send(5)
+            #expect(try await receiver.get(timeout: .seconds(5)) == 5)
+            #expect(try await parts.context.call(Add(1, 2)) == 3)
+            try await child.startService(Notebook.Wait(milliseconds: 1)).get()
+        }
+    }
+
+    @Test("What cannot be added or sent is an error at once")
+    func misuse() async throws {
+        try await withFixtureRouter {
+            $0.maxMessageSize = 1 << 20
+        } _: { router in
+            let twins = try await failure { try ServicePool.of(router).add(Twins()) }
+            #expect(twins.code == .misuse && twins.message.contains("two methods named 'Speak'"), "\(twins)")
+            let child = try await router.local()
+            try await child.prepareService(Notebook.self)
+            let word = String(repeating: "x", count: 2 << 20)
+            let error = try await failure { try child.callServiceNoReply(Notebook.Write(word)) }
+            #expect(error.code == .channelError && error.message.contains("too large"), "\(error)")
         }
     }
 }
