@@ -28,7 +28,7 @@ public protocol Service: AnyObject, Sendable {
     static var name: String { get }
     /// The methods that can be called: there are no others.
     static var methods: [any ServiceMethod.Type] { get }
-    /// Which of its requests run at the same time; ``ServiceOrdering/concurrent`` by default.
+    /// Which of its requests run, and when; ``ServiceOrdering/concurrent`` by default.
     static var ordering: ServiceOrdering { get }
 
     /// Called once, when the pool ends: when its router does, or the context is asked to. Nothing by default.
@@ -52,10 +52,19 @@ public protocol ActivatableService: Service {
     init(router: Router) async throws
 }
 
-/// Which requests of a service run at the same time.
+/// Which requests of a service run, and which at the same time.
 public enum ServiceOrdering: Sendable, Hashable {
     /// All, as far as the pool has room.
     case concurrent
     /// One after the other, in the order in which they have arrived.
     case serial
+    /// All, as far as the pool has room, but of those with the same method and equal arguments only one.
+    ///
+    /// The others wait, without a place in the pool, and get what that one comes to, its error as well. Every request
+    /// must be allowed by the method's policy; the method sees the first one. A result is also the answer to equal
+    /// requests that come later, as long as the service lives; errors are not kept. When there are more than 1,000
+    /// results, or 16 MiB of them with their requests, the oldest are forgotten.
+    ///
+    /// A run has no deadline, and is cancelled when nobody waits for it any more.
+    case deduplicating
 }

@@ -13,6 +13,7 @@ extension ServicePool {
     private struct Ticket: Sendable {
         let service: any Service
         let method: any ServiceMethod.Type
+        let results: SharedResults?
     }
 
     /// Answers a request, before which all that came earlier have their places.
@@ -92,10 +93,20 @@ extension ServicePool {
                 "Caller is not authorized to invoke '\(call.method)' of service '\(call.service)'"
             )
         }
-        return Ticket(service: entry.service, method: method)
+        return Ticket(service: entry.service, method: method, results: entry.results)
     }
 
     private func run(_ ticket: Ticket, _ call: ServiceCall, _ served: ServedRequest) async throws -> [UInt8] {
+        guard let results = ticket.results else { return try await perform(ticket, call, served) }
+        let key = SharedResults.Key(method: call.method, arguments: call.arguments)
+        return try await results.value(for: key, byteCount: served.message.data.count) {
+            try await ExternalContext.$current.withValue(served.context()) {
+                try await self.perform(ticket, call, served)
+            }
+        }
+    }
+
+    private func perform(_ ticket: Ticket, _ call: ServiceCall, _ served: ServedRequest) async throws -> [UInt8] {
         let request = ServiceRequest(served.message, in: router)
         return try await places.withPermit { () async throws(MitogenError) -> Result<[UInt8], any Error> in
             do {

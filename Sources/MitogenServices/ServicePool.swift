@@ -16,6 +16,8 @@ public final class ServicePool: Sendable {
     struct Entry {
         let service: any Service
         let methods: [String: any ServiceMethod.Type]
+        /// Where requests run once for all that are equal.
+        let results: SharedResults?
     }
 
     struct State {
@@ -100,7 +102,8 @@ public final class ServicePool: Sendable {
         for method in Added.methods where methods.updateValue(method, forKey: method.name) != nil {
             throw MitogenError(.misuse, "service '\(Added.name)' has two methods named '\(method.name)'")
         }
-        let entry = Entry(service: service, methods: methods)
+        let results = Added.ordering == .deduplicating ? SharedResults() : nil
+        let entry = Entry(service: service, methods: methods, results: results)
         let problem = state.withLock { state -> String? in
             if state.isQuiet != nil { return Self.ended.message }
             if state.services[Added.name] != nil { return "service named '\(Added.name)' already registered" }

@@ -204,6 +204,61 @@ public actor Ledger: ActivatableService {
     private func enter(_ number: Int) { numbers.append(number) }
 }
 
+/// Bakes what is ordered once for all who want the same.
+public actor Oven: ActivatableService {
+    public static let ordering = ServiceOrdering.deduplicating
+    public static let methods: [any ServiceMethod.Type] = [Bake.self, Wasted.self]
+
+    public struct Burnt: Error {}
+
+    private var batches = 0
+    private var wasted = 0
+
+    public init(router: Router) async throws {}
+
+    public struct Bake: ServiceMethod {
+        public static let policy = ServicePolicy.parents
+        public var recipe: [String: Int]
+        public var milliseconds: Int
+
+        public init(_ recipe: [String: Int], milliseconds: Int = 50) {
+            self.recipe = recipe
+            self.milliseconds = milliseconds
+        }
+
+        /// The number of the batch.
+        public func run(in oven: Oven, for request: ServiceRequest) async throws -> Int {
+            let batch = await oven.begin()
+            do {
+                try await Task.sleep(for: .milliseconds(milliseconds))
+            } catch {
+                await oven.waste()
+                throw error
+            }
+            if recipe["stones"] != nil { throw Burnt() }
+            return batch
+        }
+    }
+
+    /// How many batches were given up. Asked with another number it is another question.
+    public struct Wasted: ServiceMethod {
+        public var question: Int
+
+        public init(question: Int) {
+            self.question = question
+        }
+
+        public func run(in oven: Oven, for request: ServiceRequest) async throws -> Int { await oven.wasted }
+    }
+
+    private func begin() -> Int {
+        batches += 1
+        return batches
+    }
+
+    private func waste() { wasted += 1 }
+}
+
 /// Has two methods that nobody could tell apart.
 public final class Twins: Service {
     public static let methods: [any ServiceMethod.Type] = [Left.Speak.self, Right.Speak.self]
@@ -355,5 +410,20 @@ public struct ReadElsewhere: RemoteFunction {
 
     public func run(in context: ExternalContext) async throws -> [String] {
         try await self.context.callService(Notebook.ReadAll())
+    }
+}
+
+/// Wants something baked in another context.
+public struct BakeElsewhere: RemoteFunction {
+    public var context: Context
+    public var recipe: [String: Int]
+
+    public init(_ context: Context, _ recipe: [String: Int]) {
+        self.context = context
+        self.recipe = recipe
+    }
+
+    public func run(in context: ExternalContext) async throws -> Int {
+        try await self.context.callService(Oven.Bake(recipe))
     }
 }

@@ -182,6 +182,78 @@ extension LibraryTests.Services {
         }
     }
 
+    @Test("Equal requests are answered by one run, and later ones by its result")
+    func deduplicating() async throws {
+        try await withFixtureRouter { router in
+            let pool = try ServicePool.of(router, size: 2)
+            try pool.add(try await Oven(router: router))
+            let here = router.myself()
+            let batches = try await withThrowingTaskGroup(of: Int.self) { group in
+                // Those who wait for another one's run take no place of the pool, so these two get on as well.
+                for _ in 0..<20 { group.addTask { try await here.callService(Oven.Bake(["flour": 2, "milk": 1])) } }
+                group.addTask { try await here.callService(Oven.Bake(["flour": 3])) }
+                return try await group.reduce(into: Set()) { $0.insert($1) }
+            }
+            #expect(batches == [1, 2])
+            let first = try await here.callService(Oven.Bake(["flour": 2, "milk": 1]))
+            for recipe: PickleDictionary in [["milk": 1, "flour": 2], ["flour": 2, "milk": 1]] {
+                let request = PickleValue.tuple([
+                    .string(Oven.name), .string("Bake"),
+                    .dictionary(["milliseconds": .int(50), "recipe": .dictionary(recipe)]),
+                ])
+                let answer = try await here.sendAwait(Message.pickled(request, handle: StandardHandle.callService))
+                #expect(try answer.decode(as: Int.self) == first)
+            }
+            #expect(try await here.callService(Oven.Bake(["flour": 4])) == 3)
+            let child = try await router.local()
+            let refused = try await failure { try await child.call(BakeElsewhere(here, ["flour": 4])) }
+            #expect(refused.message.contains("not authorized"), "what is known is not for everyone: \(refused)")
+        }
+    }
+
+    @Test("An error goes to all who wait for a run, and is not kept")
+    func deduplicatedError() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local()
+            let bake = Oven.Bake(["stones": 1], milliseconds: 300)
+            let pending = try await started(bake, in: child, count: 5)
+            for call in pending {
+                let error = try await failure { try await call.get() }
+                #expect(error.remote?.typeName == "MitogenFixtures.Oven.Burnt")
+            }
+            _ = try await failure { try await child.callService(bake) }
+            #expect(try await child.callService(Oven.Bake([:])) == 3, "the error was not the answer to another request")
+        }
+    }
+
+    @Test("A run goes on as long as somebody waits for it, and no longer")
+    func deduplicatedCancellation() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local()
+            let pending = try await started(Oven.Bake(["flour": 1], milliseconds: 500), in: child, count: 3)
+            pending[0].cancel()
+            pending[2].cancel()
+            #expect(try await pending[1].get() == 1)
+            let long = Oven.Bake(["flour": 2], milliseconds: 100_000)
+            for call in try await started(long, in: child, count: 2) { call.cancel() }
+            var question = 0
+            let isOver = try await eventually {
+                question += 1
+                return try await child.callService(Oven.Wasted(question: question)) == 1
+            }
+            #expect(isOver)
+            #expect(try await child.callService(Oven.Bake(["flour": 3])) == 3)
+        }
+    }
+
+    private func started(_ bake: Oven.Bake, in child: Context, count: Int) async throws -> [PendingCall<Int>] {
+        try await child.prepareService(Oven.self)
+        let calls = try (0..<count).map { _ in try child.startService(bake) }
+        // A request of another service that comes after them is answered when all of them have arrived.
+        _ = try await child.callService(Notebook.ReadAll())
+        return calls
+    }
+
     // MARK: Ends
 
     @Test("Who gives a request up, or runs out of time, ends what runs for it in the master")
