@@ -103,7 +103,7 @@ let package = Package(
         ),
         .target(
             name: "MitogenDistributed",
-            dependencies: ["Mitogen", "MitogenPickle", "MitogenProtocol"],
+            dependencies: ["CMitogenPlatform", "Mitogen", "MitogenPickle", "MitogenProtocol"],
             swiftSettings: swiftSettings
         ),
         .target(name: "MitogenBenchFunctions", dependencies: ["Mitogen"], swiftSettings: swiftSettings),

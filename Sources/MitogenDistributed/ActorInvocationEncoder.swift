@@ -18,7 +18,7 @@ public struct ActorInvocationEncoder: DistributedTargetInvocationEncoder, Sendab
     init() {}
 
     public mutating func recordGenericSubstitution<T>(_ type: T.Type) throws {
-        guard let name = _mangledTypeName(type), _typeByName(name) == type else {
+        guard let name = _mangledTypeName(type), FunctionName.isValid(name), _typeByName(name) == type else {
             throw MitogenError(
                 .unencodable,
                 "\(String(reflecting: type)) cannot be found by its name in another context",
@@ -58,13 +58,24 @@ public struct ActorInvocationDecoder: DistributedTargetInvocationDecoder {
     }
 
     public mutating func decodeGenericSubstitutions() throws -> [any Any.Type] {
-        try invocation.substitutions.map { name in
-            guard let type = _typeByName(name), _mangledTypeName(type) == name else {
-                throw MitogenError(.unknownFunction, "this program has no type \(name)")
+        // Asked for if the method is generic only.
+        guard !invocation.substitutions.isEmpty else {
+            throw MitogenError(.callError, "the call does not name the types that the method is generic over")
+        }
+        let types: [any Any.Type] = try invocation.substitutions.map { name in
+            // The name comes from outside, and the runtime's demangler can be crashed by names.
+            guard FunctionName.isValid(name), let type = _typeByName(name), _mangledTypeName(type) == name else {
+                throw MitogenError(.unknownFunction, "this program has no type \(name.prefix(200).debugDescription)")
             }
             return type
         }
+        // The runtime takes as many as the method has, without a look at how many there are.
+        let rest: [any Any.Type] = Array(repeating: NoType.self, count: ActorInvocation.maximumSubstitutions)
+        return types + rest
     }
+
+    /// Stands for a type that a call does not name. It conforms to nothing.
+    private struct NoType {}
 
     public mutating func decodeNextArgument<Argument: Codable>() throws -> Argument {
         guard next < invocation.arguments.count else {

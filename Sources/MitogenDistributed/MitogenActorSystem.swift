@@ -57,7 +57,7 @@ public final class MitogenActorSystem: DistributedActorSystem {
 
     private init(_ router: Router) throws(MitogenError) {
         self.router = router
-        let handle = try router.serve(describedAs: Self.name(of:)) {
+        let handle = try router.serve(describedAs: { [weak self] in self?.name(of: $0) ?? Self.unknownMethod }) {
             [weak self] request in
             guard let self else { throw MitogenError(.unknownActor, "the actor system has ended") }
             return try await self.answer(request)
@@ -100,12 +100,13 @@ public final class MitogenActorSystem: DistributedActorSystem {
     ///   - arguments: What its initializer gets.
     ///   - context: Where it is to live: this context, or one below it.
     /// - Returns: A reference to it, which can be used like the actor itself, and be passed on.
-    /// - Throws: ``MitogenError`` as ``Context/call(_:timeout:)->_``.
+    /// - Throws: ``MitogenError`` as ``Context/call(_:timeout:)->_``; `.misuse` if the actor's type is generic.
     public func create<Subject: CreatableActor>(
         _ type: Subject.Type,
         with arguments: Subject.Arguments,
         in context: Context
     ) async throws -> Subject {
+        try ActorTarget.mangledName(of: type)
         let id = try await context.call(CreateActor<Subject>(arguments: arguments))
         return try Subject.resolve(id: id, using: self)
     }
@@ -150,6 +151,7 @@ public final class MitogenActorSystem: DistributedActorSystem {
 
     public func resolve<Act: DistributedActor>(id: ActorID, as actorType: Act.Type) throws -> Act?
     where Act.ID == ActorID {
+        try ActorTarget.mangledName(of: actorType)
         guard isHere(id) else { return nil }
         guard let actor = actor(id.token) as? Act else {
             throw MitogenError(.unknownActor, "there is no \(String(reflecting: Act.self)) with this id: \(id)")
@@ -209,9 +211,14 @@ public final class MitogenActorSystem: DistributedActorSystem {
         }
     }
 
-    private static func name(of request: Message) -> String {
-        let invocation = try? ActorInvocation(decoding: request.data)
-        return invocation.map { "\(RemoteCallTarget($0.target))" } ?? "a malformed call of an actor"
+    private static let unknownMethod = "an unknown method of an actor"
+
+    /// What a call is called in messages. It is not to be believed, so the runtime is not asked.
+    private func name(of request: Message) -> String {
+        guard let invocation = try? ActorInvocation(decoding: request.data), let actor = actor(invocation.token),
+            let target = try? ActorTarget(invocation.target, of: type(of: actor))
+        else { return Self.unknownMethod }
+        return target.name
     }
 
     private func answer(_ request: ServedRequest) async throws -> [UInt8] {
@@ -219,32 +226,31 @@ public final class MitogenActorSystem: DistributedActorSystem {
         guard let actor = actor(invocation.token) else {
             throw MitogenError(.unknownActor, "the actor does not exist, or exists no more")
         }
+        let target = try ActorTarget(invocation.target, of: type(of: actor))
         let result = ActorResult()
-        return try await request.withTimeout(invocation.options, Self.name(of: request.message)) {
-            try await execute(invocation, on: actor, ActorResultHandler(result: result))
+        return try await request.withTimeout(invocation.options, target.name) {
+            try await execute(invocation, target, on: actor, ActorResultHandler(result: result))
             return try result.get()
         }
     }
 
     private func execute<Subject: DistributedActor>(
         _ invocation: ActorInvocation,
+        _ target: ActorTarget,
         on actor: Subject,
         _ handler: ActorResultHandler
     ) async throws {
-        // The runtime finds methods by name alone and does not look whose they are: that is up to us.
-        guard let name = _mangledTypeName(Subject.self), invocation.target.hasPrefix("$s\(name)") else {
-            throw MitogenError(
-                .unknownFunction,
-                "\(String(reflecting: Subject.self)) has no method \(RemoteCallTarget(invocation.target))"
-            )
-        }
         var decoder = ActorInvocationDecoder(invocation, in: self)
-        try await executeDistributedTarget(
-            on: actor,
-            target: RemoteCallTarget(invocation.target),
-            invocationDecoder: &decoder,
-            handler: handler
-        )
+        do {
+            try await executeDistributedTarget(
+                on: actor,
+                target: RemoteCallTarget(target.identifier),
+                invocationDecoder: &decoder,
+                handler: handler
+            )
+        } catch is ExecuteDistributedTargetError {
+            throw MitogenError(.callError, "the types that the call names do not fit \(target.name)")
+        }
     }
 
     func decode<Value: Decodable>(

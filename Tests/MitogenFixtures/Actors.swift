@@ -37,6 +37,11 @@ public distributed actor Counter: CreatableActor {
 
     public distributed func echo<Value: Codable & Sendable>(_ value: Value) -> Value { value }
 
+    public distributed func pair<First: Codable & Sendable, Second: Codable & Sendable>(
+        _ first: First,
+        _ second: Second
+    ) -> [First] { [first] }
+
     public distributed func sleep() async throws { try await Task.sleep(for: .seconds(1000)) }
 
     /// How many seconds it has.
@@ -50,6 +55,46 @@ public distributed actor Counter: CreatableActor {
         guard let here = ExternalContext.current?.router.myself() else { throw Overflow() }
         return Notebook.PassBack.Parts(sender: sender, context: here)
     }
+
+    /// A type whose name begins with this one's.
+    public distributed actor Part: CreatableActor {
+        public typealias ActorSystem = MitogenActorSystem
+
+        private var numbers: (Int, Int, Int, Int) = (1, 2, 3, 4)
+
+        public init(_ number: Int, actorSystem: MitogenActorSystem) {
+            self.actorSystem = actorSystem
+            numbers.3 = number
+        }
+
+        public distributed func number() -> Int { numbers.3 }
+    }
+
+    /// Makes an actor whose type nobody else can name.
+    public distributed func makeLocal() -> MitogenActorID {
+        distributed actor Local {
+            typealias ActorSystem = MitogenActorSystem
+            init(actorSystem: MitogenActorSystem) { self.actorSystem = actorSystem }
+            distributed func seven() -> Int { 7 }
+        }
+        let local = Local(actorSystem: actorSystem)
+        actorSystem.keep(local)
+        return local.id
+    }
+}
+
+/// Is generic, which the methods' names do not say.
+public distributed actor Box<Value: Codable & Sendable>: CreatableActor {
+    public typealias ActorSystem = MitogenActorSystem
+
+    private let value: Value
+
+    public init(_ value: Value, actorSystem: MitogenActorSystem) {
+        self.actorSystem = actorSystem
+        self.value = value
+    }
+
+    public distributed func get() -> Value { value }
 }
 
 /// Is told of numbers.
@@ -83,6 +128,17 @@ public struct MakeCounter: RemoteFunction {
     }
 }
 
+/// Asks an actor how much time it has.
+public struct TimeLeftInCounter: RemoteFunction {
+    public var counter: Counter
+
+    public init(_ counter: Counter) {
+        self.counter = counter
+    }
+
+    public func run(in context: ExternalContext) async throws -> Double? { try await counter.timeLeft() }
+}
+
 /// Calls an actor that it was given as an argument.
 public struct Increment: RemoteFunction {
     public var counter: Counter
@@ -110,15 +166,4 @@ public struct IncrementReceived: RemoteFunction {
         try await senders.send(counters.toSender())
         return try await counters.get(timeout: .seconds(10)).increment(by: 1)
     }
-}
-
-/// Asks an actor how much time it has.
-public struct TimeLeftInCounter: RemoteFunction {
-    public var counter: Counter
-
-    public init(_ counter: Counter) {
-        self.counter = counter
-    }
-
-    public func run(in context: ExternalContext) async throws -> Double? { try await counter.timeLeft() }
 }

@@ -217,4 +217,10 @@ void cmitogen_crash_stack_remove(void *memory);
 /// read(2) of the capture pipe that leaves a copy where the crash handler finds it.
 ssize_t cmitogen_capture_read(int fd, void *buffer, size_t length);
 
+// ------------------------------------------------------------------------------------------------------ Swift's runtime
+
+/// The runtime's own (stdlib/public/runtime/AccessibleFunction.cpp): the record of the distributed method with this mangled
+/// name; NULL if the program has none. It compares names and does not read them.
+const void *swift_findAccessibleFunction(const char *name, size_t length);
+
 #endif

@@ -7,6 +7,7 @@
 internal import Mitogen
 internal import MitogenDistributed
 internal import MitogenFixtures
+internal import MitogenPickle
 internal import Testing
 
 extension LibraryTests {
@@ -124,5 +125,129 @@ extension LibraryTests.Actors {
             // A sibling is not known to understand that.
             #expect(try await right.call(TimeLeftInCounter(deep), timeout: .seconds(20)) == nil)
         }
+    }
+
+    @Test("Generic actors are refused when they are created")
+    func generic() async throws {
+        try await withFixtureRouter { router in
+            let system = try MitogenActorSystem.of(router)
+            let child = try await router.local()
+            let error = try await failure { _ = try await system.create(Box<Int>.self, with: 1, in: child) }
+            #expect(error.code == .misuse && error.message.hasPrefix("MitogenFixtures.Box<Swift.Int> cannot be called"))
+            let counter = try await system.create(Counter.self, with: 0, in: child)
+            #expect(throws: MitogenError.self) { try Box<Int>.resolve(id: counter.id, using: system) }
+        }
+    }
+
+    // MARK: Hostile calls
+
+    /// A call as it is on the wire.
+    private func ask(
+        _ actor: MitogenActorID,
+        in context: Context,
+        _ target: String,
+        types: [PickleValue] = [],
+        _ arguments: [PickleValue] = []
+    ) async throws -> PickleValue {
+        guard case .dictionary(let id) = try PickleReader.decodeFirst(PickleEncoder().encode(actor)),
+            case .int(let handle)? = id["handle"], let token = id["token"]
+        else { throw TestFailure("an id has another form") }
+        let data = PickleValue.tuple([token, .string(target), .tuple(types), .tuple(arguments)])
+        return try await context.sendAwait(Message.pickled(data, handle: Handle(handle))).rawValue(localID: 0)
+    }
+
+    private func isRefused(_ answer: PickleValue) -> Bool {
+        if case .callError = answer { true } else { false }
+    }
+
+    private static let prefix = "$s15MitogenFixtures7CounterC"
+
+    @Test("A method of a type inside an actor's, or inside one of its methods, is not the actor's")
+    func otherActorsMethods() async throws {
+        try await withFixtureRouter { router in
+            let system = try MitogenActorSystem.of(router)
+            let child = try await router.local()
+            let counter = try await system.create(Counter.self, with: 0, in: child)
+            let part = try await system.create(Counter.Part.self, with: 9, in: child)
+            #expect(try await part.number() == 9)
+            let number = "\(Self.prefix)4PartC6numberSiyYaKFTE"
+            #expect(try await ask(part.id, in: child, number) == .int(9), "this is how the compiler names it")
+            #expect(isRefused(try await ask(counter.id, in: child, number)))
+            let local = try await counter.makeLocal()
+            let seven = "\(Self.prefix)9makeLocal0A11Distributed0A7ActorIDVyF0E0L_C5sevenSiyYaKFTE"
+            for id in [counter.id, part.id, local] { #expect(isRefused(try await ask(id, in: child, seven))) }
+            let increment = "\(Self.prefix)9increment2byS2i_tYaKFTE"
+            #expect(try await ask(counter.id, in: child, increment, [.int(3)]) == .int(3))
+            for id in [part.id, local] { #expect(isRefused(try await ask(id, in: child, increment, [.int(3)]))) }
+        }
+    }
+
+    @Test("Whatever a call names, the process lives on and answers with an error")
+    func hostileCalls() async throws {
+        try await withFixtureRouter { router in
+            let system = try MitogenActorSystem.of(router)
+            let child = try await router.local()
+            let counter = try await system.create(Counter.self, with: 0, in: child)
+            let (echo, pair) = (
+                "\(Self.prefix)4echoyxxYaKSeRzSERzlFTE", "\(Self.prefix)4pairySayxGx_q_tYaKSeRzSERzSeR_SER_r0_lFTE"
+            )
+            let (int, text) = (PickleValue.string("Si"), PickleValue.string("SS"))
+            #expect(try await ask(counter.id, in: child, echo, types: [int], [.int(3)]) == .int(3))
+            #expect(
+                try await ask(counter.id, in: child, pair, types: [int, text], [.int(3), .string("a")])
+                    == .list([.int(3)])
+            )
+            let notCodable = try #require(_mangledTypeName(Processes.self))
+            var types: [[PickleValue]] = [
+                [], [text], [.none], [.int(1)], [.string(notCodable)], [.string("15MitogenFixtures5QueueC")],
+                Array(repeating: int, count: 33), Array(repeating: int, count: 1000),
+            ]
+            for name in [
+                "", "$", "Si_SS$tD", "$sSi", "\0", "\u{1}abcd", "Si_Si", "So8NSObjectC", "yp", "ypXp", "x", "Qz",
+            ] {
+                types.append([.string(name)])
+                types.append([int, .string(name)])
+            }
+            for types in types where types.first != int || types.count > 2 {
+                #expect(isRefused(try await ask(counter.id, in: child, echo, types: types, [.int(3)])), "\(types)")
+            }
+            for types in types + [[int]] where types.count != 2 || types[1] != text {
+                #expect(
+                    isRefused(try await ask(counter.id, in: child, pair, types: types, [.int(3), .int(4)])),
+                    "\(types)"
+                )
+            }
+            for target in Self.hostileTargets(from: [echo, pair, "\(Self.prefix)9increment2byS2i_tYaKFTE"]) {
+                #expect(isRefused(try await ask(counter.id, in: child, target, types: [int], [])), "\(target)")
+            }
+            #expect(try await counter.increment(by: 1) == 1, "the same actor, so the same process")
+        }
+    }
+
+    private static func hostileTargets(from real: [String]) -> [String] {
+        let endings = [
+            "", "$", "Si_SS$tD", "9increment", "9incrementSi_SS$tDFTE", "99999999999999999999x", "0A3x", "00", "A",
+            "L_C", "FTE",
+            "9increment2byS2i_tYaKF", "9increment2byS2i_tYaKFTETE", "\0", "\u{1}\u{2}\u{3}\u{4}\u{5}", "ä",
+        ]
+        var targets = ["", "$", "$s", "$sSi_SS$tD", "Si_SS$tD", "_T0", String(repeating: "A", count: 100_000)]
+        targets += endings.map { prefix + $0 } + [prefix + String(repeating: "y", count: 50_000)]
+        let alphabet = Array("AaBCDEFGLPQRSTVXYZcdeiklrstxyz0123456789_$".utf8)
+        var generator = SystemRandomNumberGenerator()
+        for name in real {
+            for _ in 0..<150 {
+                var bytes = Array(name.utf8)
+                for _ in 0..<Int.random(in: 1...3, using: &generator) {
+                    let place = Int.random(in: prefix.utf8.count..<bytes.count, using: &generator)
+                    switch Int.random(in: 0..<3, using: &generator) {
+                    case 0: bytes.remove(at: place)
+                    case 1: bytes.insert(alphabet.randomElement(using: &generator) ?? 0, at: place)
+                    default: bytes[place] = alphabet.randomElement(using: &generator) ?? 0
+                    }
+                }
+                targets.append(String(decoding: bytes, as: UTF8.self))
+            }
+        }
+        return targets.filter { !real.contains($0) }
     }
 }
