@@ -147,6 +147,8 @@ final class Handshake: Sendable {
         var otherWay: ProgramCopy?
         /// The command that removes what is left.
         var cleanUp: [String]?
+        /// What runs such a command already, when it has to.
+        var watchdog: Watchdog?
     }
 
     /// Starts a method's tool, and follows it as far as the program's first word.
@@ -179,7 +181,12 @@ final class Handshake: Sendable {
             return parts.round
         }
         let broker = router.broker
-        let watchdog = try attempt.cleanUp.map { command throws(MitogenError) in try Watchdog(command, on: broker) }
+        let watchdog: Watchdog?
+        if let running = attempt.watchdog {
+            watchdog = running
+        } else {
+            watchdog = try Self.watchdog(attempt.cleanUp, on: broker)
+        }
         let process = try driver.start { line in logger.debug("\(name): \(line)") }
         let isCurrent = parts.withLock { parts in
             guard parts.round == round else { return false }
@@ -194,6 +201,11 @@ final class Handshake: Sendable {
         if case .failure = result.outcome { cleanUp() }
     }
 
+    private static func watchdog(_ command: [String]?, on broker: Broker) throws(MitogenError) -> Watchdog? {
+        guard let command else { return nil }
+        return try Watchdog(command, on: broker)
+    }
+
     /// There is no shell: brings the program there without one.
     private func start(_ copy: ProgramCopy, _ images: ImageStore, _ remoteName: String) {
         let process = parts.withLock { parts in
@@ -203,14 +215,16 @@ final class Handshake: Sendable {
             return parts.process.take()
         }
         process?.terminate()
-        guard copy.isNeeded else { return startProgram(copy, images, remoteName) }
-        result.whenResolved { [broker = router.broker] outcome in
-            if case .success = outcome, copy.commands.programRemovesFile { return }
-            copy.remove(on: broker)
-        }
         do throws(MitogenError) {
+            let watchdog = try Self.watchdog(copy.cleanUp, on: router.broker)
+            result.whenResolved { if case .failure = $0 { watchdog?.trigger() } }
+            guard copy.isNeeded else { return startProgram(copy, images, remoteName, watchdog) }
+            result.whenResolved { [broker = router.broker] outcome in
+                if case .success = outcome, copy.commands.programRemovesFile { return }
+                copy.remove(on: broker)
+            }
             let process = try copy.start(images, on: router.broker) { [weak self] error in
-                if let self, error == nil { return startProgram(copy, images, remoteName) }
+                if let self, error == nil { return startProgram(copy, images, remoteName, watchdog) }
                 self?.fail(error ?? .brokerIsLeaving)
             }
             follow(process)
@@ -219,10 +233,15 @@ final class Handshake: Sendable {
         }
     }
 
-    private func startProgram(_ copy: ProgramCopy, _ images: ImageStore, _ remoteName: String) {
+    private func startProgram(
+        _ copy: ProgramCopy,
+        _ images: ImageStore,
+        _ remoteName: String,
+        _ watchdog: Watchdog?
+    ) {
         guard result.outcome == nil else { return }
         do throws(MitogenError) {
-            try start(Attempt(plan: copy.plan, stage: copy.stage), images, remoteName)
+            try start(Attempt(plan: copy.plan, stage: copy.stage, watchdog: watchdog), images, remoteName)
         } catch {
             fail(error)
         }

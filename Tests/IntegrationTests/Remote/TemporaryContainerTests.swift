@@ -88,7 +88,10 @@ struct TemporaryContainerTests {
             let local = try await router.local()
             switch why {
             case "no shell":
-                let error = try await failure { try await temporary(router, "localhost/tb-scratch") }
+                // Nor can anything be copied into it.
+                let error = try await failure {
+                    try await temporary(router, "localhost/tb-scratch") { $0.runArguments += ["--read-only"] }
+                }
                 #expect(error.code == .noShell, "\(error)")
                 #expect(error.message.contains("the image localhost/tb-scratch has no sh"))
             case "time":
@@ -117,6 +120,20 @@ struct TemporaryContainerTests {
             let context = try await temporary(router)
             let error = try await failure { try await context.call(Crash(way)) }
             #expect(error.code == .channelError, "\(error)")
+            #expect(try await eventually { try await names(local).isEmpty })
+        }
+    }
+
+    @Test("An image without a shell gets the program from the engine", arguments: [true, false])
+    func withoutShell(isDirect: Bool) async throws {
+        try await withFixtureRouter { router in
+            let local = try await router.local()
+            let context = try await temporary(router, "localhost/tb-scratch", via: isDirect ? nil : local) { options in
+                options.username = "65534:65534"
+            }
+            #expect(try await context.call(Add(1, 2)) == 3)
+            #expect(try await names(local).count == 1)
+            try await context.shutdown(waits: true, timeout: .seconds(10))
             #expect(try await eventually { try await names(local).isEmpty })
         }
     }

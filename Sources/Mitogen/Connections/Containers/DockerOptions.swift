@@ -51,6 +51,7 @@ extension DockerOptions {
         return try request(into: target, command) { tool in
             tool.command.form = .wordsAfterShell
             tool.cleanUp = CommandTemplate(engine + ["rm", "--force", name], .nothing)
+            tool.copy = .byEngine(engine, image: target.name, user + runArguments, hasProgram: executable != nil)
         }
     }
 }

@@ -28,15 +28,19 @@ struct ProgramCopy: Sendable {
 
     /// Runs the program, which removes its own file first if it may.
     var plan: ConnectionPlan {
+        let words = commands.runTakesWords ? words : []
         var plan = ConnectionPlan(tool, commands.run.arguments(running: words, random: stage.random))
         plan.startsProgram = true
         return plan
     }
 
     /// Runs the program once more, only to remove its file.
-    private var removal: [String] {
-        commands.removal.arguments(running: [path, "mitogen:removal"], random: stage.random)
+    private var removal: [String]? {
+        commands.removal?.arguments(running: [path, "mitogen:removal"], random: stage.random)
     }
+
+    /// The command that removes what is left.
+    var cleanUp: [String]? { commands.cleanUp?.arguments(random: stage.random) }
 
     private var words: [String] {
         if case .executable(let words) = stage.program { return words + [stage.argument] }
@@ -45,6 +49,7 @@ struct ProgramCopy: Sendable {
 
     /// Runs ``removal``. Nobody waits for it, and it fails where the program has removed its file itself.
     func remove(on broker: Broker) {
+        guard let removal else { return }
         _ = try? SpawnedProcess(
             SpawnRequest(
                 arguments: removal,

@@ -14,8 +14,12 @@ struct ProgramCopyCommands: Sendable, Codable {
     var copy: CommandTemplate
     /// Runs the program.
     var run: CommandTemplate
-    /// Runs the program once more, only to remove its file.
-    var removal: CommandTemplate
+    /// Whether the command that runs the program takes its words; otherwise the one that copies has told them.
+    var runTakesWords = true
+    /// Runs the program once more, only to remove its file; nil if there is nothing to remove but what ``cleanUp`` does.
+    var removal: CommandTemplate?
+    /// Removes what is left when the attempt fails, or this program or the tool is killed.
+    var cleanUp: CommandTemplate?
     /// Where the file is then.
     var path: String
     /// Whether it is all that is tried, for tools that cannot pass on what is sent to a shell.
@@ -57,5 +61,41 @@ extension ProgramCopyCommands {
             removal: run(["--user=0"]),
             path: path
         )
+    }
+
+    /// As docker does it with a new container, which is made, gets the program, and is started.
+    ///
+    /// - Parameters:
+    ///   - engine: docker, with its own arguments.
+    ///   - options: What the container is made with, besides its name.
+    ///   - hasProgram: Whether the image has the program already.
+    static func byEngine(_ engine: [String], image: String, _ options: [String], hasProgram: Bool)
+        -> ProgramCopyCommands
+    {
+        let path = "/\(namePrefix)\(CommandTemplate.random)"
+        // Another one than that of the first attempt, which may be about to be removed.
+        let name = "mitogen-\(CommandTemplate.random)-2"
+        // An empty entry point: what the image runs by default does not count.
+        let all = ["--interactive", "--rm", "--name=\(name)", "--entrypoint=", "--env=SWIFT_ROOT=/"] + options
+        let create = engine + ["create"] + all + [image, path, "mitogen:container"]
+        let copy = engine + ["cp", "-", "\(name):/"]
+        return ProgramCopyCommands(
+            copy: CommandTemplate(
+                ["sh", "-c", "\(quoted(create)) </dev/null >/dev/null&&exec \(quoted(copy))"],
+                .nothing
+            ),
+            run: hasProgram
+                ? CommandTemplate(engine + ["run"] + all + [image], .nothing)
+                : CommandTemplate(engine + ["start", "--attach", "--interactive", name], .nothing),
+            runTakesWords: hasProgram,
+            cleanUp: CommandTemplate(engine + ["rm", "--force", name], .nothing),
+            path: path
+        )
+    }
+
+    private static func quoted(_ words: [String]) -> String {
+        words.map { word in
+            "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\"'\"'") + "'"
+        }.joined(separator: " ")
     }
 }
