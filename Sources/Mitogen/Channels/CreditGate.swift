@@ -70,7 +70,8 @@ final class CreditGate: Sendable {
         }
     }
 
-    /// Waits until the other end has dealt with everything, also when the calling task is cancelled: all has been sent.
+    /// Waits until the other end has dealt with everything. Returns when the calling task is cancelled, as all has been
+    /// sent.
     func drain() async throws(MitogenError) {
         let empty = state.withLock { state in
             let empty = state.whenEmpty ?? OneShot<Void>()
@@ -82,7 +83,11 @@ final class CreditGate: Sendable {
             }
             return empty
         }
-        try await empty.wait().get()
+        do throws(MitogenError) {
+            try await empty.value()
+        } catch {
+            if empty.outcome != nil { throw error }
+        }
     }
 
     /// Ends every wait, now and later.

@@ -132,6 +132,30 @@ extension LibraryTests.LargeMessages {
         }
     }
 
+    @Test("Cancelling a send ends it, also while the other side does nothing")
+    func cancelledSend() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local()
+            let introduction = try Receiver<Sender<[UInt8]>>(router: router)
+            let sum = try child.startCall(ReceiveBlocks(introduction: introduction.toSender()))
+            let sender = try await introduction.get(timeout: .seconds(10))
+            // The receiver is known, and all of this is under way at once.
+            let small = [UInt8](repeating: 1, count: MessagePart.threshold + 1)
+            try await sender.send(small)
+            let pid = try await child.call(ProcessID())
+            kill(pid, SIGSTOP)
+            for count in [MessagePart.threshold + 1, 20_000_000] {
+                let task = Task { try await sender.send([UInt8](repeating: 2, count: count)) }
+                try await Task.sleep(for: .milliseconds(200))
+                task.cancel()
+                try await within(.seconds(5)) { _ = await task.result }
+            }
+            kill(pid, SIGCONT)
+            try sender.close()
+            #expect(try await sum.get(timeout: .seconds(20)) >= small.count)
+        }
+    }
+
     @Test("A context that is killed while large messages are on their way ends them, on both sides")
     func killed() async throws {
         try await withFixtureRouter { router in
