@@ -256,6 +256,8 @@ public struct DetachAndWork: RemoteFunction {
         let child = try await context.router.local()
         let pid = try await child.call(ProcessID())
         try await context.detach()
+        // Nobody takes this any more, and nobody waits for it.
+        for number in 0..<20_000 { print("line \(number) of a context that is on its own") }
         let sum = try await child.call(Add(1, 2))
         writeFile(path, "\(sum) \(pid) \(context.parentIDs.count) \(context.parentID == nil)")
     }

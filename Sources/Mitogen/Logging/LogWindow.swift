@@ -21,6 +21,8 @@ final class LogWindow: Sendable {
         /// The bytes that each of the answers stands for.
         var marks = Queue<Int>()
         var dropped = 0
+        /// Whether the master cannot be reached, as after detaching: nothing is counted any more.
+        var isOff = false
     }
 
     /// What may be under way before output is read no more: what else is sent waits behind it.
@@ -44,7 +46,9 @@ final class LogWindow: Sendable {
         let info = router.peerInfo(0)
         var message = !record.metadata.isEmpty && info != nil ? record.structuredMessage : record.message
         message.dstID = 0
-        guard info?.has(PeerInfo.logCredit) == true, let handle = handle(router) else { return router.route(message) }
+        guard info?.has(PeerInfo.logCredit) == true, !state.withLock({ $0.isOff }), let handle = handle(router) else {
+            return router.route(message)
+        }
         let size = message.data.count + MessageHeader.size
         let isSent = state.withLock { state in
             guard mayWait || state.used < Self.recordSize else {
@@ -66,8 +70,8 @@ final class LogWindow: Sendable {
     /// The handle for answers, which is made for the first record.
     private func handle(_ router: Router) -> Handle? {
         if let known = state.withLock({ $0.handle }) { return known }
-        let made = try? router.addHandler(respondent: router.context(0)) { [weak self, weak router] _ in
-            self?.answerDidArrive(router)
+        let made = try? router.addHandler(respondent: router.context(0)) { [weak self, weak router] answer in
+            if answer.isDead { self?.stop() } else { self?.answerDidArrive(router) }
         }
         let (handle, isUsed) = state.withLock { state in
             let isUsed = state.handle == nil
@@ -78,7 +82,16 @@ final class LogWindow: Sendable {
         return handle
     }
 
-    /// The records up to the oldest mark have arrived, or cannot.
+    /// No answer will come.
+    private func stop() {
+        state.withLock { state in
+            state.isOff = true
+            state.used = 0
+            state.marks.removeAll()
+        }
+    }
+
+    /// The records up to the oldest mark have arrived.
     private func answerDidArrive(_ router: Router?) {
         let dropped = state.withLock { state -> Int in
             state.used -= min(state.used, state.marks.popFirst() ?? 0)

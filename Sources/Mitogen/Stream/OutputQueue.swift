@@ -21,7 +21,7 @@ package struct OutputQueue: Sendable {
     package private(set) var byteCount = 0
 
     /// So many bytes may pass before it is a part's turn.
-    private static let mostPassed = 256 << 10
+    private static let mostPassed = 128 << 10
 
     package init() {}
 

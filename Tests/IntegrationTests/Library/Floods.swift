@@ -54,10 +54,11 @@ extension LibraryTests.Floods {
                 for context in [first, second, third] {
                     #expect(try await context.call(Add(2, 3), timeout: .seconds(5)) == 5)
                 }
-                let moved = try await eventually {
+                // How much depends on the machine; that it goes on does not.
+                let moved = try await eventually(within: .seconds(20)) {
                     lines = CapturedLog.count
                     let now = (upCount.withLock { $0 }, downCount.withLock { $0 })
-                    return now.0 > before.0 + 2_000_000 && now.1 > before.1 + 2_000_000 && lines > linesBefore
+                    return now.0 > before.0 + 100_000 && now.1 > before.1 + 100_000 && lines > linesBefore
                 }
                 #expect(moved, "\(upCount.withLock { $0 }) bytes up, \(downCount.withLock { $0 }) down, \(lines) lines")
             }
