@@ -49,8 +49,10 @@ extension LibraryTests.Floods {
             for _ in 0..<3 {
                 let before = (upCount.withLock { $0 }, downCount.withLock { $0 })
                 let linesBefore = lines
-                let answer = try await bestDuration(of: 20) { _ = try await sibling.call(Add(1, 2)) }
-                #expect(answer < .milliseconds(50), "\(answer)")
+                var answers: [Duration] = []
+                for _ in 0..<20 { answers.append(try await duration { _ = try await sibling.call(Add(1, 2)) }) }
+                answers.sort()
+                #expect(answers[10] < .milliseconds(50), "\(answers)")
                 for context in [first, second, third] {
                     #expect(try await context.call(Add(2, 3), timeout: .seconds(5)) == 5)
                 }
