@@ -181,7 +181,7 @@ extension LibraryTests.Diagnosis {
             #expect(far["parent"] as? Int == Int(child.id))
             let functions = try #require(far["functions"] as? [[String: Any]])
             #expect(
-                functions.compactMap { $0["function"] as? String } == [
+                functions.compactMap { $0["function"] as? String }.sorted() == [
                     "MitogenFixtures.Doze", "MitogenFixtures.DumpHere",
                 ]
             )

@@ -64,7 +64,11 @@ struct RemoteTests {
             let reports = try await withThrowingTaskGroup(of: ConnectionReport?.self) { group in
                 for number in 0..<64 {
                     group.addTask {
-                        let context = try await router.testbed("tb-bash") { $0.username = account }
+                        // On a slow machine sixty-four debug programs of 7 MB take longer than the default of 30 s.
+                        let context = try await router.testbed("tb-bash") {
+                            $0.username = account
+                            $0.connectTimeout = 120
+                        }
                         #expect(try await context.call(Add(number, 1)) == number + 1)
                         return context.connection
                     }
