@@ -28,11 +28,12 @@ enum LeakCheck {
 
         /// - Parameter known: Files that were there before; those of other programs come and go.
         init(known: Set<String> = []) {
-            let all = names(in: "/proc/self/fd").map { linkTarget("/proc/self/fd/\($0)") }
+            // Those that are closed by now, as that of the listing itself, have no target any more.
+            let all = names(in: "/proc/self/fd").map { linkTarget("/proc/self/fd/\($0)") }.filter { !$0.isEmpty }
             let timer = "anon_inode:[timerfd]"
             // Three descriptors of timers are libdispatch's, one for each clock, which it makes when it likes.
             descriptors =
-                (all.filter { !$0.hasSuffix("/fd") && $0 != timer } + all.filter { $0 == timer }.dropFirst(3)).sorted()
+                (all.filter { $0 != timer } + all.filter { $0 == timer }.dropFirst(3)).sorted()
             for task in names(in: "/proc/self/task") {
                 let name = content("/proc/self/task/\(task)/comm").trimmed
                 if name.hasPrefix("mitogen") { threads.append(name) }
@@ -44,6 +45,18 @@ enum LeakCheck {
                 }
             }
             temporaryFiles = temporaryFiles.filter { !known.contains($0) }.sorted()
+        }
+
+        /// What stays the same for a moment: at the start the runtime may have files open that it closes again.
+        static func settled(known: Set<String> = []) async -> Inventory {
+            var last = Inventory(known: known)
+            for _ in 0..<50 {
+                try? await Task.sleep(for: .milliseconds(10))
+                let next = Inventory(known: known)
+                if next == last { break }
+                last = next
+            }
+            return last
         }
 
         func hasOnlyMoreFunctionThreads(than before: Inventory) -> Bool {
@@ -72,7 +85,7 @@ enum LeakCheck {
         // What the Swift runtime opens on first use belongs to the start.
         try? await Task.sleep(for: .milliseconds(1))
         let known = Set(Inventory().temporaryFiles)
-        let before = Inventory(known: known)
+        let before = await Inventory.settled(known: known)
         do {
             try await work()
         } catch {

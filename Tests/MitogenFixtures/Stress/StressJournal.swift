@@ -23,6 +23,11 @@ final class StressJournal: Sendable {
         state.withLock { $0.current[worker] = (what, .now) }
     }
 
+    /// What a worker does has gone on: on a busy machine a stream may take long, but each of its values does not.
+    func goOn(_ worker: Int) {
+        state.withLock { $0.current[worker]?.start = .now }
+    }
+
     func end(_ kind: String, by worker: Int, error: MitogenError.Code? = nil) {
         state.withLock { state in
             state.current[worker] = nil
@@ -45,11 +50,12 @@ final class StressJournal: Sendable {
     /// How often each kind of work was done with its right result.
     var successes: [String: Int] { state.withLock { $0.successes } }
 
-    /// What has taken longer than `limit` so far.
+    /// What has not gone on for longer than `limit`.
     func stuck(after limit: Duration) -> [String] {
         let now = ContinuousClock.now
         return state.withLock { state in
-            state.current.values.filter { $0.start + limit < now }.map { "\($0.what) has taken \(now - $0.start)" }
+            state.current.values.filter { $0.start + limit < now }
+                .map { "\($0.what) has not gone on for \(now - $0.start)" }
         }
     }
 

@@ -19,8 +19,8 @@ internal import Synchronization
 enum StressRun {
     private static let size = 50
     private static let workerCount = 24
-    /// Nothing that a worker does takes so long, unless it waits for ever.
-    private static let patience = Duration.seconds(40)
+    /// Nothing that a worker does stands still for so long, unless it waits for ever.
+    private static let patience = Duration.seconds(50)
 
     /// - Parameter arguments: For how many seconds, and the seed.
     static func run(_ arguments: [String]) -> Never {
@@ -43,7 +43,7 @@ enum StressRun {
     private static func check(seconds: Int, seed: UInt64) async -> Bool {
         try? Mitogen.bootstrapLogging(level: .critical)
         try? await Task.sleep(for: .milliseconds(1))
-        let before = LeakCheck.Inventory()
+        let before = await LeakCheck.Inventory.settled()
         let journal = StressJournal()
         var pids: [Int32] = []
         do {

@@ -15,6 +15,7 @@ extension StressWorker {
         let window = random.once(in: 2) ? 1 << 20 : 1 + random.below(20_000)
         var next = 0
         for try await number in member.context.stream(Count(to: count, ballast: ballast), window: window) {
+            journal.goOn(self.number)
             try check(number.value == next, "value \(number.value) came in the place of \(next)")
             try check(number.ballast.count == ballast, "value \(next) has \(number.ballast.count) bytes with it")
             next += 1
@@ -27,9 +28,10 @@ extension StressWorker {
         let member = try member()
         let (limit, window) = (random.mostlySmall(below: 500), 1 + random.mostlySmall(below: 100_000))
         let values = member.context.stream(Count(ballast: random.mostlySmall(below: 2000)), window: window)
-        let collect: @Sendable () async throws -> Void = {
+        let collect: @Sendable () async throws -> Void = { [journal, worker = self.number] in
             var next = 0
             for try await number in values {
+                journal.goOn(worker)
                 if number.value != next { throw StressComplaint("value \(number.value) in the place of \(next)") }
                 next += 1
                 if next > limit { return }
@@ -60,6 +62,7 @@ extension StressWorker {
         var next = 0
         var iterator = receiver.makeAsyncIterator()
         while next < limit, let number = try await iterator.next() {
+            journal.goOn(self.number)
             try check(number == next, "\(number) came in the place of \(next)")
             next += 1
         }
@@ -82,6 +85,7 @@ extension StressWorker {
         let sender = try await introductions.get()
         var sent: [Int] = []
         for number in 0..<random.mostlySmall(below: 2000) {
+            journal.goOn(self.number)
             if random.once(in: 50) {
                 let delay = Duration.microseconds(random.below(300))
                 if try await cancelling(after: delay, { try await sender.send(number) }) { sent.append(number) }
