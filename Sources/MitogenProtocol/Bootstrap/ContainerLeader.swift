@@ -49,7 +49,12 @@ package enum ContainerLeader: Sendable, Hashable {
                 self = state == nil || state == "running" ? .unknown : .notRunning
             }
         default:
-            self = Self.process(Self.value("leader:", words))
+            // What follows the unit is what the machine has logged.
+            let facts = words.prefix { $0.first != "Unit:" }
+            let isVirtual = facts.contains { line in
+                line == ["Class:", "vm"] || line.first == "Service:" && line.suffix(2) == ["class", "vm"]
+            }
+            self = isVirtual ? .virtualMachine : Self.process(Self.value("leader:", words))
         }
     }
 

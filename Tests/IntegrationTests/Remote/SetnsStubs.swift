@@ -105,6 +105,47 @@ struct SetnsStubs {
         }
     }
 
+    @Test(
+        "A virtual machine is refused, and the hint says how to get there",
+        arguments: [
+            (.machinectl, "echo \"Leader: $PPID (qemu)\"; echo 'Service: libvirt-qemu; class vm'", "by SSH"),
+            (.incus, "echo 'Type: virtual-machine'; echo \"PID: $PPID\"", "the method `incus`"),
+        ] as [(SetnsKind, String, String)]
+    )
+    func virtualMachine(kind: SetnsKind, script: String, hint: String) async throws {
+        try await withTemporaryDirectory { directory in
+            let tool = try ToolStub(in: directory, script)
+            try await withFixtureRouter { router in
+                let error = try await failure {
+                    try await router.setns(container: "app", kind: kind) { $0.toolPath = tool.path }
+                }
+                #expect(error.code == .misuse, "\(error)")
+                #expect(error.message.contains("app is a virtual machine"))
+                #expect(error.hint?.hasSuffix(hint) == true, "\(error)")
+            }
+        }
+    }
+
+    @Test("An instance of another machine is refused before anything is asked", arguments: [SetnsKind.lxd, .incus])
+    func otherMachine(kind: SetnsKind) async throws {
+        try await withTemporaryDirectory { directory in
+            let tool = try ToolStub(in: directory, "echo Status: STOPPED")
+            try await withFixtureRouter { router in
+                let far = try await failure {
+                    try await router.setns(container: "far:app", kind: kind) { $0.toolPath = tool.path }
+                }
+                #expect(far.code == .misuse, "\(far)")
+                #expect(far.hint?.contains("`\(kind.rawValue):far:app`") == true)
+                #expect(tool.runs.isEmpty)
+                let near = try await failure {
+                    try await router.setns(container: "local:app", kind: kind) { $0.toolPath = tool.path }
+                }
+                #expect(near.code == .containerNotRunning, "\(near)")
+                #expect(tool.runs == [["info", "local:app"]])
+            }
+        }
+    }
+
     @Test("A tool that never answers is ended", arguments: [false, true])
     func hanging(isCancelled: Bool) async throws {
         try await withTemporaryDirectory { directory in

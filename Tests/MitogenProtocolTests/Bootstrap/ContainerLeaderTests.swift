@@ -46,6 +46,10 @@ struct ContainerLeaderTests {
             ),
             // What the machine itself has logged comes after it.
             (.machinectl, "app\n  Leader: 5 (init)\n  Leader: 1 (init)\nLeader: 2", .running(5)),
+            (.machinectl, "app\n  Leader: 5 (init)\n Service: systemd-nspawn; class container\n", .running(5)),
+            (.machinectl, "app\n  Leader: 5 (qemu)\n Service: libvirt-qemu; class vm\n", .virtualMachine),
+            (.machinectl, "app\n  Leader: 5 (qemu)\n   Class: vm\n    Unit: app.scope\n", .virtualMachine),
+            (.machinectl, "app\n  Leader: 5 (init)\n   Class: container\n    Unit: a\n Class: vm", .running(5)),
             (.machinectl, "Could not get path to machine: No machine 'app' known", .unknown),
         ] as [(ContainerTool, String, ContainerLeader)]
     )

@@ -91,7 +91,7 @@ final class LeaderSearch: Sendable {
                     .misuse,
                     "\(target.container.name) is a virtual machine, which has no namespaces here",
                     diagnostics: lines,
-                    hint: "use the method `\(tool.rawValue)`"
+                    hint: tool == .machinectl ? "connect to it by SSH" : "use the method `\(tool.rawValue)`"
                 )
             )
         case .unknown:

@@ -54,6 +54,13 @@ public struct SetnsOptions: ContextOptions {
         try ContainerName.check(container, "the name of a container")
         try ContainerName.check(username, "the name of a user")
         if let group { try ContainerName.check(group, "the name of a group") }
+        if kind == .lxd || kind == .incus, !container.hasPrefix("local:"), container.utf8.contains(UInt8(ascii: ":")) {
+            throw MitogenError(
+                .misuse,
+                "\(container) is on another machine, whose namespaces are not here",
+                hint: "use the method `\(kind.rawValue)`: `\(kind.rawValue):\(container)`"
+            )
+        }
         if toolPath?.isEmpty ?? false { throw MitogenError(.misuse, "toolPath is empty") }
         let target = NamespaceTarget(
             container: ContainerTarget(kind.tool, container, username: username),
