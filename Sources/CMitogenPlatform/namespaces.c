@@ -123,7 +123,7 @@ static int unlinked_copy(int from) {
     return result;
 }
 
-int cmitogen_private_copy(int from) {
+int cmitogen_memory_file(void) {
     int memory = -1;
     errno = ENOSYS;
 #ifdef SYS_memfd_create
@@ -132,8 +132,12 @@ int cmitogen_private_copy(int from) {
         memory = (int)syscall(SYS_memfd_create, "mitogen", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     }
 #endif
+    return memory < 0 ? -errno : cmitogen_above_standard(memory);
+}
+
+int cmitogen_private_copy(int from) {
+    int memory = cmitogen_memory_file();
     if (memory < 0) return unlinked_copy(from);
-    memory = cmitogen_above_standard(memory);
     int error = copy_all(from, memory);
     if (!error && fcntl(memory, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0) {
         error = -errno;

@@ -96,6 +96,8 @@ int cmitogen_open_inside(const struct cmitogen_container *container, const char 
 /// A copy of a program that can be executed and no longer changed: /proc/PID/exe leads a container's root to what it
 /// runs, so that must not be the file on this machine.
 int cmitogen_private_copy(int from);
+/// A file in memory, empty, that can be sealed and executed. Returns -errno where there are none.
+int cmitogen_memory_file(void);
 
 /// Where a program is to run instead of here, and as whom.
 struct cmitogen_entry {

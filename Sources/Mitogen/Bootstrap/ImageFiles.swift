@@ -57,7 +57,8 @@ enum ImageFiles {
 
     /// A file without a name, open at its beginning: a tool reads it by itself while its output is read here.
     static func temporary(_ bytes: [UInt8]) -> Int32? {
-        guard let file = tmpfile() else { return nil }
+        let memory = cmitogen_memory_file()
+        guard let file = memory >= 0 ? fdopen(memory, "w+") : tmpfile() else { return nil }
         defer { fclose(file) }
         guard fwrite(bytes, 1, bytes.count, file) == bytes.count, fflush(file) == 0 else { return nil }
         rewind(file)

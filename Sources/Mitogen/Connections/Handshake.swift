@@ -219,13 +219,28 @@ final class Handshake: Sendable {
             let watchdog = try Self.watchdog(copy.cleanUp, on: router.broker)
             result.whenResolved { if case .failure = $0 { watchdog?.trigger() } }
             guard copy.isNeeded else { return startProgram(copy, images, remoteName, watchdog) }
-            result.whenResolved { [broker = router.broker] outcome in
-                if case .success = outcome, copy.commands.programRemovesFile { return }
-                copy.remove(on: broker)
-            }
-            let process = try copy.start(images, on: router.broker) { [weak self] error in
+            // Unstructured, as the attempt is one: whatever settles it counts here, too. Reading the program takes
+            // milliseconds, which the Broker does not have.
+            Task(executorPreference: FunctionExecutor.shared) { self.bring(copy, images, remoteName, watchdog) }
+        } catch {
+            fail(error)
+        }
+    }
+
+    private func bring(_ copy: ProgramCopy, _ images: ImageStore, _ remoteName: String, _ watchdog: Watchdog?) {
+        guard !isSettled else { return }
+        let broker = router.broker
+        do throws(MitogenError) {
+            let (process, leftovers) = try copy.start(images, on: broker) { [weak self] error in
                 if let self, error == nil { return startProgram(copy, images, remoteName, watchdog) }
                 self?.fail(error ?? .brokerIsLeaving)
+            }
+            result.whenResolved { outcome in
+                process.process.whenEnded { _ in
+                    if case .failure = outcome { return leftovers?.trigger() ?? () }
+                    leftovers?.dismiss()
+                    if !copy.commands.programRemovesFile { copy.remove(on: broker) }
+                }
             }
             follow(process)
         } catch {

@@ -242,19 +242,79 @@ struct ContainerStubs {
         }
     }
 
-    @Test("Copying that takes too long is given up with the attempt")
-    func copyHangs() async throws {
+    private static func copies(in directory: String) -> [String] {
+        Files.names(in: directory).filter { $0.hasPrefix(".mitogen-") }
+    }
+
+    /// A tool whose first run of `cp` brings a part of the program, and then hangs.
+    private static let hangsInTheMiddle = #"""
+        d=${0%/*}
+        if [ $1 = cp ] && mkdir "$d/once" 2>/dev/null; then
+            head -c 100000 | tar -xf - -C "$d"
+            exec sleep 20
+        fi
+        """#
+
+    @Test(
+        "Copying that does not end is given up with the attempt, and what is there in part is removed",
+        arguments: [false, true]
+    )
+    func copyHangs(isCancelled: Bool) async throws {
         try await withTemporaryDirectory { directory in
-            let stub = try ToolStub(in: directory, "[ $1 = cp ] && exec sleep 60\n\(ToolStub.withoutShell)")
+            let stub = try ToolStub(in: directory, "\(Self.hangsInTheMiddle)\n\(ToolStub.withoutShell)")
             try await withFixtureRouter { router in
-                let error = try await failure {
-                    try await router.docker(container: "app") { options in
-                        options.dockerPath = stub.path
-                        options.connectTimeout = 0.5
+                let attempt = Task {
+                    try await failure {
+                        try await router.docker(container: "app") { options in
+                            options.dockerPath = stub.path
+                            options.connectTimeout = isCancelled ? 30 : 5
+                        }
                     }
                 }
-                #expect(error.code == .timeoutError)
+                #expect(try await eventually { !Self.copies(in: directory).isEmpty })
+                if isCancelled { attempt.cancel() }
+                let error = try await attempt.value
+                #expect(error.code == (isCancelled ? .cancelled : .timeoutError))
+                #expect(try await eventually { stub.runs.last?.last == "mitogen:removal" })
+                #expect(try await eventually { Self.copies(in: directory).isEmpty })
             }
+        }
+    }
+
+    @Test(
+        "When what makes the connection is killed, the program's file goes",
+        arguments: [true, false]
+    )
+    func killed(whileCopying: Bool) async throws {
+        try await withTemporaryDirectory { directory in
+            // Runs of the program that are not for its removal take long.
+            let hangs = #"case "$*" in *" mitogen:here") exec sleep 20 ;; esac"#
+            let script = "\(whileCopying ? Self.hangsInTheMiddle : hangs)\n\(ToolStub.withoutShell)"
+            let stub = try ToolStub(in: directory, script)
+            try await withFixtureRouter { router in
+                let via = try await router.local()
+                let pid = try await via.call(ProcessID())
+                let attempt = Task {
+                    try await failure {
+                        try await router.docker(container: "app", via: via) { options in
+                            options.dockerPath = stub.path
+                            options.remoteName = "here"
+                        }
+                    }
+                }
+                #expect(
+                    try await eventually {
+                        !Self.copies(in: directory).isEmpty
+                            && (whileCopying || stub.runs.last?.last == "mitogen:here")
+                    }
+                )
+                kill(pid, SIGKILL)
+                _ = try await attempt.value
+                #expect(try await eventually { stub.runs.last?.last == "mitogen:removal" })
+                #expect(try await eventually { Self.copies(in: directory).isEmpty })
+            }
+            // A complete file is not copied again.
+            if !whileCopying { #expect(stub.runs.filter { $0[0] == "cp" }.count == 1) }
         }
     }
 

@@ -66,34 +66,47 @@ struct ProgramCopy: Sendable {
     /// Starts the copying.
     ///
     /// - Parameter whenDone: Called once, on the Broker's thread, with what went wrong, if anything did.
+    /// - Returns: The command's process, and what removes the file from now on if this program ends before its time. It
+    ///   is to be triggered when that process has ended: until then there may be more to remove.
     func start(
         _ images: ImageStore,
         on broker: Broker,
         whenDone: @escaping @Sendable (MitogenError?) -> Void
-    ) throws(MitogenError) -> ChildProcess {
-        let image = try images.own()
-        let file = cmitogen_open_for_reading(images.path)
-        guard file >= 0 else { throw .system("cannot read the image \(images.path)", errno: -file, .imageUnusable) }
-        let process: ChildProcess
-        let input: Int32
-        do throws(MitogenError) {
-            (process, input) = try startTool(broker, file: Self.pathForOthers(images.path))
-        } catch {
-            _ = systemClose(file)
-            throw error
+    ) throws(MitogenError) -> (ChildProcess, Watchdog?) {
+        // A file, so that the command gets all of it, even if this program is killed.
+        let archive = try self.archive(images)
+        defer { if let archive { _ = systemClose(archive) } }
+        let input = archive.map { SpawnDescriptor.descriptor($0) } ?? .null
+        let copying = commands.copy.arguments(random: stage.random, file: Self.pathForOthers(images.path))
+        var watchdog: Watchdog?
+        if let removal {
+            // What is there only in part cannot run: it is copied once more, unless that was done to the end.
+            let script = "\(ProgramCopyCommands.quoted(copying)) </proc/self/fd/4;exec \"$@\""
+            watchdog = try Watchdog(["sh", "-c", script, "sh"] + removal, file: input, on: broker)
         }
-        process.process.whenEnded { status in
+        let process = try startTool(copying, input, broker)
+        process.process.whenEnded { [watchdog] status in
+            // The words before those of the removal.
+            if status == .exited(0) { watchdog?.skip(words: 4) }
             process.reportEnd(within: .seconds(1)) { _ in
                 whenDone(status == .exited(0) ? nil : failure(status, process.lastLines))
             }
         }
-        // Unstructured, because it belongs to the tool's process: it ends when that does, for then nobody reads.
-        Task(executorPreference: FunctionExecutor.shared) {
-            if !commands.readsLocalFile { write(file, size: image.size, to: input) }
-            _ = systemClose(file)
-            _ = systemClose(input)
+        return (process, watchdog)
+    }
+
+    /// The program as the command takes it, open at the beginning; nil if the command reads the file itself.
+    private func archive(_ images: ImageStore) throws(MitogenError) -> Int32? {
+        _ = try images.own()
+        guard !commands.readsLocalFile else { return nil }
+        guard let program = ImageFiles.contents(of: images.path) else {
+            throw MitogenError(.imageUnusable, "cannot read the image \(images.path)")
         }
-        return process
+        let header = TarArchive.header(name: String(path.drop { $0 == "/" }), size: program.count)
+        guard let file = ImageFiles.temporary(header + program + TarArchive.trailer(size: program.count)) else {
+            throw MitogenError(.imageUnusable, "cannot copy the image \(images.path)")
+        }
+        return file
     }
 
     /// A path that leads another process to the same file: its own one, as tools may copy a link as a link, or where
@@ -105,64 +118,30 @@ struct ProgramCopy: Sendable {
         return String(cString: resolved)
     }
 
-    private func startTool(_ broker: Broker, file: String) throws(MitogenError) -> (ChildProcess, Int32) {
-        var sockets: [Int32] = [0, 0]
-        let made = cmitogen_socketpair(&sockets)
-        guard made >= 0 else { throw .system("cannot make a socket pair", errno: -made) }
-        _ = cmitogen_set_nonblocking(sockets[0], false)
+    private func startTool(
+        _ arguments: [String],
+        _ input: SpawnDescriptor,
+        _ broker: Broker
+    ) throws(MitogenError) -> ChildProcess {
         var pipe: [Int32] = [0, 0]
         let piped = cmitogen_pipe(&pipe, true)
-        guard piped >= 0 else {
-            for socket in sockets { _ = systemClose(socket) }
-            throw .system("cannot make a pipe", errno: -piped)
-        }
-        defer {
-            _ = systemClose(sockets[1])
-            _ = systemClose(pipe[1])
-        }
+        guard piped >= 0 else { throw .system("cannot make a pipe", errno: -piped) }
+        defer { _ = systemClose(pipe[1]) }
         do throws(MitogenError) {
             let spawned = try SpawnedProcess(
                 SpawnRequest(
-                    arguments: commands.copy.arguments(random: stage.random, file: file),
+                    arguments: arguments,
                     environment: ProcessIdentity.environment,
                     directory: nil,
-                    descriptors: (.descriptor(sockets[1]), .descriptor(pipe[1]), .descriptor(pipe[1]))
+                    descriptors: (input, .descriptor(pipe[1]), .descriptor(pipe[1]))
                 ),
                 broker: broker
             )
-            return (ChildProcess(process: spawned, diagnostics: pipe[0], broker: broker) { _ in }, sockets[0])
+            return ChildProcess(process: spawned, diagnostics: pipe[0], broker: broker) { _ in }
         } catch {
-            _ = systemClose(sockets[0])
             _ = systemClose(pipe[0])
             throw error
         }
-    }
-
-    private func write(_ file: Int32, size: Int, to output: Int32) {
-        guard Self.writeAll(TarArchive.header(name: String(path.drop { $0 == "/" }), size: size), to: output) else {
-            return
-        }
-        var buffer = [UInt8](repeating: 0, count: 256 << 10)
-        var rest = size
-        while rest > 0 {
-            let count = cmitogen_read(file, &buffer, min(buffer.count, rest))
-            guard count > 0, Self.writeAll(buffer[..<count], to: output) else { return }
-            rest -= count
-        }
-        _ = Self.writeAll(TarArchive.trailer(size: size), to: output)
-    }
-
-    private static func writeAll(_ bytes: some RandomAccessCollection<UInt8>, to output: Int32) -> Bool {
-        bytes.withContiguousStorageIfAvailable { bytes in
-            var written = 0
-            while written < bytes.count {
-                let start = bytes.baseAddress.map { UnsafeRawPointer($0) + written }
-                let count = cmitogen_write2(output, start, bytes.count - written, nil, 0)
-                guard count > 0 else { return false }
-                written += count
-            }
-            return true
-        } ?? false
     }
 
     private func failure(_ status: ExitStatus, _ lines: [String]) -> MitogenError {

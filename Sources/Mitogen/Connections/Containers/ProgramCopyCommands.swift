@@ -93,7 +93,8 @@ extension ProgramCopyCommands {
         )
     }
 
-    private static func quoted(_ words: [String]) -> String {
+    /// The words as a shell's text.
+    static func quoted(_ words: [String]) -> String {
         words.map { word in
             "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\"'\"'") + "'"
         }.joined(separator: " ")
