@@ -163,7 +163,7 @@ struct ContainerStubs {
                 )
                 if isKilled {
                     kill(pid, SIGKILL)
-                    #expect(try await eventually { stub.runs.contains(["rm", "--force", String(name)]) })
+                    #expect(try await eventually { stub.runs.contains(["rm", "--force", "--volumes", String(name)]) })
                 } else {
                     try await context.shutdown(waits: true, timeout: .seconds(10))
                     #expect(try await Processes.stillRunning([pid], after: .seconds(10)).isEmpty)

@@ -82,6 +82,30 @@ struct TemporaryContainerTests {
         }
     }
 
+    @Test("Its volumes without a name go, too")
+    func volumes() async throws {
+        let mark = "tb-\(getpid())"
+        func volumes(_ local: Context) async throws -> [String] {
+            let words = [try Engine.docker.program, "volume", "ls", "--quiet", "--filter", "label=mitogen=\(mark)"]
+            return try await local.run(words).outputText.split(separator: "\n").map(String.init)
+        }
+        try await withFixtureRouter { router in
+            let local = try await router.local()
+            let mount = "--mount=type=volume,destination=/data,volume-label=mitogen=\(mark)"
+            let context = try await temporary(router) { $0.runArguments += [mount] }
+            #expect(try await volumes(local).count == 1)
+            try await context.shutdown(waits: true, timeout: .seconds(10))
+            #expect(try await eventually { try await volumes(local).isEmpty })
+            // Docker does nothing for a container that never ran.
+            let error = try await failure {
+                try await temporary(router, "localhost/tb-scratch") { $0.runArguments += ["--read-only", mount] }
+            }
+            #expect(error.code == .noShell, "\(error)")
+            #expect(try await eventually { try await names(local).isEmpty })
+            #expect(try await eventually { try await volumes(local).isEmpty })
+        }
+    }
+
     @Test("It goes when the attempt fails", arguments: ["no shell", "time", "cancelled"])
     func failing(why: String) async throws {
         try await withFixtureRouter { router in

@@ -50,7 +50,7 @@ extension DockerOptions {
         let command = engine + ["run", "--interactive"] + user + naming + runArguments + [target.name]
         return try request(into: target, command) { tool in
             tool.command.form = .wordsAfterShell
-            tool.cleanUp = CommandTemplate(engine + ["rm", "--force", name], .nothing)
+            tool.cleanUp = CommandTemplate(engine + ["rm", "--force", "--volumes", name], .nothing)
             tool.copy = .byEngine(engine, image: target.name, user + runArguments, hasProgram: executable != nil)
         }
     }

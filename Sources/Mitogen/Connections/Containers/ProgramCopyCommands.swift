@@ -88,7 +88,7 @@ extension ProgramCopyCommands {
                 ? CommandTemplate(engine + ["run"] + all + [image], .nothing)
                 : CommandTemplate(engine + ["start", "--attach", "--interactive", name], .nothing),
             runTakesWords: hasProgram,
-            cleanUp: CommandTemplate(engine + ["rm", "--force", name], .nothing),
+            cleanUp: CommandTemplate(engine + ["rm", "--force", "--volumes", name], .nothing),
             path: path
         )
     }
