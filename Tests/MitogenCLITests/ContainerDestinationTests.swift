@@ -58,6 +58,16 @@ struct ContainerDestinationTests {
     }
 
     @Test(
+        "A user may have a group, and a group may not be without a user",
+        arguments: [("app", []), ("joe@app", ["joe"]), ("joe:50@app", ["joe", "50"]), (":50@app", ["", "50"])]
+            as [(String, [String])]
+    )
+    func account(text: String, account: [String]) {
+        #expect(ContainerDestination(text).account == account)
+        #expect((ContainerDestination.accountProblem(text) == nil) == !account.contains(""))
+    }
+
+    @Test(
         "What leads nowhere is refused",
         arguments: [
             "docker", "docker:", "docker:@app", "docker:root@", "docker:-x", "docker:-u@app", "docker:a b",
@@ -65,6 +75,7 @@ struct ContainerDestinationTests {
             "docker-image", "docker-image:--privileged", "podman:-x", "buildah:", "kubectl", "kubectl:/", "kubectl:/a",
             "kubectl:a/", "kubectl:a/b/", "kubectl:a//b", "kubectl:a/b/c/d", "kubectl:-n/b", "kubectl:a/-b", "lxc:",
             "lxc:-n", "lxd:-x", "incus:a b", "jail:-l@x", "setns-docker", "setns-lxc:-x", "setns-lxd:@a", "setns:a",
+            "setns-docker::50@app", "setns-docker:joe:@app", "setns-docker::@app",
             "setns-ssh:a",
         ]
     )

@@ -85,8 +85,8 @@ struct TargetSpecificationTests {
             "local[:NAME]", "ssh:[USER@]HOST[:PORT]", "sudo[:USER]", "su[:USER]", "doas[:USER]", "docker:[USER@]NAME",
             "docker-image:IMAGE", "podman:[USER@]NAME", "buildah:[USER@]NAME",
             "kubectl:[NAMESPACE/]POD[/CONTAINER]", "lxc:NAME", "lxd:NAME", "incus:NAME", "jail:[USER@]NAME",
-            "setns-docker:[USER@]NAME", "setns-podman:[USER@]NAME", "setns-lxc:[USER@]NAME",
-            "setns-lxd:[USER@]NAME", "setns-incus:[USER@]NAME", "setns-machinectl:[USER@]NAME",
+            "setns-docker:[USER[:GROUP]@]NAME", "setns-podman:[USER[:GROUP]@]NAME", "setns-lxc:[USER[:GROUP]@]NAME",
+            "setns-lxd:[USER[:GROUP]@]NAME", "setns-incus:[USER[:GROUP]@]NAME", "setns-machinectl:[USER[:GROUP]@]NAME",
         ]
         #expect(HopKind.known.map(\.usage) == known)
         let error = #expect(throws: TargetSyntaxError.self) { try TargetSpecification(parsing: "telnet:web1") }

@@ -54,7 +54,7 @@ extension Router {
         default:
             guard let kind = HopKind.setnsKind(ofHop: hop.kind) else { return nil }
             return try await self.setns(container: destination.name, kind: kind, via: via) { options in
-                let account = destination.user?.split(separator: ":", maxSplits: 1).map(String.init) ?? []
+                let account = destination.account
                 options.username = account.first ?? options.username
                 if account.count > 1 { options.group = account[1] }
                 settings.apply(to: &options)

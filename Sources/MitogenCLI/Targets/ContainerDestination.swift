@@ -16,6 +16,11 @@ package struct ContainerDestination: Hashable, Sendable {
         name = at.map { String(text[text.index(after: $0)...]) } ?? text
     }
 
+    /// The user and, if there is one, the group of `[USER[:GROUP]@]NAME`.
+    var account: [String] {
+        user?.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init) ?? []
+    }
+
     /// What is wrong with an argument; nil if nothing is.
     static func problem(_ text: String) -> String? {
         let destination = ContainerDestination(text)
@@ -25,6 +30,12 @@ package struct ContainerDestination: Hashable, Sendable {
         }
         if destination.name.contains("@") { return "may have only one '@'" }
         return nameProblem(destination.name)
+    }
+
+    /// What is wrong with an argument that may have a group; nil if nothing is.
+    static func accountProblem(_ text: String) -> String? {
+        if let problem = problem(text) { return problem }
+        return ContainerDestination(text).account.contains("") ? "needs a name on both sides of ':'" : nil
     }
 
     /// What is wrong with the name of something that a tool leads to; nil if nothing is.

@@ -52,7 +52,11 @@ extension HopKind {
 
     /// Containers that are entered by their namespaces, from root.
     private static let namespaces = SetnsKind.allCases.map { kind in
-        inContainer(namespacePrefix + kind.rawValue, "\(kind.rawValue)'s container by its namespaces, from root")
+        HopKind(
+            name: namespacePrefix + kind.rawValue,
+            argument: .required("[USER[:GROUP]@]NAME"),
+            help: "\(kind.rawValue)'s container by its namespaces, from root"
+        ) { ContainerDestination.accountProblem($0) }
     }
 
     /// The kind of container that a hop such as `setns-docker` enters; nil for any other hop.
