@@ -37,8 +37,9 @@ package enum ContainerFailure: Sendable, Hashable, CaseIterable {
 
     // The first that fits counts, so that the words that say more come first.
     private static let rules: [Rule] = [
-        Rule(.noShell, "executable file not found"),
-        Rule(.noShell, "executable file", "not found in $path"),
+        // Engines say the same of programs of their own that they miss.
+        Rule(.noShell, "exec: \"sh\": executable file not found"),
+        Rule(.noShell, "executable file `sh` not found in $path"),
         Rule(.noShell, "attempted to invoke a command that was not found"),
         Rule(.noShell, "exec: \"sh\": stat ", "no such file or directory"),
         Rule(.noShell, "no such file or directory - failed to exec", by: [.lxc]),
@@ -49,6 +50,7 @@ package enum ContainerFailure: Sendable, Hashable, CaseIterable {
         Rule(.unknownUser, "unknown user", by: [.buildah]),
         Rule(.unknownUser, "no such user", by: [.jail, .podman]),
         Rule(.paused, "is paused"),
+        Rule(.paused, "is frozen", by: [.lxd, .incus]),
         Rule(.notRunning, "container", "is not running", by: [.docker]),
         Rule(.notRunning, "instance is not running", by: [.lxd, .incus]),
         Rule(.notRunning, "is restarting", by: [.docker]),
@@ -60,6 +62,9 @@ package enum ContainerFailure: Sendable, Hashable, CaseIterable {
         Rule(.notThereOrNotRunning, "failed to get init pid", by: [.lxc]),
         Rule(.noSuchContainer, "no such container", by: [.docker, .podman]),
         Rule(.noSuchContainer, "no such object", by: [.docker, .podman]),
+        // There is an image or a volume of this name.
+        Rule(.noSuchContainer, "no entry for key \"state\"", by: [.docker]),
+        Rule(.noSuchContainer, "can't evaluate field state", by: [.podman]),
         Rule(.noSuchContainer, "doesn't exist", by: [.lxc]),
         Rule(.noSuchContainer, "no machine", "known", by: [.machinectl]),
         Rule(.noSuchContainer, "no container with name or id", by: [.podman]),
@@ -109,10 +114,14 @@ package enum ContainerFailure: Sendable, Hashable, CaseIterable {
     /// What a tool has said; nil if it is nothing that is known.
     package init?(_ tool: ContainerTool, said lines: [String]) {
         let folded = lines.map { ByteSearch.folded($0)[...] }
+        func isSaid(_ texts: [String]) -> Bool {
+            let texts = texts.map { Array($0.utf8) }
+            return folded.contains { line in texts.allSatisfy { ByteSearch.index(of: $0, in: line) != nil } }
+        }
+        let isFetched = isSaid(["downloaded newer image"])
         let rule = Self.rules.first { rule in
             guard rule.tools.isEmpty || rule.tools.contains(tool) else { return false }
-            let texts = rule.texts.map { Array($0.utf8) }
-            return folded.contains { line in texts.allSatisfy { ByteSearch.index(of: $0, in: line) != nil } }
+            return isSaid(rule.texts) && !(rule.meaning == .noSuchImage && isFetched)
         }
         guard let rule else { return nil }
         self = rule.meaning
@@ -155,13 +164,14 @@ package enum ContainerFailure: Sendable, Hashable, CaseIterable {
         case .notRunning: "start it: `\(target.startCommand)`"
         case .notThereOrNotRunning:
             "`\(target.listCommand)` lists this user's containers; `\(target.startCommand)` starts it"
+        case .paused where [.lxd, .incus].contains(target.tool): "let it go on: `\(target.startCommand)`"
         case .paused: "let it go on: `\(target.tool.program) unpause \(target.name)`"
         case .engineUnavailable: Self.engineHint(target)
         case .notPermitted: Self.permissionHint(target)
         case .unknownUser: "name one of the container's /etc/passwd, or give a number where the tool takes one"
         case .noShell where target.tool == .kubectl:
             "`kubectl debug --image=busybox \(target.name)` puts a container that has one beside it"
-        case .noShell: "the program needs it on its way: use an image that has one"
+        case .noShell: "the program needs it on its way: use an image that has one\(target.hintWithoutShell)"
         case .toolTooOld: "install a newer \(target.tool.program)"
         }
     }

@@ -63,6 +63,17 @@ package struct ContainerTarget: Sendable, Codable, Equatable {
         "install \(tool.program) on the machine where the connection is made, or name its path in the options"
     }
 
+    /// The end of a hint: what leads there without a shell, if anything does.
+    package var hintWithoutShell: String {
+        switch tool {
+        // An instance of another machine cannot be entered by its namespaces.
+        case .docker, .podman, .lxc, .lxd, .incus:
+            isImage || name.utf8.contains(UInt8(ascii: ":"))
+                ? "" : "; from root, `setns-\(tool.rawValue):\(name)` needs no shell"
+        default: ""
+        }
+    }
+
     /// What to do when the tool has ended without a word that is understood.
     var silentEndHint: String? {
         switch tool {

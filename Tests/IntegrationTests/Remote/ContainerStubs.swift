@@ -238,6 +238,7 @@ struct ContainerStubs {
                 #expect(error.message.contains("could not copy"))
                 #expect(error.diagnostics == [words])
                 #expect(error.context == "docker.app")
+                #expect(error.hint?.hasSuffix("`setns-docker:app` needs no shell") == true)
             }
         }
     }

@@ -100,6 +100,28 @@ struct ContainerTests {
     @Test("Incus", .needs(.incus))
     func incus() async throws { try await exercise(.incus) }
 
+    @Test("A frozen instance is said to be paused", .needs(.lxd), .needs(.incus), arguments: [Engine.lxd, .incus])
+    func frozen(engine: Engine) async throws {
+        let name = "tb-frozen-\(getpid())"
+        let program = try engine.program
+        try await withFixtureRouter { router in
+            let local = try await router.local()
+            for words in [["launch", "tb", name], ["pause", name]] {
+                let result = try await local.run([program] + words)
+                #expect(result.status.isSuccess, "\(result.errorText)")
+            }
+            let error = try await failure { try await router.container(engine, name) }
+            #expect(error.code == .containerNotRunning, "\(error)")
+            #expect(error.message.contains("is paused"))
+            #expect(error.hint == "let it go on: `\(engine == .lxd ? "lxc" : "incus") start \(name)`")
+            // It does what it says.
+            #expect(try await local.run([program, "start", name]).status.isSuccess)
+            let context = try await router.container(engine, name)
+            #expect(try await context.call(Add(1, 2)) == 3)
+            #expect(try await local.run([program, "delete", "--force", name]).status.isSuccess)
+        }
+    }
+
     @Test("From account to account and into a container", .needsTestbed, .needs(.docker))
     func chain() async throws {
         try await withFixtureRouter { router in

@@ -225,4 +225,12 @@ struct SetnsTests {
             #expect(name.code == .misuse)
         }
     }
+
+    @Test("An image is no container", .needs(.docker), .needs(.podman), arguments: [SetnsKind.docker, .podman])
+    func image(kind: SetnsKind) async throws {
+        try await withFixtureRouter { router in
+            let error = try await failure { try await router.setns(kind, "localhost/tb") }
+            #expect(error.code == .noSuchContainer, "\(error)")
+        }
+    }
 }

@@ -144,6 +144,16 @@ struct ContainerFailureTests {
         (.jail, "jexec: execvp: sh: No such file or directory", .noShell),
         (.jail, "jexec: u: no such user", .unknownUser),
         (.jail, "jexec: jail_attach(1): Operation not permitted", .notPermitted),
+        (.lxd, "Error: Instance is frozen", .paused),
+        (.incus, "Error: Instance is frozen", .paused),
+        // Programs that the engines miss themselves.
+        (.podman, "Error: cannot find newuidmap: exec: \"newuidmap\": executable file not found in $PATH", nil),
+        (.podman, "Error: crun: executable file `newgidmap` not found in $PATH: No such file or directory", nil),
+        (
+            .docker,
+            "docker: error getting credentials - err: exec: \"docker-credential-desktop\": executable file not found in "
+                + "$PATH, out: ``", nil
+        ),
         // One tool's words are not another's, and the rest says nothing.
         (.buildah, "Error response from daemon: No such container: web", nil),
         (.docker, "Error: Instance not found", nil),
@@ -165,6 +175,43 @@ struct ContainerFailureTests {
         #expect(ContainerFailure(.docker, said: lines) == .noSuchImage)
         let other = [lines[0], "unable to start container process: exec: \"sh\": executable file not found in $PATH"]
         #expect(ContainerFailure(.docker, said: other) == .noShell)
+    }
+
+    @Test("When an image was fetched and something else went wrong, it is not the image")
+    func fetched() {
+        let lines = [
+            "Unable to find image 'web:latest' locally", "latest: Pulling from library/web",
+            "Status: Downloaded newer image for web:latest",
+        ]
+        let end = "docker: Error response from daemon: driver failed programming external connectivity"
+        #expect(ContainerFailure(.docker, said: lines + [end]) == nil)
+        #expect(ContainerFailure(.docker, said: lines + ["unknown flag: --x"]) == .toolTooOld)
+    }
+
+    @Test(
+        "Without a shell the hint names what needs none, where there is such a thing",
+        arguments: ContainerTool.allCases
+    )
+    func withoutShell(tool: ContainerTool) {
+        func hint(_ name: String, isImage: Bool = false) -> String {
+            let target = ContainerTarget(tool, name, isImage: isImage)
+            return ContainerFailure.noShell.failure(target, during: .connecting).hint ?? ""
+        }
+        let hasOne = [.docker, .podman, .lxc, .lxd, .incus].contains(tool)
+        #expect(hint("web").contains("from root, `setns-\(tool.rawValue):web` needs no shell") == hasOne)
+        #expect(!hint("web", isImage: true).contains("setns"))
+        #expect(!hint("far:web").contains("setns"))
+    }
+
+    @Test("What is paused goes on with a command that there is")
+    func paused() {
+        func hint(_ tool: ContainerTool) -> String? {
+            ContainerFailure.paused.failure(ContainerTarget(tool, "web"), during: .connecting).hint
+        }
+        #expect(hint(.docker) == "let it go on: `docker unpause web`")
+        #expect(hint(.podman) == "let it go on: `podman unpause web`")
+        #expect(hint(.lxd) == "let it go on: `lxc start web`")
+        #expect(hint(.incus) == "let it go on: `incus start web`")
     }
 
     private func machine(_ tool: ContainerTool, _ username: String? = nil) throws -> BootstrapMachine {
@@ -199,7 +246,7 @@ struct ContainerFailureTests {
     func late() throws {
         var machine = try machine(.docker)
         _ = machine.receive(output: "\(BootstrapMachineTests.marker) Linux x86_64 cached\n".utf8)
-        _ = machine.receive(diagnostics: "sh: executable file not found\n".utf8)
+        _ = machine.receive(diagnostics: "exec: \"sh\": executable file not found\n".utf8)
         #expect(end(&machine, 1)?.code == .eofError)
     }
 

@@ -62,7 +62,17 @@ struct ContainerLeaderTests {
         "What a tool says instead has a meaning",
         arguments: [
             (.docker, "Error: No such object: app", .noSuchContainer),
+            (
+                .docker,
+                "template parsing error: template: :1:8: executing \"\" at <.State.Pid>: map has no entry for key "
+                    + "\"State\"", .noSuchContainer
+            ),
             (.podman, "Error: inspecting object: no such object: \"app\"", .noSuchContainer),
+            (
+                .podman,
+                "Error: inspecting object: printing inspect output: template: inspect:1:19: executing \"inspect\" at "
+                    + "<.State.Pid>: can't evaluate field State in type interface {}", .noSuchContainer
+            ),
             (.lxc, "app doesn't exist", .noSuchContainer),
             (.lxd, "Error: Instance not found", .noSuchContainer),
             (.machinectl, "Could not get path to machine: No machine 'app' known", .noSuchContainer),

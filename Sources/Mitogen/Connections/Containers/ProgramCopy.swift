@@ -160,6 +160,7 @@ struct ProgramCopy: Sendable {
             "\(place) has no sh, and \(tool.program) could not copy the program to \(path) there (\(status))",
             diagnostics: lines,
             hint: "where the file system is read-only, put the program into the image and name it with `executable`"
+                + (tool.container?.hintWithoutShell ?? "")
         )
     }
 }
