@@ -21,28 +21,30 @@ struct ContainerTests {
     /// left, not even when the engine's client is killed.
     private func exercise(
         _ engine: Engine,
+        _ container: String? = nil,
         name: String? = nil,
         user: String? = nil,
         executable: [String]? = nil
     ) async throws {
         let mark = "inside-\(engine)-\(getpid())"
         try await withFixtureRouter { router in
-            let context = try await router.container(engine) { options in
+            let context = try await router.container(engine, container) { options in
                 options.remoteName = mark
                 options.executable = executable
             }
-            #expect(context.name == name ?? "\(engine).\(engine.container)")
+            #expect(context.name == name ?? "\(engine).\(container ?? engine.container)")
             #expect(try await context.call(Add(1, 2)) == 3)
             let bytes = (0..<300_000).map { UInt8(truncatingIfNeeded: $0) }
             #expect(try await context.call(Echo(bytes)) == bytes)
             #expect(try await context.userName() == "root")
             if let user {
                 #expect(
-                    try await router.container(engine, user: user) { $0.executable = executable }.userName() == user
+                    try await router.container(engine, container, user: user) { $0.executable = executable }.userName()
+                        == user
                 )
             }
             let clients = Processes.children(of: selfPID)
-            let other = try await router.container(engine) { options in
+            let other = try await router.container(engine, container) { options in
                 options.remoteName = "\(mark)-2"
                 options.executable = executable
             }
@@ -71,6 +73,9 @@ struct ContainerTests {
 
     @Test("Docker", .needs(.docker))
     func docker() async throws { try await exercise(.docker, user: "nobody") }
+
+    @Test("Docker, with Debian in the container", .needs(.docker), .needsDebian)
+    func debian() async throws { try await exercise(.docker, "tb-debian", user: "nobody") }
 
     @Test("Podman", .needs(.podman))
     func podman() async throws { try await exercise(.podman, user: "nobody") }

@@ -62,6 +62,14 @@ extension Trait where Self == ConditionTrait {
     static func needs(_ engine: Engine) -> Self {
         .enabled(if: Engine.up.contains(engine), "\(engine) is not up: Tests/Testbed/setup \(engine), as root")
     }
+
+    /// Skips where there is no container with Debian in it.
+    static var needsDebian: Self {
+        .enabled(
+            if: (try? Testbed.fact("TB_DOCKER_DEBIAN")) != nil,
+            "debian is not up: Tests/Testbed/setup debian, as root; it takes a mirror"
+        )
+    }
 }
 
 extension Router {

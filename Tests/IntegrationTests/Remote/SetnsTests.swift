@@ -51,18 +51,18 @@ extension Router {
 @Suite("Namespaces of containers", .needsRoot, .serialized, .timeLimit(.minutes(2)))
 struct SetnsTests {
     /// What holds for every engine.
-    private func exercise(_ kind: SetnsKind) async throws {
+    private func exercise(_ kind: SetnsKind, _ container: String = "tb") async throws {
         let mark = "setns-\(kind)-\(getpid())"
         try await withFixtureRouter { router in
-            let context = try await router.setns(kind) { $0.remoteName = mark }
-            #expect(context.name == "setns.tb")
+            let context = try await router.setns(kind, container) { $0.remoteName = mark }
+            #expect(context.name == "setns.\(container)")
             #expect(try await context.call(Add(1, 2)) == 3)
             let bytes = (0..<300_000).map { UInt8(truncatingIfNeeded: $0) }
             #expect(try await context.call(Echo(bytes)) == bytes)
             #expect(try await context.userName() == "root")
             try await checkNamespaces(of: context)
 
-            let nobody = try await router.setns(kind) { options in
+            let nobody = try await router.setns(kind, container) { options in
                 options.remoteName = mark
                 options.username = "nobody"
                 options.group = "root"
@@ -115,6 +115,9 @@ struct SetnsTests {
 
     @Test("Docker", .needs(.docker))
     func docker() async throws { try await exercise(.docker) }
+
+    @Test("Docker, with Debian in the container", .needs(.docker), .needsDebian)
+    func debian() async throws { try await exercise(.docker, "tb-debian") }
 
     @Test("Podman", .needs(.podman))
     func podman() async throws { try await exercise(.podman) }

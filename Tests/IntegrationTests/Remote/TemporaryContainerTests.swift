@@ -162,6 +162,29 @@ struct TemporaryContainerTests {
         }
     }
 
+    @Test(
+        "An image without a single file: it runs the context, others are started in its container, and nothing stays",
+        .enabled(if: (try? Testbed.fact("TB_DOCKER_EMPTY")) != nil, "Tests/Testbed/setup docker, as root")
+    )
+    func empty() async throws {
+        try await withFixtureRouter { router in
+            let local = try await router.local()
+            let context = try await temporary(router, try Testbed.fact("TB_DOCKER_EMPTY"))
+            #expect(try await context.call(Add(1, 2)) == 3)
+            let name = try #require(try await names(local).first)
+            let copied = try await router.container(.docker, name)
+            #expect(try await copied.call(Add(3, 4)) == 7)
+            let program = try Engine.docker.program
+            let entered = try await router.setns(container: name, kind: .docker) { $0.toolPath = program }
+            #expect(try await entered.call(Add(5, 6)) == 11)
+            // Docker itself makes this file, and some below folders.
+            let listed = try await local.run(["sh", "-c", "\(program) export \(name) | tar -tf - | grep -v /"])
+            #expect(listed.outputText == ".dockerenv\n")
+            try await context.shutdown(waits: true, timeout: .seconds(10))
+            #expect(try await eventually { try await names(local).isEmpty })
+        }
+    }
+
     @Test("An image that is not there and cannot be fetched")
     func noImage() async throws {
         try await withFixtureRouter { router in
