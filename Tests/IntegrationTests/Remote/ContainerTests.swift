@@ -207,6 +207,27 @@ struct ContainerTests {
         #expect(after == before)
     }
 
+    @Test("Nor does it keep anything when the attempt is given up at any moment", .needs(.docker), .needs(.podman))
+    func givenUp() async throws {
+        let before = try await files()
+        try await withFixtureRouter { router in
+            for engine in [Engine.docker, .podman] {
+                for delay in [100, 150, 200, 300, 400] {
+                    let attempt = Task { try await router.container(engine, "tb-scratch") }
+                    try await Task.sleep(for: .milliseconds(delay))
+                    attempt.cancel()
+                    if case .success(let context) = await attempt.result { try await context.shutdown() }
+                }
+            }
+        }
+        var after: [String] = []
+        _ = try await eventually(within: .seconds(20)) {
+            after = try await files()
+            return after == before
+        }
+        #expect(after == before)
+    }
+
     /// What is in the root folders of the containers without a shell.
     private func files() async throws -> [String] {
         try await withFixtureRouter { router in
