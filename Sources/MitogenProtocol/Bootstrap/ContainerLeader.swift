@@ -49,13 +49,19 @@ package enum ContainerLeader: Sendable, Hashable {
                 self = state == nil || state == "running" ? .unknown : .notRunning
             }
         default:
-            // What follows the unit is what the machine has logged.
-            let facts = words.prefix { $0.first != "Unit:" }
-            let isVirtual = facts.contains { line in
-                line == ["Class:", "vm"] || line.first == "Service:" && line.suffix(2) == ["class", "vm"]
-            }
-            self = isVirtual ? .virtualMachine : Self.process(Self.value("leader:", words))
+            self = Self.isVirtual(words) ? .virtualMachine : Self.process(Self.value("leader:", words))
         }
+    }
+
+    /// machined says `Class: vm`, or `Service: libvirt-qemu; class vm`.
+    private static func isVirtual(_ lines: [[String]]) -> Bool {
+        for line in lines {
+            guard let name = line.first else { continue }
+            // What follows the unit is what the machine has logged.
+            if name == "Unit:" { break }
+            if name == "Class:" || name == "Service:" { return line.last == "vm" }
+        }
+        return false
     }
 
     private static func process(_ text: String?) -> ContainerLeader {

@@ -135,7 +135,7 @@ struct SetnsStubs {
                     try await router.setns(container: "far:app", kind: kind) { $0.toolPath = tool.path }
                 }
                 #expect(far.code == .misuse, "\(far)")
-                #expect(far.hint?.contains("`\(kind.rawValue):far:app`") == true)
+                #expect(far.hint == "use the method `\(kind.rawValue)`")
                 #expect(tool.runs.isEmpty)
                 let near = try await failure {
                     try await router.setns(container: "local:app", kind: kind) { $0.toolPath = tool.path }

@@ -14,10 +14,18 @@ internal import MitogenProtocol
 #endif
 
 /// How a program gets to where no shell is: a command copies it there, and another one runs it.
-struct ProgramCopy: Sendable {
+///
+/// A class, because it is large: each closure that has it would copy all of it, which is several KB of every payload.
+final class ProgramCopy: Sendable {
     let stage: FirstStage
     let tool: ConnectionTool
     let commands: ProgramCopyCommands
+
+    init(stage: FirstStage, tool: ConnectionTool, commands: ProgramCopyCommands) {
+        self.stage = stage
+        self.tool = tool
+        self.commands = commands
+    }
 
     private var path: String { CommandTemplate.fill(commands.path, stage.random) }
 
@@ -85,10 +93,10 @@ struct ProgramCopy: Sendable {
             watchdog = try Watchdog(["sh", "-c", script, "sh"] + removal, file: input, on: broker)
         }
         let process = try startTool(copying, input, broker)
-        process.process.whenEnded { [watchdog] status in
+        process.process.whenEnded { [self, watchdog] status in
             // The words before those of the removal.
             if status == .exited(0) { watchdog?.skip(words: 4) }
-            process.reportEnd(within: .seconds(1)) { _ in
+            process.reportEnd(within: .seconds(1)) { [self] _ in
                 whenDone(status == .exited(0) ? nil : failure(status, process.lastLines))
             }
         }

@@ -57,8 +57,8 @@ public struct SetnsOptions: ContextOptions {
         if kind == .lxd || kind == .incus, !container.hasPrefix("local:"), container.utf8.contains(UInt8(ascii: ":")) {
             throw MitogenError(
                 .misuse,
-                "\(container) is on another machine, whose namespaces are not here",
-                hint: "use the method `\(kind.rawValue)`: `\(kind.rawValue):\(container)`"
+                "\(container) is on another machine",
+                hint: "use the method `\(kind.rawValue)`"
             )
         }
         if toolPath?.isEmpty ?? false { throw MitogenError(.misuse, "toolPath is empty") }
