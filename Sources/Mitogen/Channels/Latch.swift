@@ -64,6 +64,8 @@ public final class Latch<Element: Sendable>: Sendable {
     /// - Throws: ``MitogenError``: `.latchError` if the latch is or gets closed, even if values are left;
     ///   `.timeoutError`; `.cancelled` if the calling task is. No value is lost by the last two.
     public func get(timeout: Duration? = nil) async throws(MitogenError) -> Element {
+        // One who never has to wait ends as well.
+        if Task.isCancelled { throw .cancelledCaller }
         var waiter: OneShot<Element>?
         let found = state.withLock { state -> Result<Element, MitogenError>? in
             if let found = Self.take(from: &state) { return found }

@@ -56,6 +56,32 @@ extension LibraryTests.Latches {
         #expect(try latch.count == 1)
     }
 
+    @Test("A task that is cancelled gets nothing, whatever there is, and loses nothing")
+    func cancelledBefore() async throws {
+        try await withFixtureRouter { router in
+            let (latch, receiver) = (Latch<Int>(), try Receiver<Int>(router: router))
+            let (source, select) = (Latch<Int>(), Select<Int>())
+            try latch.put(7)
+            try source.put(8)
+            try select.add(source)
+            try await receiver.toSender().send(9)
+            #expect(try await eventually { receiver.count == 1 })
+            let task = Task {
+                withUnsafeCurrentTask { $0?.cancel() }
+                return [
+                    try await failure { try await latch.get() },
+                    try await failure { try await select.get() },
+                    try await failure { try await receiver.get() },
+                    try await failure { for try await _ in receiver {} },
+                ]
+            }
+            #expect(try await task.value.map(\.code) == [.cancelled, .cancelled, .cancelled, .cancelled])
+            #expect(try await latch.get(timeout: .zero) == 7)
+            #expect(try await select.get(timeout: .zero) == 8)
+            #expect(try await receiver.get(timeout: .zero) == 9)
+        }
+    }
+
     @Test("A closed latch refuses everything, even with values in it")
     func closed() async throws {
         let latch = Latch<Int>()
