@@ -7,6 +7,12 @@
 public import Mitogen
 internal import Synchronization
 
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
 /// How many values the streams of this process have sent.
 private let sent = Mutex(0)
 
@@ -166,6 +172,39 @@ public struct CollectFrom: RemoteFunction {
         var values: [Int] = []
         for try await number in self.context.stream(stream) { values.append(number.value) }
         return values
+    }
+}
+
+/// Sends an empty value, gives up sending a large one while its caller does nothing, and sends how many it gave up.
+public struct GiveUpValues: RemoteStream {
+    public var size: Int
+    /// Where `blocked` stands when its caller does nothing, and where it writes `go` when the caller may go on.
+    public var directory: String
+
+    public init(of size: Int, in directory: String) {
+        self.size = size
+        self.directory = directory
+    }
+
+    public func run(in context: ExternalContext, yield: StreamWriter<[UInt8]>) async throws {
+        defer { writeFile("\(directory)/go", "") }
+        try await yield([])
+        while access("\(directory)/blocked", F_OK) != 0 { try await Task.sleep(for: .milliseconds(5)) }
+        let givenUp = await withTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                do throws(MitogenError) {
+                    try await yield([UInt8](repeating: 1, count: size))
+                    return false
+                } catch {
+                    return error.code == .cancelled
+                }
+            }
+            try? await Task.sleep(for: .milliseconds(200))
+            group.cancelAll()
+            return await group.next() ?? false
+        }
+        writeFile("\(directory)/go", "")
+        try await yield([givenUp ? 1 : 0])
     }
 }
 

@@ -33,7 +33,7 @@ final class CreditGate: Sendable {
                 return .success(nil)
             }
             let turn = OneShot<Void>()
-            state.waiters.append((cost, turn))
+            state.waiters.append((cost, turn)) { $0.turn.outcome != nil }
             return .success(turn)
         }
         guard let turn = try turn.get() else { return }

@@ -62,10 +62,17 @@ final class StreamSender: Sendable {
             let text = DeadReason.tooLarge(maximum: router.maxMessageSize)
             throw MitogenError(.channelError, "\(text): a value of the stream has \(data.count) bytes")
         }
-        try await gate.enter(StreamMessages.cost(of: data))
-        try await router.send(
-            Message(dstID: caller.id, handle: handle, replyTo: creditHandle, encoding: .pickle, data: data)
-        )
+        let cost = StreamMessages.cost(of: data)
+        try await gate.enter(cost)
+        do throws(MitogenError) {
+            try await router.send(
+                Message(dstID: caller.id, handle: handle, replyTo: creditHandle, encoding: .pickle, data: data)
+            )
+        } catch {
+            // Nobody gives credit for what does not arrive.
+            gate.giveBack(cost)
+            throw error
+        }
     }
 }
 

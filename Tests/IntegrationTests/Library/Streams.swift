@@ -8,6 +8,12 @@ internal import Mitogen
 internal import MitogenFixtures
 internal import Testing
 
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
 extension LibraryTests {
     @Suite("Remote streams")
     struct Streams {}
@@ -108,6 +114,30 @@ extension LibraryTests.Streams {
                 }
                 #expect(try await eventually(within: .seconds(2)) { Files.text(path) == "cancelled" })
                 #expect(try await child.call(Add(1, 2)) == 3)
+            }
+        }
+    }
+
+    @Test("A large value that is given up on its way leaves its room to others")
+    func givenUpValue() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local()
+            try await withTemporaryDirectory { directory in
+                let stream = child.stream(GiveUpValues(of: 20_000_000, in: directory))
+                let values = try await within(.seconds(30)) {
+                    var values: [[UInt8]] = []
+                    for try await value in stream {
+                        values.append(value)
+                        guard value.isEmpty else { continue }
+                        // Now this side takes nothing, as its Broker does nothing.
+                        router.broker.schedule {
+                            try? Files.write([], to: "\(directory)/blocked")
+                            for _ in 0..<2000 where Files.text("\(directory)/go") == nil { usleep(5000) }
+                        }
+                    }
+                    return values
+                }
+                #expect(values == [[], [1]])
             }
         }
     }
