@@ -16,7 +16,7 @@ final class Inbox: Sendable {
             case window
             /// It counts as a part of what this inbox keeps of senders that know no window.
             case limit
-            /// It was made here.
+            /// It is the end, and stays.
             case nothing
         }
 
@@ -76,12 +76,17 @@ final class Inbox: Sendable {
             {
                 return .window
             }
-            let size = message.data.count + Self.overhead
-            // One message is always taken, however large: the router's own limit has let it pass.
-            guard state.unboundedBytes == 0 || state.unboundedBytes + size <= bufferLimit else { return nil }
-            state.unboundedBytes += size
-            return .limit
+            return keep(message, &state)
         }
+    }
+
+    /// Counts a message that is in no window; nil if there is no room for it.
+    private func keep(_ message: Message, _ state: inout State) -> Arrival.Charge? {
+        let size = message.data.count + Self.overhead
+        // One message is always taken, however large: the router's own limit has let it pass.
+        guard state.unboundedBytes == 0 || state.unboundedBytes + size <= bufferLimit else { return nil }
+        state.unboundedBytes += size
+        return .limit
     }
 
     /// Rather than leave a message out of the middle, this is the end.
@@ -126,10 +131,12 @@ final class Inbox: Sendable {
 
     /// A context that was about to send is gone. Unless it has said that it had sent everything, whoever takes from here
     /// is told, as something may be missing.
-    func lose(_ source: ContextID, with dead: Message) {
+    func lose(_ source: ContextID, with dead: Message, in router: Router) {
         let account = state.withLock { $0.accounts.removeValue(forKey: source) }
         guard let account, !account.hasEnded else { return }
-        try? latch.put(Arrival(message: dead, charge: .nothing))
+        // It counts, as there may be any number of contexts.
+        guard let charge = state.withLock({ keep(dead, &$0) }) else { return overflow(dead, in: router) }
+        try? latch.put(Arrival(message: dead, charge: charge))
     }
 
     /// Ends every wait for a message, and tells the senders that nobody will take any.

@@ -8,18 +8,29 @@ internal import Synchronization
 
 extension Router {
     func addChannelHandlers() {
-        addHandler(StandardHandle.openChannel, .anyone) { router, message, _ in router.openChannel(message) }
+        addHandler(StandardHandle.openChannel, .anyone) { router, message, stream in
+            router.openChannel(message, from: stream)
+        }
     }
 
     /// A sender is about to begin: it is told what there is at the handle.
-    private func openChannel(_ message: Message) {
+    private func openChannel(_ message: Message, from stream: Stream?) {
         guard let opening = ChannelOpening(parsing: message.data) else {
             return reply(to: message, with: .dead("malformed"))
         }
-        let handler = core.withLock { $0.state.handles.handler(at: opening.handle) }
+        var header = message.header
+        header.handle = opening.handle
+        header.replyTo = opening.returnHandle
+        let (handler, problem) = core.withLock { core in
+            (
+                core.state.handles.handler(at: opening.handle),
+                core.state.problem(with: header, size: 0, limit: 0, from: stream?.id)
+            )
+        }
+        // Whose values are refused cannot lose any.
+        if let problem { return reply(to: message, with: .dead(problem)) }
         var capabilities = PeerInfo.current.capabilities
         switch handler {
-        case nil: return reply(to: message, with: .dead(DeadReason.invalidHandle))
         case let inbox as Inbox:
             inbox.open(for: message.srcID, returnHandle: opening.returnHandle)
             // So that the router hears when the context is gone, and knows it until then.
@@ -47,7 +58,7 @@ extension Router {
             guard let inbox = core.withLock({ $0.state.handles.handler(at: handle) }) as? Inbox else { continue }
             var dead = Message.dead(text, dstID: contextID, handle: handle)
             dead.srcID = id
-            inbox.lose(id, with: dead)
+            inbox.lose(id, with: dead, in: self)
         }
     }
 

@@ -282,6 +282,53 @@ extension LibraryTests.Receivers {
         }
     }
 
+    @Test("One who may not send opens nothing, and its loss is none")
+    func strangerLost() async throws {
+        try await withFixtureRouter { router in
+            let (child, stranger) = (try await router.local(), try await router.local())
+            let receivers = [
+                try Receiver<Int>(router: router, respondent: child),
+                try Receiver<Int>(router: router, policy: .custom { $0.srcID == child.id }),
+            ]
+            let reasons = [DeadReason.unexpectedContext, DeadReason.refusedByPolicy]
+            for (receiver, reason) in zip(receivers, reasons) {
+                let report = try await stranger.call(SendUntilFailure(to: receiver.toSender()))
+                #expect(report.message == reason)
+            }
+            try await stranger.shutdown(waits: true)
+            for receiver in receivers {
+                #expect(receiver.count == 0)
+                try await child.call(SendNumbers(3, to: receiver.toSender()))
+                var numbers: [Int] = []
+                for try await number in receiver { numbers.append(number) }
+                #expect(numbers == [0, 1, 2])
+            }
+        }
+    }
+
+    @Test("The losses of senders count as what is kept of those that do not wait")
+    func countedLosses() async throws {
+        try await withFixtureRouter { router in
+            let receiver = try MessageReceiver(router: router, bufferLimit: 300)
+            for _ in 0..<3 {
+                let child = try await router.local()
+                _ = try? await child.call(SendAndDie(0, to: Sender(to: router.myself(), handle: receiver.handle)))
+            }
+            #expect(receiver.count == 0)
+            for _ in 0..<3 {
+                let child = try await router.local()
+                _ = try? await child.call(SendAndDie(1, to: Sender(to: router.myself(), handle: receiver.handle)))
+            }
+            var dead: [String] = []
+            for _ in 0..<8 {
+                let message = try await receiver.get(timeout: .seconds(10), throwsDead: false)
+                if message.isDead { dead.append(message.deadReason(localID: 0)) }
+            }
+            #expect(dead.prefix(1).allSatisfy { $0.hasPrefix(DeadReason.respondentDisconnected) })
+            #expect(dead.last?.contains("300 bytes") == true)
+        }
+    }
+
     @Test(
         "A receiver whose handle is taken over, or deleted, ends, and its senders are told",
         arguments: [true, false]
