@@ -5,6 +5,7 @@
 //
 
 public import Mitogen
+internal import MitogenProtocol
 
 #if canImport(Glibc)
     internal import Glibc
@@ -190,6 +191,27 @@ public struct SendRaw: RemoteFunction {
             case .size(let count): try target.send(Message(handle: handle, data: [UInt8](repeating: 0, count: count)))
             }
         }
+    }
+}
+
+/// Opens a channel again and again, each time with a full window of values, until that is refused. Returns how often it
+/// was not.
+public struct OpenAgain: RemoteFunction {
+    public var receiver: Handle
+
+    public init(_ receiver: Handle) {
+        self.receiver = receiver
+    }
+
+    public func run(in context: ExternalContext) async throws -> Int {
+        let opening = ChannelOpening(handle: receiver, returnHandle: 5000)
+        let value = Message(handle: receiver, replyTo: opening.returnHandle, data: [UInt8](repeating: 1, count: 1000))
+        for count in 0..<10 {
+            let question = Message(handle: StandardHandle.openChannel, data: opening.data)
+            guard (try? await context.caller.sendAwait(question)) != nil else { return count }
+            for _ in 0..<ChannelCredit.window.values { try context.caller.send(value) }
+        }
+        return 10
     }
 }
 

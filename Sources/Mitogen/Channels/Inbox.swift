@@ -12,8 +12,8 @@ final class Inbox: Sendable {
     /// A message, and what is given back when it is taken.
     struct Arrival: Sendable {
         enum Charge: Sendable {
-            /// It counts as a part of its sender's window.
-            case window
+            /// It counts as a part of the window that its sender's account of this number has.
+            case window(Int)
             /// It counts as a part of what this inbox keeps of senders that know no window.
             case limit
             /// It is the end, and stays.
@@ -26,14 +26,19 @@ final class Inbox: Sendable {
 
     /// A context that waits for credit.
     private struct Account {
+        let number: Int
         let returnHandle: Handle
         var window = ReceiveWindow()
         /// Whether the last thing that came from there was that this is all.
         var hasEnded = false
+        /// The context is gone; what it has sent is still here.
+        var isLost = false
     }
 
     private struct State {
         var accounts: [ContextID: Account] = [:]
+        /// How many accounts there have been.
+        var accountCount = 0
         /// Bytes of messages that are in no window.
         var unboundedBytes = 0
     }
@@ -71,32 +76,36 @@ final class Inbox: Sendable {
     private func admit(_ message: Message) -> Arrival.Charge? {
         state.withLock { state in
             state.accounts[message.srcID]?.hasEnded = message.isDead
-            if !message.isDead, state.accounts[message.srcID]?.returnHandle == message.replyTo,
+            if !message.isDead, let account = state.accounts[message.srcID], account.returnHandle == message.replyTo,
                 state.accounts[message.srcID]?.window.receive(byteCount: message.data.count) == true
             {
-                return .window
+                return .window(account.number)
             }
-            return keep(message, &state)
+            return keep(ChannelCredit(values: 1, bytes: message.data.count), &state) ? .limit : nil
         }
     }
 
-    /// Counts a message that is in no window; nil if there is no room for it.
-    private func keep(_ message: Message, _ state: inout State) -> Arrival.Charge? {
-        let size = message.data.count + Self.overhead
+    /// Counts messages that are in no window; false if there is no room for them.
+    private func keep(_ messages: ChannelCredit, _ state: inout State) -> Bool {
+        let size = messages.bytes + messages.values * Self.overhead
         // One message is always taken, however large: the router's own limit has let it pass.
-        guard state.unboundedBytes == 0 || state.unboundedBytes + size <= bufferLimit else { return nil }
+        guard state.unboundedBytes == 0 || state.unboundedBytes + size <= bufferLimit else { return false }
         state.unboundedBytes += size
-        return .limit
+        return true
     }
 
     /// Rather than leave a message out of the middle, this is the end.
     private func overflow(_ message: Message, in router: Router) {
         guard router.remove(self, at: message.handle) else { return }
-        let reason = "more than \(bufferLimit) bytes wait in the Receiver, from senders that do not wait for it"
-        var dead = Message.dead(reason, dstID: router.contextID, handle: message.handle)
+        var dead = Message.dead(overflowReason, dstID: router.contextID, handle: message.handle)
         dead.srcID = message.srcID
         finish(with: dead)
-        tellSenders(reason, through: router)
+        tellSenders(overflowReason, through: router)
+    }
+
+    /// Why nothing more is kept.
+    var overflowReason: String {
+        "more than \(bufferLimit) bytes wait in the Receiver, from senders that do not wait for it"
     }
 
     // MARK: Taking
@@ -107,12 +116,14 @@ final class Inbox: Sendable {
         let credit = state.withLock { state -> ChannelCredit? in
             switch arrival.charge {
             case .nothing: return nil
-            case .limit:
+            case .window(let number) where state.accounts[message.srcID]?.number == number:
+                let credit = state.accounts[message.srcID]?.window.consume(byteCount: message.data.count)
+                guard let account = state.accounts[message.srcID], account.isLost else { return credit }
+                if account.window.waiting.values == 0 { state.accounts[message.srcID] = nil }
+                return nil
+            case .window, .limit:
                 state.unboundedBytes -= message.data.count + Self.overhead
                 return nil
-            case .window:
-                guard state.accounts[message.srcID]?.returnHandle == message.replyTo else { return nil }
-                return state.accounts[message.srcID]?.window.consume(byteCount: message.data.count)
             }
         }
         guard let credit else { return }
@@ -124,19 +135,35 @@ final class Inbox: Sendable {
     /// The contexts that get credit.
     var sources: [ContextID] { state.withLock { Array($0.accounts.keys) } }
 
-    /// A context is about to send: it gets credit at its handle from now on.
-    func open(for source: ContextID, returnHandle: Handle) {
-        state.withLock { $0.accounts[source] = Account(returnHandle: returnHandle) }
+    /// A context is about to send: it gets credit at its handle from now on. What it has sent before is in no window any
+    /// more; false if there is no room for that.
+    func open(for source: ContextID, returnHandle: Handle) -> Bool {
+        state.withLock { state in
+            let waiting = state.accounts[source]?.window.waiting ?? ChannelCredit()
+            guard waiting.values == 0 || keep(waiting, &state) else { return false }
+            state.accountCount += 1
+            state.accounts[source] = Account(number: state.accountCount, returnHandle: returnHandle)
+            return true
+        }
     }
 
     /// A context that was about to send is gone. Unless it has said that it had sent everything, whoever takes from here
     /// is told, as something may be missing.
     func lose(_ source: ContextID, with dead: Message, in router: Router) {
-        let account = state.withLock { $0.accounts.removeValue(forKey: source) }
-        guard let account, !account.hasEnded else { return }
         // It counts, as there may be any number of contexts.
-        guard let charge = state.withLock({ keep(dead, &$0) }) else { return overflow(dead, in: router) }
-        try? latch.put(Arrival(message: dead, charge: charge))
+        let hasRoom = state.withLock { state -> Bool? in
+            guard let account = state.accounts[source], !account.isLost else { return nil }
+            if account.window.waiting.values == 0 {
+                state.accounts[source] = nil
+            } else {
+                state.accounts[source]?.isLost = true
+                state.accounts[source]?.hasEnded = true
+            }
+            return account.hasEnded ? nil : keep(ChannelCredit(values: 1, bytes: dead.data.count), &state)
+        }
+        guard let hasRoom else { return }
+        guard hasRoom else { return overflow(dead, in: router) }
+        try? latch.put(Arrival(message: dead, charge: .limit))
     }
 
     /// Ends every wait for a message, and tells the senders that nobody will take any.

@@ -32,7 +32,9 @@ extension Router {
         var capabilities = PeerInfo.current.capabilities
         switch handler {
         case let inbox as Inbox:
-            inbox.open(for: message.srcID, returnHandle: opening.returnHandle)
+            guard inbox.open(for: message.srcID, returnHandle: opening.returnHandle) else {
+                return reply(to: message, with: .dead(inbox.overflowReason))
+            }
             // So that the router hears when the context is gone, and knows it until then.
             _ = context(message.srcID)
             core.withLock { _ = $0.openChannels[message.srcID, default: []].insert(opening.handle) }

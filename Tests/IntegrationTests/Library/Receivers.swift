@@ -306,6 +306,22 @@ extension LibraryTests.Receivers {
         }
     }
 
+    @Test("Who opens a channel again, with what it has sent still there, has no room for more than a receiver keeps")
+    func openedAgain() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local()
+            let receiver = try MessageReceiver(router: router, bufferLimit: 100_000)
+            for _ in 0..<3 {
+                // Once more than the first time, as one message, or one window, is always kept.
+                #expect(try await child.call(OpenAgain(receiver.handle)) == 2)
+                #expect(receiver.count == 512)
+                for _ in 0..<512 { #expect(try await receiver.get(timeout: .seconds(5)).data.count == 1000) }
+            }
+            try await child.shutdown(waits: true)
+            #expect(try await failure { try await receiver.get(timeout: .seconds(5)) }.code == .channelError)
+        }
+    }
+
     @Test("The losses of senders count as what is kept of those that do not wait")
     func countedLosses() async throws {
         try await withFixtureRouter { router in
