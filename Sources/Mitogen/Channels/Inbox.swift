@@ -22,6 +22,11 @@ final class Inbox: Sendable {
 
         let message: Message
         let charge: Charge
+        /// Whether it comes again and again, as nothing else will.
+        var isEnd: Bool {
+            if case .nothing = charge { return true }
+            return false
+        }
     }
 
     /// A context that waits for credit.
@@ -131,6 +136,9 @@ final class Inbox: Sendable {
     }
 
     // MARK: Senders
+
+    /// Whether everything was taken, and everyone who has opened the channel has ended.
+    var isOver: Bool { latch.isDrained && state.withLock { !$0.accounts.values.contains { !$0.hasEnded } } }
 
     /// The contexts that get credit.
     var sources: [ContextID] { state.withLock { Array($0.accounts.keys) } }

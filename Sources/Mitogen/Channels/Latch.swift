@@ -159,6 +159,9 @@ public final class Latch<Element: Sendable>: Sendable {
         state.withLock { $0.owner = nil }
     }
 
+    /// Whether every value was taken.
+    var isDrained: Bool { state.withLock { $0.elements.isEmpty } }
+
     private static var closedError: MitogenError {
         MitogenError(.latchError, "the Latch has been closed")
     }

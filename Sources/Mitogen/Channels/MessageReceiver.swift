@@ -128,13 +128,14 @@ public final class MessageReceiver: AsyncSequence, Sendable {
         throw error(of: message)
     }
 
-    /// The next message, dead or not, if there is one.
-    func poll() -> Result<Message, MitogenError>? {
+    /// The next message, dead or not, if there is one, and whether it is the receiver's end: nobody is known who would
+    /// send more.
+    func poll() -> (Result<Message, MitogenError>, isLast: Bool)? {
         switch inbox.latch.poll() {
         case .success(let arrival):
             inbox.release(arrival, through: router)
-            return .success(arrival.message)
-        case .failure: return .failure(Self.closedError)
+            return (.success(arrival.message), arrival.message.isDead && (arrival.isEnd || inbox.isOver))
+        case .failure: return (.failure(Self.closedError), true)
         case nil: return nil
         }
     }

@@ -118,8 +118,8 @@ extension Select {
         let member = Member(
             source: source,
             poll: {
-                messages.poll().map { result in
-                    let (result, isLast) = Self.value(of: result, from: messages, decode)
+                messages.poll().map { message, isLast in
+                    let result = Self.value(of: message, from: messages, decode)
                     return (Event(source: source, result: result, isLast: isLast), isLast)
                 }
             },
@@ -130,22 +130,17 @@ extension Select {
         try add(member, "Receiver") { messages.inbox.latch.claim($0) }
     }
 
-    /// The value of a message, and whether it is the receiver's end.
     private static func value(
         of result: Result<Message, MitogenError>,
         from messages: MessageReceiver,
         _ decode: (Message) throws(MitogenError) -> Value
-    ) -> (Result<Value, MitogenError>, isLast: Bool) {
+    ) -> Result<Value, MitogenError> {
         do throws(MitogenError) {
             let message = try result.get()
-            if message.isDead { return (.failure(messages.error(of: message)), true) }
-            do throws(MitogenError) {
-                return (.success(try decode(message)), false)
-            } catch {
-                return (.failure(error), false)
-            }
+            if message.isDead { throw messages.error(of: message) }
+            return .success(try decode(message))
         } catch {
-            return (.failure(error), true)
+            return .failure(error)
         }
     }
 

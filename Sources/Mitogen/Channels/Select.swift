@@ -24,8 +24,8 @@ public final class Select<Value: Sendable>: AsyncSequence, Sendable {
         public let source: any AnyObject & Sendable
         /// The value, or why there is none.
         public let result: Result<Value, MitogenError>
-        /// Whether the source has nothing more: it was closed, its sender was, its context is gone, or it is a call.
-        /// It is not a source of the select any more.
+        /// Whether the source has nothing more: it was closed, its senders were, its context is gone, or it is a call. It
+        /// is not a source of the select any more. A receiver that others send to as well goes on after the end of one.
         public let isLast: Bool
     }
 

@@ -232,6 +232,32 @@ extension LibraryTests.Selects {
         }
     }
 
+    @Test("The end, or the loss, of one of a receiver's senders is not the receiver's as long as others send")
+    func severalSenders() async throws {
+        try await withFixtureRouter { router in
+            let contexts = [try await router.local(), try await router.local(), try await router.local()]
+            let receiver = try Receiver<Int>(router: router)
+            let select = Select<Int>(isOneShot: false)
+            let long = try contexts[0].startCall(SendNumbers(2000, to: receiver.toSender()))
+            #expect(try await eventually { receiver.count == 256 })
+            try contexts[1].callNoReply(SendNumbers(3, to: receiver.toSender()))
+            try contexts[2].callNoReply(SendAndDie(3, to: receiver.toSender()))
+            #expect(try await eventually { receiver.count == 264 })
+            try select.add(receiver)
+            var (sum, ends, last) = (0, 0, 0)
+            while let event = try await within(.seconds(20), { try await select.next() }) {
+                switch event.result {
+                case .success(let number): sum += number
+                case .failure: ends += 1
+                }
+                if event.isLast { last += 1 }
+            }
+            #expect(sum == 1_999_000 + 3 + 3 && ends == 3 && last == 1)
+            #expect(!select.hasSources)
+            try await long.get(timeout: .seconds(5))
+        }
+    }
+
     @Test("All of several receivers")
     func all() async throws {
         try await withFixtureRouter { router in
@@ -260,6 +286,13 @@ extension LibraryTests.Selects {
         if isClosed { inner.close() } else { try inner.remove(latch) }
         #expect(try await within(.seconds(5)) { try await count.value } == 1)
         #expect(!outer.hasSources)
+    }
+}
+
+extension Select {
+    fileprivate func next() async throws(MitogenError) -> Event? {
+        var iterator = makeAsyncIterator()
+        return try await iterator.next()
     }
 }
 
