@@ -70,9 +70,10 @@ final class CreditGate: Sendable {
         }
     }
 
-    /// Waits until the other end has dealt with everything. Returns when the calling task is cancelled, as all has been
-    /// sent.
-    func drain() async throws(MitogenError) {
+    /// Waits until the other end has dealt with everything.
+    ///
+    /// - Returns: What is resolved then, if the calling task is cancelled before: all has been sent.
+    func drain() async throws(MitogenError) -> OneShot<Void>? {
         let empty = state.withLock { state in
             let empty = state.whenEmpty ?? OneShot<Void>()
             state.whenEmpty = empty
@@ -86,8 +87,10 @@ final class CreditGate: Sendable {
         do throws(MitogenError) {
             try await empty.value()
         } catch {
-            if empty.outcome != nil { throw error }
+            guard let outcome = empty.outcome else { return empty }
+            try outcome.get()
         }
+        return nil
     }
 
     /// Ends every wait, now and later.

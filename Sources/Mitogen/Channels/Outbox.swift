@@ -26,6 +26,8 @@ final class Outbox: Sendable {
         var phase = Phase.new
         var window = SendWindow()
         var waiters = Queue<Waiter>()
+        /// How many values have to arrive before anything else is sent.
+        var holds = 0
         var failure: MitogenError?
         var returnHandle: Handle = 0
         var takesBinary = false
@@ -70,7 +72,9 @@ final class Outbox: Sendable {
     /// - Throws: ``MitogenError``: `.channelError` if the receiver cannot be reached any more, `.cancelled`.
     func reserve(_ byteCount: Int) async throws(MitogenError) {
         let turn = state.withLock { state -> OneShot<Void>? in
-            if state.phase == .open, state.failure == nil, state.waiters.isEmpty, state.window.hasRoom {
+            if state.phase == .open, state.failure == nil, state.holds == 0, state.waiters.isEmpty,
+                state.window.hasRoom
+            {
                 state.window.take(byteCount: byteCount)
                 return nil
             }
@@ -90,6 +94,15 @@ final class Outbox: Sendable {
     func giveBack(_ byteCount: Int) {
         state.withLock { $0.window.add(ChannelCredit(values: 1, bytes: byteCount)) }
         admitWaiters()
+    }
+
+    /// Lets nobody send until a value has arrived, or is lost.
+    func hold(until arrival: OneShot<Void>) {
+        state.withLock { $0.holds += 1 }
+        arrival.whenResolved { [self] _ in
+            state.withLock { $0.holds -= 1 }
+            admitWaiters()
+        }
     }
 
     // MARK: Opening
@@ -173,7 +186,8 @@ final class Outbox: Sendable {
 
     private func admitWaiters() {
         while let waiter = state.withLock({ state -> Waiter? in
-            guard state.phase == .open, state.window.hasRoom, let waiter = state.waiters.popFirst() else { return nil }
+            guard state.phase == .open, state.holds == 0, state.window.hasRoom, let waiter = state.waiters.popFirst()
+            else { return nil }
             state.window.take(byteCount: waiter.byteCount)
             return waiter
         }) {

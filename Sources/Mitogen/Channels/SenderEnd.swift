@@ -50,7 +50,8 @@ final class SenderEnd: Sendable {
         guard isOpen, let outbox else {
             throw MitogenError(.channelError, "the Sender has been closed", context: context.displayName)
         }
-        defer { didSend(router) }
+        var rest: OneShot<Void>?
+        defer { if rest == nil { didSend(router) } }
         try await outbox.reserve(data.count)
         do throws(MitogenError) {
             if data.count <= Stream.smallMessage, !outbox.isBounded {
@@ -64,11 +65,15 @@ final class SenderEnd: Sendable {
                 encoding: .pickle,
                 data: data
             )
-            try await router.send(message, takesParts: isLarge && outbox.takesParts)
+            rest = try await router.send(message, takesParts: isLarge && outbox.takesParts)
         } catch {
             outbox.giveBack(data.count)
             throw error
         }
+        guard let rest else { return }
+        // The task was cancelled, and what comes next must not overtake this.
+        outbox.hold(until: rest)
+        rest.whenResolved { [self] _ in if let router = context.router { didSend(router) } }
     }
 
     func close() throws(MitogenError) {

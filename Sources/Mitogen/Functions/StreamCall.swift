@@ -64,8 +64,9 @@ final class StreamSender: Sendable {
         }
         let cost = StreamMessages.cost(of: data)
         try await gate.enter(cost)
+        let rest: OneShot<Void>?
         do throws(MitogenError) {
-            try await router.send(
+            rest = try await router.send(
                 Message(dstID: caller.id, handle: handle, replyTo: creditHandle, encoding: .pickle, data: data)
             )
         } catch {
@@ -73,6 +74,8 @@ final class StreamSender: Sendable {
             gate.giveBack(cost)
             throw error
         }
+        // It is on its way, but what comes next, such as the end, may overtake it.
+        if rest != nil { throw .cancelledCaller }
     }
 }
 

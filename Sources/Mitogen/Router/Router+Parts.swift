@@ -17,17 +17,21 @@ extension Router {
     /// - Parameters:
     ///   - takesParts: Whether the destination puts parts together; by default what is known about it.
     ///   - pending: The answer that is waited for: when that is resolved nothing more is sent.
+    /// - Returns: What is resolved when it is put together, or lost, if the calling task was cancelled when all was
+    ///   sent. What is sent before that may overtake it.
     /// - Throws: ``MitogenError``: `.channelError` if the destination does not take it or is gone, `.cancelled` if the
     ///   calling task is, and what `pending` has failed with.
+    @discardableResult
     func send(
         _ message: Message,
         takesParts: Bool? = nil,
         unless pending: PendingReply? = nil
-    ) async throws(MitogenError) {
-        guard message.data.count > Stream.smallMessage else { return route(message) }
-        guard takesParts ?? sendsParts(byteCount: message.data.count, to: message.dstID) else {
-            try await waitForRoom(towards: message.dstID, unless: pending)
-            return route(message)
+    ) async throws(MitogenError) -> OneShot<Void>? {
+        let isLarge = message.data.count > Stream.smallMessage
+        guard isLarge, takesParts ?? sendsParts(byteCount: message.data.count, to: message.dstID) else {
+            if isLarge { try await waitForRoom(towards: message.dstID, unless: pending) }
+            route(message)
+            return nil
         }
         let gate = CreditGate(window: MessagePart.window)
         let destination = context(message.dstID)
@@ -35,13 +39,16 @@ extension Router {
             guard credit.isDead else { return gate.giveBack(credit) }
             gate.close(with: MitogenError(.channelError, credit.deadReason(localID: .max)))
         }
-        defer { try? deleteHandler(creditHandle) }
+        var rest: OneShot<Void>?
+        defer { if rest == nil { try? deleteHandler(creditHandle) } }
         pending?.whenResolved { _ in gate.close(with: .cancelledCaller) }
         do throws(MitogenError) {
-            try await sendParts(of: message, through: gate, creditHandle)
+            rest = try await sendParts(of: message, through: gate, creditHandle)
         } catch {
             throw error.inContext(destination.displayName)
         }
+        rest?.whenResolved { [weak self] _ in try? self?.deleteHandler(creditHandle) }
+        return rest
     }
 
     /// Whether a message of so many bytes goes in parts.
@@ -55,7 +62,7 @@ extension Router {
         of message: Message,
         through gate: CreditGate,
         _ creditHandle: Handle
-    ) async throws(MitogenError) {
+    ) async throws(MitogenError) -> OneShot<Void>? {
         let transfer = transferCount.wrappingAdd(1, ordering: .relaxed).newValue
         var offset = 0
         func part(_ range: Range<Int>) -> Message {
@@ -75,7 +82,7 @@ extension Router {
                 route(part(offset..<end))
                 offset = end
             }
-            try await gate.drain()
+            return try await gate.drain()
         } catch {
             // An empty part: the rest will not come.
             if offset < message.data.count { route(part(offset..<offset)) }

@@ -132,27 +132,76 @@ extension LibraryTests.LargeMessages {
         }
     }
 
-    @Test("Cancelling a send ends it, also while the other side does nothing")
+    @Test("Cancelling a send ends it, also while the other side does nothing, and what was not sent does not arrive")
     func cancelledSend() async throws {
         try await withFixtureRouter { router in
             let child = try await router.local()
             let introduction = try Receiver<Sender<[UInt8]>>(router: router)
             let sum = try child.startCall(ReceiveBlocks(introduction: introduction.toSender()))
             let sender = try await introduction.get(timeout: .seconds(10))
-            // The receiver is known, and all of this is under way at once.
+            // So that the receiver is known. More than this cannot be under way at once.
             let small = [UInt8](repeating: 1, count: MessagePart.threshold + 1)
             try await sender.send(small)
             let pid = try await child.call(ProcessID())
             kill(pid, SIGSTOP)
+            defer { kill(pid, SIGCONT) }
             for count in [MessagePart.threshold + 1, 20_000_000] {
-                let task = Task { try await sender.send([UInt8](repeating: 2, count: count)) }
+                let task = Task { try await failure { try await sender.send([UInt8](repeating: 2, count: count)) } }
                 try await Task.sleep(for: .milliseconds(200))
                 task.cancel()
-                try await within(.seconds(5)) { _ = await task.result }
+                #expect(try await within(.seconds(5)) { try await task.value }.code == .cancelled)
             }
             kill(pid, SIGCONT)
+            try await sender.send([1, 2, 3])
             try sender.close()
-            #expect(try await sum.get(timeout: .seconds(20)) >= small.count)
+            #expect(try await sum.get(timeout: .seconds(20)) == small.count + 3)
+        }
+    }
+
+    @Test(
+        "A value whose send was cancelled when all of it was under way arrives before what comes after it",
+        arguments: [true, false]
+    )
+    func cancelledDrain(closesAtOnce: Bool) async throws {
+        try await withFixtureRouter {
+            $0.maxMessageSize = 500_000
+        } _: { router in
+            let child = try await router.local()
+            let introduction = try Receiver<Sender<[UInt8]>>(router: router)
+            let sum = try child.startCall(ReceiveBlocks(introduction: introduction.toSender()))
+            let sender = try await introduction.get(timeout: .seconds(10))
+            let large = [UInt8](repeating: 1, count: 900_000)
+            try await sender.send(large)
+            let pid = try await child.call(ProcessID())
+            kill(pid, SIGSTOP)
+            defer { kill(pid, SIGCONT) }
+            var isSent = false
+            for pause in [200, 1000, 5000] where !isSent {
+                let task = Task { try await sender.send(large) }
+                try await Task.sleep(for: .milliseconds(pause))
+                task.cancel()
+                // If it was too early nothing is sent.
+                if case .success = try await within(.seconds(5), { await task.result }) { isSent = true }
+            }
+            #expect(isSent)
+            if closesAtOnce {
+                try sender.close()
+                kill(pid, SIGCONT)
+            } else {
+                let through = Latch<Bool>()
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask {
+                        try await sender.send([1, 2, 3])
+                        try through.put(true)
+                    }
+                    try await Task.sleep(for: .milliseconds(200))
+                    #expect(try through.isEmpty)
+                    kill(pid, SIGCONT)
+                    try await group.next()
+                }
+                try sender.close()
+            }
+            #expect(try await sum.get(timeout: .seconds(20)) == 2 * large.count + (closesAtOnce ? 0 : 3))
         }
     }
 
