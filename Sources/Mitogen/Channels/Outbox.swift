@@ -129,7 +129,7 @@ final class Outbox: Sendable {
             let inlet = FunctionHandler { [weak self] message, _ in self?.receive(message) }
             let handle = try router.add(inlet, respondent: key.contextID)
             state.withLock { $0.returnHandle = handle }
-            if router.givesCredit(key.contextID) == false {
+            if router.has(PeerInfo.flowControl, key.contextID) == false {
                 removeBound()
             } else {
                 ask(router, returnHandle: handle)

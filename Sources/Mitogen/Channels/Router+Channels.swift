@@ -43,13 +43,13 @@ extension Router {
         reply(to: message, with: Message(handle: 0, data: Array("\(capabilities)".utf8)))
     }
 
-    /// Whether a context's receivers give credit; nil if that is not known: descendants and ancestors have told what
-    /// they are, others have not.
-    func givesCredit(_ id: ContextID) -> Bool? {
+    /// Whether a context has an ability; nil if that is not known: descendants and ancestors have told what they are,
+    /// others have not.
+    func has(_ ability: UInt32, _ id: ContextID) -> Bool? {
         core.withLock { core in
             let table = core.state.table
             if id == table.contextID { return true }
-            if let info = table.peers[id] { return info.has(PeerInfo.flowControl) }
+            if let info = table.peers[id] { return info.has(ability) }
             return table.hasRoute(to: id) || table.parentIDs.contains(id) ? false : nil
         }
     }

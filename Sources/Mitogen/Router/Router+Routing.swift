@@ -179,7 +179,8 @@ extension Router {
     /// - Parameter isTimeout: Whether that is because its time is over; false by default.
     func abandon(_ handle: Handle, of respondent: ContextID, isTimeout: Bool = false) {
         guard core.withLock({ $0.state.handles.remove(handle) != nil }) else { return }
-        guard peerInfo(respondent)?.has(PeerInfo.cancellation) == true else { return }
+        // Whoever does not know that drops it.
+        guard has(PeerInfo.cancellation, respondent) != false else { return }
         let data = CallCancellation(replyTo: handle, isTimeout: isTimeout).data
         route(Message(dstID: respondent, handle: StandardHandle.cancelCall, data: data))
     }

@@ -256,11 +256,15 @@ extension LibraryTests.Services {
 
     // MARK: Ends
 
-    @Test("Who gives a request up, or runs out of time, ends what runs for it in the master")
-    func cancelledInMaster() async throws {
+    @Test(
+        "Who gives a request up, or runs out of time, ends what runs for it in the master, and in a sibling",
+        arguments: [true, false]
+    )
+    func cancelledElsewhere(isMaster: Bool) async throws {
         try await withFixtureRouter { router in
-            try ServicePool.of(router).add(try await Notebook(router: router))
-            let (child, here) = (try await router.local(), router.myself())
+            if isMaster { try ServicePool.of(router).add(try await Notebook(router: router)) }
+            let (child, here) = (try await router.local(), isMaster ? router.myself() : try await router.local())
+            #expect(try await here.callService(Notebook.Running()) == 0)
             let late = try await failure { try await child.call(WaitElsewhere(here, timeout: 0.2)) }
             #expect(late.remote?.typeName == "Mitogen.MitogenError.timeoutError", "\(late)")
             #expect(try await eventually { try await here.callService(Notebook.Running()) == 0 })
