@@ -44,12 +44,21 @@ final class StreamSender: Sendable {
         writerOptions = PickleWriter.Options(bytesStyle: isBinary ? .binary : .python)
         creditHandle = try router.addHandler(respondent: caller) { message in
             if message.isDead {
-                let reason = message.deadReason(localID: .max)
-                gate.close(with: MitogenError(.cancelled, "the values are not wanted any more: \(reason)"))
+                gate.close(with: Self.error(for: message.deadReason(localID: .max)))
             } else {
                 gate.giveBack(message)
             }
         }
+    }
+
+    /// What `yield` fails with when the caller has gone, or a value was not delivered.
+    private static func error(for reason: String) -> MitogenError {
+        let isUnwanted =
+            reason == DeadReason.invalidHandle || reason == DeadReason.brokerExited
+            || reason.hasPrefix(DeadReason.respondentDisconnected)
+        return isUnwanted
+            ? MitogenError(.cancelled, "the values are not wanted any more: \(reason)")
+            : MitogenError(.channelError, "a value was not delivered: \(reason)")
     }
 
     func close() {

@@ -142,6 +142,34 @@ extension LibraryTests.Streams {
         }
     }
 
+    @Test("A value that is not delivered fails the function with the reason, one that is not wanted cancels it")
+    func undelivered() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local()
+            try await child.call(RegisterCount())
+            for (reason, code) in [
+                ("out of paper", MitogenError.Code.channelError), (DeadReason.invalidHandle, .cancelled),
+            ] {
+                // As the stream's values, and its credit, come and go.
+                let receiver = try MessageReceiver(router: router)
+                let keywords: PickleDictionary = [
+                    "stream": ["limit": 100_000, "ballast": 0, "milliseconds": 0, "fails": false],
+                    "handle": .int(Int(receiver.handle)), "window": 10_000,
+                ]
+                let call = Task {
+                    try await failure {
+                        try await child.call(named: "fixture.count", keywordArguments: keywords, as: Bool.self)
+                    }
+                }
+                let value = try await receiver.get(timeout: .seconds(10))
+                try child.send(.dead(reason, handle: value.replyTo))
+                let error = try await within(.seconds(10)) { try await call.value }
+                #expect(error.code == code)
+                #expect(code == .cancelled || error.message.contains(reason))
+            }
+        }
+    }
+
     @Test("What the function throws comes after all values; then there is nothing more")
     func failing() async throws {
         try await withFixtureRouter { router in
