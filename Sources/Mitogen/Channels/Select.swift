@@ -50,6 +50,8 @@ public final class Select<Value: Sendable>: AsyncSequence, Sendable {
     /// Whether a source is removed when it has had one event.
     public let isOneShot: Bool
     private let state = Mutex(State())
+    /// Held from the look at a source until it is removed, so that nobody else takes a second event of it.
+    private let shot = Mutex(())
     /// The sources that have something, each as often as it has.
     let wakeups = Latch<ObjectIdentifier>()
 
@@ -185,6 +187,10 @@ public final class Select<Value: Sendable>: AsyncSequence, Sendable {
 
     /// The next event of a source, which may be gone, or have been emptied by someone else.
     private func poll(_ id: ObjectIdentifier) -> Event? {
+        isOneShot ? shot.withLock { _ in pollMember(id) } : pollMember(id)
+    }
+
+    private func pollMember(_ id: ObjectIdentifier) -> Event? {
         guard let member = state.withLock({ $0.members[id] }) else { return nil }
         guard let (event, isLast) = member.poll() else {
             if member.isOver() { _ = take(out: id) }

@@ -6,7 +6,14 @@
 
 internal import Mitogen
 internal import MitogenFixtures
+internal import Synchronization
 internal import Testing
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
 
 extension LibraryTests {
     @Suite("Selects")
@@ -102,6 +109,27 @@ extension LibraryTests.Selects {
         let empty = try await failure { _ = try await select.get() }
         #expect(empty.code == .misuse)
         #expect(empty.message == "Cannot get(), Select instance is empty")
+    }
+
+    @Test("With one shot each, two tasks that take at the same time get one event of a source")
+    func oneShotForTwo() async throws {
+        try await withFixtureRouter { router in
+            let receiver = try Receiver<Int>(router: router)
+            for number in 0..<2 { try await receiver.toSender().send(number) }
+            #expect(try await eventually { receiver.count == 2 })
+            let select = Select<Int>()
+            let started = Atomic(0)
+            try select.add(receiver) { number in
+                started.wrappingAdd(1, ordering: .relaxed)
+                // Long enough for the other one to come this far as well, if it could.
+                for _ in 0..<100 where started.load(ordering: .relaxed) < 2 { usleep(5000) }
+                return number
+            }
+            async let first = try? select.get(timeout: .seconds(10))
+            async let second = try? select.get(timeout: .seconds(10))
+            #expect(await [first, second].compactMap { $0 } == [0])
+            #expect(receiver.count == 1)
+        }
     }
 
     @Test("A source is in one select, once, until it is removed")
