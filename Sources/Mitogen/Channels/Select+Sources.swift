@@ -97,7 +97,11 @@ extension Select {
                 contains: { select.contains($0) }
             )
             do throws(MitogenError) {
-                return .success(try add(member, "Select") { select.wakeups.claim($0) })
+                let claim = { (wake: @escaping @Sendable () -> Void) in
+                    // One that has no source is looked at as well, as it will say nothing.
+                    select.wakeups.claim(wake).map { Swift.max($0, select.hasSources ? 0 : 1) }
+                }
+                return .success(try add(member, "Select", claim))
             } catch {
                 return .failure(error)
             }

@@ -298,6 +298,20 @@ extension LibraryTests.Selects {
         }
     }
 
+    @Test("A nested select without sources is no source, unless it gets one in time")
+    func nestedEmpty() async throws {
+        let (inner, outer) = (Select<Int>(), Select<Int>())
+        try outer.add(inner)
+        #expect(try await within(.seconds(5)) { try await outer.next() == nil })
+        #expect(!outer.hasSources)
+        let latch = Latch<Int>()
+        try outer.add(inner)
+        try inner.add(latch)
+        try latch.put(1)
+        #expect(try await outer.get(timeout: .seconds(5)) == 1)
+        #expect(!outer.hasSources)
+    }
+
     @Test("A nested select that is closed, or loses its last source, is no source any more", arguments: [true, false])
     func nestedEnds(isClosed: Bool) async throws {
         let (inner, outer) = (Select<Int>(isOneShot: false), Select<Int>(isOneShot: false))
