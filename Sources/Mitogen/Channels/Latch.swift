@@ -110,7 +110,7 @@ public final class Latch<Element: Sendable>: Sendable {
     /// - Throws: ``MitogenError`` with `.latchError` if the latch is closed.
     public var count: Int {
         get throws(MitogenError) {
-            let count = state.withLock { $0.isClosed ? nil : $0.elements.count }
+            let count = state.withLock { $0.isClosed ? nil : $0.elements.count + ($0.last == nil ? 0 : 1) }
             guard let count else { throw Self.closedError }
             return count
         }

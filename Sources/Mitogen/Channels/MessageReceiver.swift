@@ -81,8 +81,7 @@ public final class MessageReceiver: AsyncSequence, Sendable {
     /// Unregisters the handle, ends every wait with `.channelError`, and tells senders. Messages that were not taken
     /// are lost. Harmless when repeated.
     public func close() {
-        router.remove(inbox, at: handle)
-        inbox.close(through: router)
+        router.close(inbox, at: handle)
     }
 
     /// Takes the next message, waiting for one if need be.

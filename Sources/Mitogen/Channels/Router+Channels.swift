@@ -64,13 +64,23 @@ extension Router {
         }
     }
 
-    /// Unregisters an inbox, if it is what the handle has.
+    /// Ends an inbox, whether or not the handle is still its own.
+    func close(_ inbox: Inbox, at handle: Handle) {
+        remove(inbox, at: handle)
+        inbox.close(through: self)
+    }
+
+    /// Unregisters an inbox, if it is what the handle has, and forgets who sends to it in any case.
     @discardableResult
     func remove(_ inbox: Inbox, at handle: Handle) -> Bool {
         core.withLock { core in
-            guard core.state.handles.handler(at: handle) === inbox else { return false }
+            let handler = core.state.handles.handler(at: handle)
+            let successors = handler === inbox ? nil : (handler as? Inbox)?.sources
+            for source in inbox.sources where successors?.contains(source) != true {
+                core.openChannels[source]?.remove(handle)
+            }
+            guard handler === inbox else { return false }
             core.state.handles.remove(handle)
-            for source in inbox.sources { core.openChannels[source]?.remove(handle) }
             return true
         }
     }

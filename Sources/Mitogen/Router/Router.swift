@@ -193,7 +193,7 @@ public final class Router: Sendable {
         guard let handler = core.withLock({ $0.state.handles.remove(handle) }) else {
             throw MitogenError(.misuse, "nothing is registered for handle \(handle)")
         }
-        (handler as? Inbox)?.close(through: self)
+        if let inbox = handler as? Inbox { close(inbox, at: handle) }
     }
 
     @discardableResult
@@ -223,7 +223,7 @@ public final class Router: Sendable {
         }
         let handle = try result.get()
         // A receiver that has lost its handle gets nothing any more, and its senders are to know.
-        if replaced !== handler { (replaced as? Inbox)?.close(through: self) }
+        if replaced !== handler, let inbox = replaced as? Inbox { close(inbox, at: handle) }
         return handle
     }
 

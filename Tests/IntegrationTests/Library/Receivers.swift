@@ -229,6 +229,7 @@ extension LibraryTests.Receivers {
                 #expect(again.code == .channelError && error.code == .channelError)
                 #expect(again.message.hasPrefix("the respondent Context has disconnected"))
                 #expect(again.context == "mortal")
+                #expect(receiver.count == 1 && !receiver.isEmpty)
             }
             #expect(try await failure { _ = try await call.get() }.code == .channelError)
         }
