@@ -177,6 +177,12 @@ extension LibraryTests.PendingCalls {
                 }
             }
             #expect(try await child.call(Add(1, 2)) == 3)
+            #expect(router.dump().requests.isEmpty)
+            let isIdle = try await eventually {
+                let stock = try await child.call(TakeStock())
+                return stock.requests.isEmpty && stock.functions.isEmpty
+            }
+            #expect(isIdle)
         }
     }
 }

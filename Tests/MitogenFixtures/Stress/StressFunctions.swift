@@ -38,6 +38,8 @@ public struct TakeStock: RemoteFunction {
         public var functions: [String]
     }
 
+    public init() {}
+
     public func run(in context: ExternalContext) async throws -> Report {
         // What the runtime opens for timers on first use stays.
         try await Task.sleep(for: .milliseconds(1))
