@@ -111,6 +111,13 @@ public struct MitogenError: Error, Sendable {
     /// What the attempt to connect did, if it is one that has failed.
     public let connection: ConnectionReport?
 
+    /// Whether it is the regular end of a channel: the sender, or the receiver itself, was closed. Nothing was lost then.
+    public var isEndOfChannel: Bool {
+        code == .channelError
+            && (message == DeadReason.senderClosed || message == DeadReason.receiverClosed
+                || message == DeadReason.receiverIsDone)
+    }
+
     /// How far the attempt to connect had come; nil if it is no such failure.
     public var stage: ConnectionStage? { connection?.stage }
 

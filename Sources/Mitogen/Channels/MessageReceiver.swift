@@ -111,20 +111,13 @@ public final class MessageReceiver: AsyncSequence, Sendable {
         }
     }
 
-    /// The next message, dead or not; nil at the regular end: its sender, or this receiver, was closed.
+    /// The next message; nil at the regular end: its sender, or this receiver, was closed.
     func nextBeforeEnd() async throws(MitogenError) -> Message? {
-        let message: Message
         do throws(MitogenError) {
-            message = try await next(timeout: nil)
-        } catch  where error.code == .channelError {
+            return try await get()
+        } catch  where error.isEndOfChannel {
             return nil
         }
-        guard message.isDead else { return message }
-        if message.data == Array(DeadReason.senderClosed.utf8) || message.data == Array(DeadReason.receiverIsDone.utf8)
-        {
-            return nil
-        }
-        throw error(of: message)
     }
 
     /// The next message, dead or not, if there is one, and whether it is the receiver's end: nobody is known who would

@@ -22,7 +22,7 @@ public final class Select<Value: Sendable>: AsyncSequence, Sendable {
     public struct Event: Sendable {
         /// The receiver, latch or call itself, also if it is a source of a nested select; compare it with `===`.
         public let source: any AnyObject & Sendable
-        /// The value, or why there is none.
+        /// The value, or why there is none; ``MitogenError/isEndOfChannel`` tells the end of a sender from a loss.
         public let result: Result<Value, MitogenError>
         /// Whether the source has nothing more: it was closed, its senders were, its context is gone, or it is a call. It
         /// is not a source of the select any more. A receiver that others send to as well goes on after the end of one.

@@ -85,7 +85,9 @@ extension LibraryTests.Receivers {
             #expect(try await iterator.next() == nil)
             #expect(try await iterator.next() == nil)
             try receiver.toSender().close()
-            #expect(try await failure { _ = try await receiver.get() }.message == "Sender was explicitly closed")
+            let end = try await failure { _ = try await receiver.get() }
+            #expect(end.message == "Sender was explicitly closed" && end.isEndOfChannel)
+            #expect(!dead.isEndOfChannel && !iterated.isEndOfChannel)
             let raw = receiver.messages
             try router.myself().send(.dead("x", handle: raw.handle))
             #expect(try await raw.get(throwsDead: false).isDead)
@@ -158,7 +160,7 @@ extension LibraryTests.Receivers {
             for waiter in waiters {
                 let error = try await waiter.value
                 #expect(error.code == .channelError)
-                #expect(error.message == "the Receiver has been closed")
+                #expect(error.message == "the Receiver has been closed" && error.isEndOfChannel)
             }
             try await iterating.value
             #expect(try await failure { _ = try await receiver.get(timeout: .zero) }.code == .channelError)
@@ -194,7 +196,7 @@ extension LibraryTests.Receivers {
             try await child.call(SendRaw([.number(1), .number(2)], once.handle))
             #expect(try await once.get() == 1)
             let second = try await failure { _ = try await once.get(timeout: .seconds(5)) }
-            #expect(second.code == .channelError)
+            #expect(second.code == .channelError && second.isEndOfChannel)
             once.close()
             let own = try Receiver<Int>(router: router, policy: .parents)
             let refused = try await child.call(SendUntilFailure(to: own.toSender()))
@@ -228,7 +230,7 @@ extension LibraryTests.Receivers {
                 let again = try await failure { _ = try await receiver.get() }
                 #expect(again.code == .channelError && error.code == .channelError)
                 #expect(again.message.hasPrefix("the respondent Context has disconnected"))
-                #expect(again.context == "mortal")
+                #expect(again.context == "mortal" && !again.isEndOfChannel)
                 #expect(receiver.count == 1 && !receiver.isEmpty)
             }
             #expect(try await failure { _ = try await call.get() }.code == .channelError)

@@ -46,7 +46,7 @@ struct ScatterGather: MitogenProgram {
                 count += finding.primes.count
                 largest = max(largest, finding.primes.last ?? 0)
                 progress.advance(by: finding.checked)
-            case .failure(let error) where error.message != DeadReason.senderClosed:
+            case .failure(let error) where !error.isEndOfChannel:
                 print("a part is missing:", error)
             case .failure: break
             }
