@@ -161,11 +161,17 @@ extension Select {
 
     /// The result of each call, in the order they come.
     ///
-    /// - Throws: ``MitogenError``: what the first one to fail does; the others go on.
+    /// - Throws: ``MitogenError``: what the first one to fail does, and the others go on; `.cancelled` if the calling task
+    ///   is, and then so are the functions that run.
     public static func all(_ calls: [PendingCall<Value>]) async throws(MitogenError) -> [Value] {
         let select = Select()
         for call in calls { try select.add(call) }
-        return try await select.values()
+        do throws(MitogenError) {
+            return try await select.values()
+        } catch {
+            if Task.isCancelled { for call in calls { call.cancel() } }
+            throw error
+        }
     }
 
     private func values() async throws(MitogenError) -> [Value] {

@@ -141,6 +141,30 @@ extension LibraryTests.PendingCalls {
         }
     }
 
+    @Test("Cancelling the wait for all of several calls cancels their functions; one that fails does not")
+    func allCancelled() async throws {
+        try await withFixtureRouter { router in
+            let (first, second) = (try await router.local(), try await router.local())
+            try await withTemporaryDirectory { directory in
+                let paths = ["\(directory)/first", "\(directory)/second"]
+                let calls = [
+                    try first.startCall(ReportCancellation(path: paths[0])),
+                    try second.startCall(ReportCancellation(path: paths[1])),
+                ]
+                for path in paths { #expect(try await eventually { Files.text(path) == "started" }) }
+                let lost = try (#require(router.contextByID(1234))).startCall(ReportCancellation(path: "/"))
+                #expect(try await failure { try await Select.all([lost] + calls) }.code == .channelError)
+                let waiter = Task { try await failure { try await Select.all(calls) } }
+                for path in paths { #expect(Files.text(path) == "started") }
+                waiter.cancel()
+                #expect(try await waiter.value.code == .cancelled)
+                for path in paths {
+                    #expect(try await eventually(within: .seconds(5)) { Files.text(path) == "cancelled" })
+                }
+            }
+        }
+    }
+
     @Test("When the context goes, so does the function that it called elsewhere")
     func callerGone() async throws {
         try await withFixtureRouter { router in
