@@ -27,7 +27,7 @@ public struct SendNumbers: RemoteFunction {
 
     public func run(in context: ExternalContext) async throws {
         for number in 0..<count { try await sender.send(number) }
-        if closes { try sender.close() }
+        if closes { sender.close() }
     }
 }
 
@@ -47,7 +47,7 @@ public struct SendBlocks: RemoteFunction {
         for index in 0..<count {
             try await sender.send([UInt8](repeating: UInt8(truncatingIfNeeded: index), count: size))
         }
-        try sender.close()
+        sender.close()
     }
 }
 

@@ -51,11 +51,9 @@ public final class Channel<Incoming: Codable & Sendable, Outgoing: Codable & Sen
     }
 
     /// Closes both ends. Harmless when repeated.
-    ///
-    /// - Throws: As ``Sender/close()``; the receiver is closed in any case.
-    public func close() throws(MitogenError) {
+    public func close() {
         receiver.close()
-        try sender.close()
+        sender.close()
     }
 
     /// See ``Receiver/makeAsyncIterator()``.

@@ -48,11 +48,10 @@ public struct Sender<Element: Codable & Sendable>: PickleValueConvertible, Senda
     /// Tells the receiver that this was all: its iteration ends, a `get` fails with `.channelError`.
     ///
     /// Values whose `send` still waits come first. Copies of this sender are closed with it; senders that were decoded
-    /// on their own are not. Harmless when repeated.
-    ///
-    /// - Throws: ``MitogenError`` with `.misuse` if the sender was decoded where no router is known.
-    public func close() throws(MitogenError) {
-        try end.close()
+    /// on their own are not. Harmless when repeated, and for a sender that was decoded where no router is known, which
+    /// cannot have sent anything.
+    public func close() {
+        end.close()
     }
 
     // MARK: In messages

@@ -67,7 +67,7 @@ extension LibraryTests.Floods {
             giving.cancel()
             for flood in floods { flood.cancel() }
             _ = try? await giving.value
-            try sender.close()
+            sender.close()
             let arrived = try await sum.get(timeout: .seconds(20))
             #expect(arrived == downCount.withLock { $0 })
             taking.cancel()

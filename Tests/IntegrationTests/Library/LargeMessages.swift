@@ -153,7 +153,7 @@ extension LibraryTests.LargeMessages {
             }
             kill(pid, SIGCONT)
             try await sender.send([1, 2, 3])
-            try sender.close()
+            sender.close()
             #expect(try await sum.get(timeout: .seconds(20)) == small.count + 3)
         }
     }
@@ -185,7 +185,7 @@ extension LibraryTests.LargeMessages {
             }
             #expect(isSent)
             if closesAtOnce {
-                try sender.close()
+                sender.close()
                 kill(pid, SIGCONT)
             } else {
                 let through = Latch<Bool>()
@@ -199,7 +199,7 @@ extension LibraryTests.LargeMessages {
                     kill(pid, SIGCONT)
                     try await group.next()
                 }
-                try sender.close()
+                sender.close()
             }
             #expect(try await sum.get(timeout: .seconds(20)) == 2 * large.count + (closesAtOnce ? 0 : 3))
         }

@@ -42,7 +42,7 @@ extension LibraryTests.Receivers {
             let sender = try await introductions.get()
             #expect(sender.context == child)
             for number in 0..<1000 { try await sender.send(number) }
-            try sender.close()
+            sender.close()
             #expect(try await call.get() == Array(0..<1000))
         }
     }
@@ -81,10 +81,10 @@ extension LibraryTests.Receivers {
             #expect(iterated.message == "Channel closed by remote end.")
             var iterator = receiver.makeAsyncIterator()
             #expect(try await iterator.next() == 3)
-            try receiver.toSender().close()
+            receiver.toSender().close()
             #expect(try await iterator.next() == nil)
             #expect(try await iterator.next() == nil)
-            try receiver.toSender().close()
+            receiver.toSender().close()
             let end = try await failure { _ = try await receiver.get() }
             #expect(end.message == "Sender was explicitly closed" && end.isEndOfChannel)
             #expect(!dead.isEndOfChannel && !iterated.isEndOfChannel)

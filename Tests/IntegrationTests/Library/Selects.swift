@@ -293,7 +293,7 @@ extension LibraryTests.Selects {
             for (index, receiver) in receivers.enumerated() { try await receiver.toSender().send(index) }
             #expect(try await Select.all(receivers).sorted() == [0, 1, 2])
             try await receivers[0].toSender().send(5)
-            try receivers[1].toSender().close()
+            receivers[1].toSender().close()
             #expect(try await failure { _ = try await Select.all(receivers) }.code == .channelError)
         }
     }

@@ -94,7 +94,7 @@ extension StressWorker {
                 sent.append(number)
             }
         }
-        try sender.close()
+        sender.close()
         let received = try await call.get()
         try check(received == sent, "\(received.count) of \(sent.count) numbers have come, or others")
     }
@@ -112,7 +112,7 @@ extension StressWorker {
         } catch {
             failure = error
             // Otherwise the receiver, which takes from anyone, would wait on.
-            try? sender.close()
+            sender.close()
         }
         let received = try await receiving.get()
         try check(received == Array(0..<received.count), "the numbers are \(received)")

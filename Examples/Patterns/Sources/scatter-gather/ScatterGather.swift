@@ -13,7 +13,7 @@ struct FindPrimes: RemoteFunction {
 
     func run(in context: ExternalContext) async throws {
         // Whoever waits is told of the end, however it comes.
-        defer { try? findings.close() }
+        defer { findings.close() }
         for start in stride(from: numbers.lowerBound, to: numbers.upperBound, by: 100) {
             let some = start..<min(start + 100, numbers.upperBound)
             try await findings.send(Finding(primes: some.filter(isPrime), checked: some.count))
