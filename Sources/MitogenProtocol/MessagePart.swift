@@ -37,7 +37,8 @@ package struct MessagePart: Sendable, Hashable {
         encoding = message.encoding
     }
 
-    /// Nil if the data is no part, or one that lies outside of its whole.
+    /// Nil if the data is no part, or one that lies outside of its whole, or a part of a part: those could be nested
+    /// without end.
     package init?(parsing data: [UInt8]) {
         guard data.count >= Self.headerSize else { return nil }
         func number(_ offset: Int, _ count: Int) -> UInt64 {
@@ -53,7 +54,7 @@ package struct MessagePart: Sendable, Hashable {
         replyTo = Handle(truncatingIfNeeded: number(24, 4))
         self.encoding = encoding
         // An empty piece gives the transfer up.
-        guard data.count - Self.headerSize <= total - offset else { return nil }
+        guard data.count - Self.headerSize <= total - offset, handle != StandardHandle.messagePart else { return nil }
     }
 
     /// The part as the data of a message.

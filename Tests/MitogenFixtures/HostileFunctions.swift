@@ -22,7 +22,7 @@ public struct GiveOrders: RemoteFunction {
     /// - Returns: What the target answers to calls and to requests that it end.
     public func run(in context: ExternalContext) async throws -> [String] {
         guard let other = context.router.contextByID(target) else { return [] }
-        for handle in Array(Handle(100)...113) + Array(200...206) {
+        for handle in Array(Handle(100)...113) + Array(200...207) {
             try other.send(Message(handle: handle))
             try other.send(.pickled(PickleValue.none, handle: handle))
         }

@@ -177,5 +177,10 @@ struct MessageAssemblyTests {
         var bad = good
         bad[29] = 0
         #expect(MessagePart(parsing: bad) == nil, "no encoding")
+        let nested = Message(dstID: 0, handle: StandardHandle.messagePart, data: good)
+        #expect(
+            MessagePart(parsing: MessagePart(nested, transfer: 1, offset: 0).data(good[...])) == nil,
+            "a part in it"
+        )
     }
 }

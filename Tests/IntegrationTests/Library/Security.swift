@@ -6,6 +6,8 @@
 
 internal import Mitogen
 internal import MitogenFixtures
+internal import MitogenPickle
+internal import MitogenProtocol
 internal import Synchronization
 internal import Testing
 
@@ -63,6 +65,25 @@ extension LibraryTests.Security {
             #expect(try await child.call(Add(1, 2)) == 3)
             #expect(try await nested.call(Add(1, 2)) == 3)
             #expect(!router.dump().isShuttingDown)
+        }
+    }
+
+    @Test("Parts of messages that are nested in each other end nobody")
+    func nestedParts() async throws {
+        try await withFixtureRouter { router in
+            let target = try await router.local()
+            let sibling = try await router.local()
+            // As many as fit into a message that is not cut. Each part is the whole of the one that it is in.
+            let levels = MessagePart.threshold / MessagePart.headerSize
+            var data: [UInt8] = []
+            for level in (0..<levels).reversed() {
+                var part = MessagePart(Message(handle: StandardHandle.messagePart), transfer: 1, offset: 0)
+                part.total = level * MessagePart.headerSize
+                data += part.data([])
+            }
+            try target.send(Message(handle: StandardHandle.messagePart, data: data))
+            #expect(try await target.call(Add(1, 2)) == 3)
+            #expect(try await sibling.call(Add(1, 2)) == 3)
         }
     }
 
