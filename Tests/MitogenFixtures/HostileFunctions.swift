@@ -89,3 +89,42 @@ public struct GiveOrders: RemoteFunction {
         return answer.isDead ? answer.deadReason(localID: .max) : "accepted"
     }
 }
+
+/// Connects through a context which answers that it has started another one, which is there already.
+public struct ConnectThroughLiar: RemoteFunction {
+    /// What became of it.
+    public struct Outcome: Codable, Sendable, Equatable {
+        public var error: String
+        public var victimName: String?
+        public var victimIsKept: Bool
+    }
+
+    /// The program that the liar runs, without what it does.
+    public var rawChild: [String]
+
+    public init(rawChild: [String]) {
+        self.rawChild = rawChild
+    }
+
+    public func run(in context: ExternalContext) async throws -> Outcome {
+        try await run(with: context.router)
+    }
+
+    public func run(with router: Router) async throws -> Outcome {
+        let between = try await router.local { $0.name = "between" }
+        let victim = try await router.local(via: between) { $0.name = "victim" }
+        let liar = try await router.local(via: between) {
+            $0.name = "liar"
+            $0.executable = rawChild + ["name-\(victim.id)"]
+        }
+        var error = "none"
+        do throws(MitogenError) {
+            _ = try await router.local(via: liar)
+        } catch let failure {
+            error = "\(failure.code): \(failure.message)"
+        }
+        let isKept = try await victim.call(Add(1, 2)) == 3 && victim.via == between
+        return Outcome(error: error, victimName: victim.name, victimIsKept: isKept)
+    }
+}
+

@@ -39,6 +39,25 @@ extension RawChild {
         }
     }
 
+    /// Says that it has made a connection, and that the context is one that is there already.
+    static func nameAnother(_ other: String, as id: ContextID) {
+        struct Connection: Encodable {
+            var id: ContextID?
+            var name = "mine"
+            var capabilities: UInt32 = 0
+            var revision = 0
+        }
+        while true {
+            let (header, _) = nextMessage()
+            guard header.handle == StandardHandle.callFunction else { continue }
+            var answer = frame(from: id, to: header.srcID, handle: header.replyTo) {
+                pickled(Connection(id: ContextID(other)))
+            }
+            answer[1] = 0x4a
+            send(answer)
+        }
+    }
+
     /// Sends as much as it can of one kind, and reads nothing meanwhile.
     static func flood(_ kind: String, as id: ContextID) {
         let text = [UInt8](repeating: UInt8(ascii: "x"), count: 1000)

@@ -32,12 +32,8 @@ extension Router {
             throw MitogenError(.streamError, "\(via.displayName) made a connection but named no context")
         }
         let name = "\(via.displayName).\(answer.name ?? "\(id)")"
-        // Whatever it says: the context it has made is one that is reached the same way as itself.
-        let isBehind = core.withLock { core in
-            id != core.state.table.contextID && core.state.table.link(for: id) == core.state.table.link(for: via.id)
-        }
-        guard isBehind else {
-            throw MitogenError(.streamError, "\(via.displayName) named context \(id), which is not reached through it")
+        guard core.withLock({ Self.mayHaveMade(id, via.id, $0) }) else {
+            throw MitogenError(.streamError, "\(via.displayName) named context \(id), which it cannot have started")
         }
         return core.withLock { core in
             core.state.table.peers[id] = PeerInfo(revision: answer.revision, capabilities: answer.capabilities)
@@ -46,6 +42,16 @@ extension Router {
             state.connection = answer.connection
             return Context(router: self, id: id, state: state)
         }
+    }
+
+    /// Whatever a context says: what it has started is reached the same way as itself, and nobody else has started it.
+    private static func mayHaveMade(_ id: ContextID, _ via: ContextID, _ core: Core) -> Bool {
+        let table = core.state.table
+        guard id != table.contextID, table.link(for: id) == table.link(for: via) else { return false }
+        // The master knows who may start a context with this number; elsewhere it must be one that is new.
+        if table.contextID == 0 { return core.allocator.owner(of: id) == via }
+        let known = core.contexts[id]
+        return id != via && !table.parentIDs.contains(id) && known?.via == nil && known?.connection == nil
     }
 
     /// Makes a connection from here.

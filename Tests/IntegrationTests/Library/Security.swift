@@ -142,6 +142,20 @@ extension LibraryTests.Security {
         }
     }
 
+    @Test("Who makes a connection cannot say that it leads to a context which is there already")
+    func otherContext() async throws {
+        let attempt = ConnectThroughLiar(rawChild: [try Fixture.path, "raw-child"])
+        try await withFixtureRouter {
+            $0.shutdownTimeout = .seconds(1)
+        } _: { router in
+            let child = try await router.local()
+            for outcome in [try await attempt.run(with: router), try await child.call(attempt)] {
+                #expect(outcome.error.hasPrefix("streamError: ") && outcome.error.contains("cannot have started"))
+                #expect(outcome.victimName == "between.victim" && outcome.victimIsKept, "\(outcome)")
+            }
+        }
+    }
+
     @Test("Nobody answers for another context, in any form, or at a handle whose answer has come")
     func answers() async throws {
         try await withRawChild("impostor") { router, liar, honest, texts in
