@@ -152,6 +152,10 @@ public final class MitogenActorSystem: DistributedActorSystem {
     public func resolve<Act: DistributedActor>(id: ActorID, as actorType: Act.Type) throws -> Act?
     where Act.ID == ActorID {
         try ActorTarget.mangledName(of: actorType)
+        // Calls of an actor with a reserved handle would be orders to its context, given with this one's authority.
+        guard id.handle >= StandardHandle.firstFree else {
+            throw MitogenError(.unknownActor, "there is no actor with this id: \(id)")
+        }
         guard isHere(id) else { return nil }
         guard let actor = actor(id.token) as? Act else {
             throw MitogenError(.unknownActor, "there is no \(String(reflecting: Act.self)) with this id: \(id)")

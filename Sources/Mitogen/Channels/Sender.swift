@@ -59,8 +59,10 @@ public struct Sender<Element: Codable & Sendable>: PickleValueConvertible, Senda
     public var pickleValue: PickleValue { .sender(contextID: context.id, handle: handle) }
 
     /// Takes the sender that a message names; it sends through the router of the running remote function.
+    ///
+    /// No receiver has a reserved handle: values sent there would be orders, given with this context's authority.
     public init(pickleValue: PickleValue) throws(PickleError) {
-        guard case .sender(let id, let handle) = pickleValue, handle > 0 else {
+        guard case .sender(let id, let handle) = pickleValue, handle >= StandardHandle.firstFree else {
             throw PickleError(.typeMismatch, "expected a sender")
         }
         self.init(to: try Context(pickleValue: .context(id: id, name: nil)), handle: handle)

@@ -4,7 +4,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import Distributed
 internal import Mitogen
+internal import MitogenDistributed
 internal import MitogenFixtures
 internal import MitogenPickle
 internal import MitogenProtocol
@@ -84,6 +86,23 @@ extension LibraryTests.Security {
             try target.send(Message(handle: StandardHandle.messagePart, data: data))
             #expect(try await target.call(Add(1, 2)) == 3)
             #expect(try await sibling.call(Add(1, 2)) == 3)
+        }
+    }
+
+    @Test("A sender or an actor that names a reserved handle is refused: sending to it would be an order")
+    func reservedHandles() async throws {
+        for handle in [0, 1, StandardHandle.shutdown, StandardHandle.isDead] {
+            #expect(throws: PickleError.self) { try Sender<Int>(pickleValue: .sender(contextID: 1, handle: handle)) }
+        }
+        #expect(try Sender<Int>(pickleValue: .sender(contextID: 1, handle: 1000)).handle == 1000)
+        try await withFixtureRouter { router in
+            let system = try MitogenActorSystem.of(router)
+            func id(_ handle: Handle) throws -> MitogenActorID {
+                let value: PickleDictionary = ["contextID": 1, "handle": .int(Int(handle)), "token": "0"]
+                return try router.decoder.decode(MitogenActorID.self, from: .dictionary(value))
+            }
+            #expect(throws: MitogenError.self) { try Counter.resolve(id: id(StandardHandle.shutdown), using: system) }
+            _ = try Counter.resolve(id: id(1000), using: system)
         }
     }
 
