@@ -8,7 +8,8 @@
 ///
 /// What a source may have here incomplete is bounded: on one link only so many bytes of messages are asked for as are
 /// allowed together, the oldest first; of others there is one window each. A source that sends what it was not asked
-/// for, or parts that do not follow each other, ends its transfer.
+/// for, or parts that do not follow each other, ends its transfer, as does one that sends nothing while others wait for
+/// it.
 package struct MessageAssembly: Sendable {
     /// What to do after a part.
     package enum Step: Sendable, Equatable {
@@ -29,6 +30,15 @@ package struct MessageAssembly: Sendable {
         package let byteCount: Int
     }
 
+    /// A transfer that is over because its source sends nothing.
+    package struct Stalled: Sendable, Equatable {
+        package let source: ContextID
+        /// Where its source waits for credit.
+        package let creditHandle: Handle
+        /// Where the message's answer is waited for; 0 if none is.
+        package let replyTo: Handle
+    }
+
     private struct Key: Hashable {
         let source: ContextID
         let transfer: UInt32
@@ -46,21 +56,37 @@ package struct MessageAssembly: Sendable {
         /// Bytes that have come and were not granted anew.
         var due = 0
         var isAdmitted = false
+        /// When its last part came, or it was asked for.
+        var movedAt: Int64
+
+        /// Whether there is enough to be granted for saying so.
+        var isDue: Bool { isAdmitted && due >= MessagePart.window / 4 }
     }
 
     /// Transfers of one link at the same time.
     package static let mostTransfers = 1024
 
     private let bytesPerLink: Int
+    private let patience: Int64
     private var transfers: [Key: Transfer] = [:]
     private var nextOrder = 0
+    /// What credit may be due for.
+    private var due: [Key] = []
+    /// The links on which messages wait until others are whole.
+    private var crowded: Set<LinkID?> = []
 
-    /// - Parameter bytesPerLink: The bytes of incomplete messages that are asked for on one link.
-    package init(bytesPerLink: Int) {
+    /// - Parameters:
+    ///   - bytesPerLink: The bytes of incomplete messages that are asked for on one link.
+    ///   - patience: How long, in nanoseconds, no part may come on a link while one is asked for and others wait.
+    package init(bytesPerLink: Int, patience: Int64) {
         self.bytesPerLink = bytesPerLink
+        self.patience = patience
     }
 
     package var count: Int { transfers.count }
+
+    /// Whether messages wait until others are whole.
+    package var isCrowded: Bool { !crowded.isEmpty }
 
     /// Takes a part.
     ///
@@ -68,83 +94,130 @@ package struct MessageAssembly: Sendable {
     ///   - message: The message that carries the part; its source and authority are verified.
     ///   - link: Where it came from; nil for this context itself.
     ///   - problem: Why the message cannot be taken, if it cannot; looked at with the first part.
+    ///   - now: The time, in nanoseconds.
     package mutating func receive(
         _ message: Message,
         _ part: MessagePart,
         from link: LinkID?,
-        unless problem: String?
+        unless problem: String?,
+        at now: Int64
     ) -> Step {
         let key = Key(source: message.srcID, transfer: part.transfer)
         let piece = message.data.dropFirst(MessagePart.headerSize)
-        if part.offset == 0 { begin(key, message, part, link) }
-        guard var transfer = transfers[key] else { return .ignore }
-        if part.offset == 0, let problem = problem ?? tooMany(link) { return give(up: key, problem) }
-        // Taken out, so that its bytes are not copied.
-        transfers[key] = nil
-        guard !piece.isEmpty || part.total == 0 else { return .ignore }
-        guard part.offset == transfer.data.count, part.total == transfer.part.total,
-            message.authID == transfer.authID, transfer.data.count + piece.count <= transfer.granted + MessagePart.size
-        else { return .refuse("the parts of a message do not follow each other") }
-        transfer.data.append(contentsOf: piece)
-        transfer.due += piece.count
-        guard transfer.data.count == transfer.part.total else {
-            transfers[key] = transfer
-            return .keep
+        if part.offset == 0 {
+            if let problem = problem ?? tooMany(link) {
+                end(key, now)
+                return .refuse(problem)
+            }
+            begin(key, message, part, link, now)
         }
-        let grant = Grant(destination: key.source, handle: transfer.creditHandle, byteCount: transfer.due)
-        return .complete(Self.whole(transfer, message), grant)
+        // Taken out, so that its bytes are not copied.
+        guard var transfer = transfers.removeValue(forKey: key) else { return .ignore }
+        var step = Step.ignore
+        if !piece.isEmpty || part.total == 0 {
+            guard part.offset == transfer.data.count, part.total == transfer.part.total,
+                message.authID == transfer.authID,
+                transfer.data.count + piece.count <= transfer.granted + MessagePart.size
+            else {
+                admit(on: transfer.link, now)
+                return .refuse("the parts of a message do not follow each other")
+            }
+            transfer.data.append(contentsOf: piece)
+            transfer.due += piece.count
+            transfer.movedAt = now
+            guard transfer.data.count == transfer.part.total else {
+                if transfer.isDue { due.append(key) }
+                transfers[key] = transfer
+                return .keep
+            }
+            let grant = Grant(destination: key.source, handle: transfer.creditHandle, byteCount: transfer.due)
+            step = .complete(Self.whole(transfer, message), grant)
+        }
+        admit(on: transfer.link, now)
+        return step
     }
 
-    /// The credit that can be given now on a link, which is not for every part.
-    package mutating func grants(on link: LinkID?) -> [Grant] {
-        admit(on: link)
+    /// Takes the credit that can be given now, which is not for every part.
+    package mutating func takeGrants() -> [Grant] {
         var grants: [Grant] = []
-        for (key, transfer) in transfers
-        where transfer.link == link && transfer.isAdmitted && transfer.due >= MessagePart.window / 4 {
+        for key in due {
+            guard let transfer = transfers[key], transfer.isDue else { continue }
             transfers[key]?.granted += transfer.due
             transfers[key]?.due = 0
             grants.append(Grant(destination: key.source, handle: transfer.creditHandle, byteCount: transfer.due))
         }
+        due.removeAll()
         return grants
     }
 
     /// A context is gone: what it has sent in parts will not be whole.
-    package mutating func remove(from source: ContextID) {
-        for key in transfers.keys where key.source == source { transfers[key] = nil }
+    package mutating func remove(from source: ContextID, at now: Int64) {
+        for key in transfers.keys where key.source == source { end(key, now) }
     }
 
-    private mutating func begin(_ key: Key, _ message: Message, _ part: MessagePart, _ link: LinkID?) {
+    /// Removes what was asked for and does not come, while others wait for it: when nothing at all comes that way, or
+    /// it alone does not come for ten times as long. A long queue on a slow link holds a part up as well.
+    package mutating func removeStalled(at now: Int64) -> [Stalled] {
+        var stalled: [Stalled] = []
+        for link in crowded {
+            let here = transfers.filter { $0.value.link == link }
+            let isSilent = here.values.allSatisfy { now - $0.movedAt >= patience }
+            for (key, transfer) in here where transfer.isAdmitted && transfer.data.count < transfer.granted {
+                guard crowded.contains(link), isSilent || now - transfer.movedAt >= 10 * patience else { continue }
+                end(key, now)
+                let handles = (transfer.creditHandle, transfer.part.replyTo)
+                stalled.append(Stalled(source: key.source, creditHandle: handles.0, replyTo: handles.1))
+            }
+        }
+        return stalled
+    }
+
+    private mutating func begin(
+        _ key: Key,
+        _ message: Message,
+        _ part: MessagePart,
+        _ link: LinkID?,
+        _ now: Int64
+    ) {
         nextOrder += 1
         var transfer = Transfer(
             link: link,
             authID: message.authID,
             part: part,
             creditHandle: message.replyTo,
-            order: nextOrder
+            order: nextOrder,
+            movedAt: now
         )
         // What a source says is not trusted: no more than a window is set aside for it.
         transfer.data.reserveCapacity(min(part.total, MessagePart.window))
         transfers[key] = transfer
+        admit(on: link, now)
     }
 
     private func tooMany(_ link: LinkID?) -> String? {
         let count = transfers.values.count { $0.link == link }
-        return count > Self.mostTransfers ? "too many large messages at the same time" : nil
+        return count >= Self.mostTransfers ? "too many large messages at the same time" : nil
     }
 
-    private mutating func give(up key: Key, _ reason: String) -> Step {
-        transfers[key] = nil
-        return .refuse(reason)
+    private mutating func end(_ key: Key, _ now: Int64) {
+        if let transfer = transfers.removeValue(forKey: key) { admit(on: transfer.link, now) }
     }
 
-    /// Lets the oldest transfers go on, as many as fit together, and one in any case.
-    private mutating func admit(on link: LinkID?) {
-        let waiting = transfers.filter { $0.value.link == link }.sorted { $0.value.order < $1.value.order }
+    /// When a transfer has begun or ended: lets the oldest go on, as many as fit together, and one in any case.
+    private mutating func admit(on link: LinkID?, _ now: Int64) {
+        let all = transfers.filter { $0.value.link == link }.sorted { $0.value.order < $1.value.order }
         var total = 0
-        for (key, transfer) in waiting {
-            guard total == 0 || total + transfer.part.total <= bytesPerLink else { return }
+        crowded.remove(link)
+        for (key, transfer) in all {
+            guard total == 0 || total + transfer.part.total <= bytesPerLink else {
+                crowded.insert(link)
+                return
+            }
             total += transfer.part.total
+            guard !transfer.isAdmitted else { continue }
             transfers[key]?.isAdmitted = true
+            transfers[key]?.movedAt = now
+            due.append(key)
         }
     }
 

@@ -58,6 +58,20 @@ extension RawChild {
         }
     }
 
+    /// Begins a message of 3 MB for the master when something comes to handle 1, and does not go on with it. Ends when
+    /// something comes to handle 2.
+    static func sendHalf(as id: ContextID) {
+        while true {
+            let handle = nextMessage().header.handle
+            if handle == 2 { return }
+            guard handle == 1 else { continue }
+            let whole = Message(handle: 2000, data: [UInt8](repeating: 0, count: 3_000_000))
+            let part = MessagePart(whole, transfer: 1, offset: 0)
+            let piece = part.data(whole.data.prefix(MessagePart.size))
+            send(frame(from: id, handle: StandardHandle.messagePart, replyTo: 1234) { piece })
+        }
+    }
+
     /// Sends as much as it can of one kind, and reads nothing meanwhile.
     static func flood(_ kind: String, as id: ContextID) {
         let text = [UInt8](repeating: UInt8(ascii: "x"), count: 1000)

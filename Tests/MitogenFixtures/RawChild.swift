@@ -62,6 +62,7 @@ enum RawChild {
             injectRoutes(as: id)
             waitForEnd()
         case "impostor": answerForOthers(as: id)
+        case "half-a-message": sendHalf(as: id)
         case _ where behaviour.hasPrefix("name-"): nameAnother(String(behaviour.dropFirst(5)), as: id)
         case _ where behaviour.hasPrefix("flood-"):
             _ = nextFrame()

@@ -29,17 +29,24 @@ struct MessageAssemblyTests {
         }
     }
 
-    private func receive(_ message: Message, _ assembly: inout MessageAssembly, unless problem: String? = nil) throws
-        -> MessageAssembly.Step
-    {
+    private func receive(
+        _ message: Message,
+        _ assembly: inout MessageAssembly,
+        unless problem: String? = nil,
+        at now: Int64 = 0
+    ) throws -> MessageAssembly.Step {
         let part = try #require(MessagePart(parsing: message.data))
-        return assembly.receive(message, part, from: Self.link, unless: problem)
+        return assembly.receive(message, part, from: Self.link, unless: problem, at: now)
+    }
+
+    private func assembly(bytesPerLink: Int = 1 << 30) -> MessageAssembly {
+        MessageAssembly(bytesPerLink: bytesPerLink, patience: 60)
     }
 
     @Test("A message is put together from parts of any size", arguments: [1, 7, 1000, 4096])
     func whole(size: Int) throws {
         let data = (0..<4096).map { UInt8(truncatingIfNeeded: $0) }
-        var assembly = MessageAssembly(bytesPerLink: 1 << 20)
+        var assembly = self.assembly(bytesPerLink: 1 << 20)
         let parts = parts(of: data, size: size)
         for part in parts.dropLast() { #expect(try receive(part, &assembly) == .keep) }
         guard case .complete(let message, let grant) = try receive(parts[parts.count - 1], &assembly) else {
@@ -54,12 +61,12 @@ struct MessageAssemblyTests {
 
     @Test("Credit is what has come, and does not come for every part")
     func credit() throws {
-        var assembly = MessageAssembly(bytesPerLink: 1 << 30)
+        var assembly = self.assembly()
         var credit = 0
         var grants = 0
         for part in parts(of: [UInt8](repeating: 1, count: 3 << 20)) {
             if case .complete(_, let last) = try receive(part, &assembly) { credit += last.byteCount }
-            for grant in assembly.grants(on: Self.link) {
+            for grant in assembly.takeGrants() {
                 credit += grant.byteCount
                 grants += 1
             }
@@ -70,23 +77,69 @@ struct MessageAssemblyTests {
 
     @Test("Of more than fits together only the oldest is asked for, until it is whole")
     func admission() throws {
-        var assembly = MessageAssembly(bytesPerLink: 1 << 20)
+        var assembly = self.assembly(bytesPerLink: 1 << 20)
         let first = parts(of: [UInt8](repeating: 1, count: 800_000), transfer: 1)
         let second = parts(of: [UInt8](repeating: 2, count: 800_000), transfer: 1, from: 8)
         for (one, other) in zip(first.dropLast(), second.dropLast()) {
             _ = try receive(one, &assembly)
             _ = try receive(other, &assembly)
         }
-        let granted = assembly.grants(on: Self.link)
+        let granted = assembly.takeGrants()
         #expect(granted.map(\.destination) == [7])
-        #expect(assembly.grants(on: LinkID(rawValue: 4)).isEmpty)
+        #expect(assembly.isCrowded && assembly.takeGrants().isEmpty)
         _ = try receive(first[first.count - 1], &assembly)
-        #expect(assembly.grants(on: Self.link).map(\.destination) == [8])
+        #expect(!assembly.isCrowded)
+        #expect(assembly.takeGrants().map(\.destination) == [8])
+    }
+
+    @Test(
+        "When the source of the oldest is gone, or it is refused, or given up, the next is asked for",
+        arguments: 0..<3
+    )
+    func nextOne(ending: Int) throws {
+        var assembly = self.assembly(bytesPerLink: 1 << 20)
+        let data = [UInt8](repeating: 1, count: 800_000)
+        let (first, second) = (parts(of: data), parts(of: data, from: 8))
+        _ = try receive(first[0], &assembly)
+        for part in second.dropLast() { _ = try receive(part, &assembly) }
+        #expect(assembly.takeGrants().isEmpty && assembly.isCrowded)
+        switch ending {
+        case 0: assembly.remove(from: 7, at: 0)
+        case 1: _ = try receive(first[2], &assembly)
+        default:
+            var end = first[1]
+            end.data = Array(end.data.prefix(MessagePart.headerSize))
+            _ = try receive(end, &assembly)
+        }
+        #expect(assembly.takeGrants().map(\.destination) == [8] && !assembly.isCrowded)
+    }
+
+    @Test("What is asked for and does not come is over when others wait for it, and they go on")
+    func stalled() throws {
+        var assembly = self.assembly(bytesPerLink: 1 << 20)
+        let data = [UInt8](repeating: 1, count: 800_000)
+        _ = try receive(parts(of: data)[0], &assembly, at: 0)
+        // Nobody waits.
+        #expect(assembly.removeStalled(at: 1000).isEmpty)
+        for part in parts(of: data, from: 8).dropLast() { _ = try receive(part, &assembly, at: 1000) }
+        // As long as others come, it may be held up by them.
+        #expect(assembly.removeStalled(at: 590).isEmpty && assembly.count == 2)
+        #expect(assembly.takeGrants().isEmpty)
+        let stalled = assembly.removeStalled(at: 1060)
+        #expect(stalled.map { [$0.source, $0.creditHandle, $0.replyTo] } == [[7, 2000, 77]])
+        #expect(assembly.takeGrants().map(\.destination) == [8] && assembly.count == 1)
+        // Now that one is asked for, it has its time.
+        _ = try receive(parts(of: data, from: 9)[0], &assembly, at: 1110)
+        #expect(assembly.removeStalled(at: 1119).isEmpty)
+        _ = try receive(parts(of: data, transfer: 2, from: 9)[0], &assembly, at: 1650)
+        #expect(assembly.removeStalled(at: 1659).isEmpty)
+        #expect(assembly.removeStalled(at: 1660).map(\.source) == [8], "others come, it has not for ten times as long")
+        #expect(try receive(parts(of: data, from: 8)[1], &assembly) == .ignore)
     }
 
     @Test("A source that sends more than it was asked for ends its transfer")
     func overrun() throws {
-        var assembly = MessageAssembly(bytesPerLink: 1 << 30)
+        var assembly = self.assembly()
         // Nobody calls `grants`, so only the first window was asked for.
         let parts = parts(of: [UInt8](repeating: 1, count: 4 << 20))
         let steps = try parts.map { try receive($0, &assembly) }
@@ -103,7 +156,7 @@ struct MessageAssemblyTests {
 
     @Test("Parts that do not follow each other end the transfer", arguments: ["twice", "gap", "authority", "total"])
     func disorder(kind: String) throws {
-        var assembly = MessageAssembly(bytesPerLink: 1 << 30)
+        var assembly = self.assembly()
         let parts = parts(of: [UInt8](repeating: 1, count: 300_000))
         _ = try receive(parts[0], &assembly)
         var wrong = parts[1]
@@ -123,7 +176,7 @@ struct MessageAssemblyTests {
 
     @Test("A message that would be refused is refused with its first part; others of a source go on")
     func refusal() throws {
-        var assembly = MessageAssembly(bytesPerLink: 1 << 30)
+        var assembly = self.assembly()
         let parts = parts(of: [UInt8](repeating: 1, count: 300_000))
         #expect(try receive(parts[0], &assembly, unless: "no") == .refuse("no"))
         #expect(try receive(parts[1], &assembly, unless: "no") == .ignore)
@@ -133,7 +186,7 @@ struct MessageAssemblyTests {
 
     @Test("Giving up, and losing the source, leaves nothing")
     func givingUp() throws {
-        var assembly = MessageAssembly(bytesPerLink: 1 << 30)
+        var assembly = self.assembly()
         let data = [UInt8](repeating: 1, count: 300_000)
         let parts = parts(of: data)
         _ = try receive(parts[0], &assembly)
@@ -147,13 +200,13 @@ struct MessageAssemblyTests {
             _ = try receive(self.parts(of: data, transfer: transfer, from: source)[0], &assembly)
         }
         #expect(assembly.count == 3)
-        assembly.remove(from: 2)
+        assembly.remove(from: 2, at: 0)
         #expect(assembly.count == 1)
     }
 
     @Test("A source cannot begin messages without end")
     func mostTransfers() throws {
-        var assembly = MessageAssembly(bytesPerLink: 1 << 30)
+        var assembly = self.assembly()
         var refused = 0
         for transfer in 0..<UInt32(MessageAssembly.mostTransfers + 100) {
             let part = parts(of: [UInt8](repeating: 1, count: 70_000), transfer: transfer)[0]

@@ -84,8 +84,8 @@ extension Router {
             }
             return try await gate.drain()
         } catch {
-            // An empty part: the rest will not come.
-            if offset < message.data.count { route(part(offset..<offset)) }
+            // An empty part: the rest will not come. If all has been sent, some of it may have found the way full.
+            route(part(offset..<offset))
             throw error
         }
     }
@@ -112,28 +112,64 @@ extension Router {
                 let limit = inbox?.valueLimit ?? maxMessageSize
                 problem = core.state.problem(with: header, size: part.total, limit: limit, from: stream?.id)
             }
-            let step = core.assembly.receive(message, part, from: stream?.id, unless: problem)
+            let now = monotonicNanoseconds()
+            let step = core.assembly.receive(message, part, from: stream?.id, unless: problem, at: now)
             var action: RouterState.Action?
             if case .complete(let whole, _) = step { action = core.state.deliver(whole, from: stream?.id) }
-            return (step, core.assembly.grants(on: stream?.id), action)
+            return (step, core.assembly.takeGrants(), action)
         }
-        for grant in grants { give(grant) }
+        give(grants)
         switch step {
         case .ignore, .keep: break
         case .complete(let whole, let grant):
             // First what was sent, then that it has arrived.
             if let action { perform(action, whole, egress: nil, from: stream) }
-            give(grant)
+            give([grant])
         case .refuse(let reason):
-            reply(to: message, with: .dead(reason))
-            var request = message
-            request.replyTo = part.replyTo
+            tell(message.srcID, [message.replyTo, part.replyTo], reason)
+        }
+        watchForStalls()
+    }
+
+    /// Tells a source, and whoever waits there for the answer, that its message is not taken.
+    private func tell(_ source: ContextID, _ handles: [Handle], _ reason: String) {
+        for handle in handles {
+            var request = Message(handle: 0, replyTo: handle)
+            request.srcID = source
             reply(to: request, with: .dead(reason))
         }
     }
 
-    private func give(_ grant: MessageAssembly.Grant) {
-        let data = Array("\(grant.byteCount)".utf8)
-        route(Message(dstID: grant.destination, handle: grant.handle, data: data))
+    func give(_ grants: [MessageAssembly.Grant]) {
+        for grant in grants {
+            let data = Array("\(grant.byteCount)".utf8)
+            route(Message(dstID: grant.destination, handle: grant.handle, data: data))
+        }
+    }
+
+    // MARK: Stalls
+
+    /// While messages wait until others are whole, looks now and then whether those get on.
+    private func watchForStalls() {
+        let mustWait = core.withLock { core in
+            guard core.assembly.isCrowded, core.stallTimer == nil, !core.isLeaving else { return false }
+            return true
+        }
+        guard mustWait else { return }
+        // On the Broker's thread, as whatever else sets it.
+        let timer = broker.schedule(after: configuration.stallLimit / 4) { [weak self] in self?.endStalls() }
+        core.withLock { $0.stallTimer = timer }
+    }
+
+    private func endStalls() {
+        let (stalled, grants) = core.withLock { core in
+            core.stallTimer = nil
+            return (core.assembly.removeStalled(at: monotonicNanoseconds()), core.assembly.takeGrants())
+        }
+        for transfer in stalled {
+            tell(transfer.source, [transfer.creditHandle, transfer.replyTo], "the rest of a message has not come")
+        }
+        give(grants)
+        watchForStalls()
     }
 }

@@ -159,15 +159,17 @@ extension Router {
     }
 
     /// A context is gone: whoever waits for it is told (section 4.8), and what runs here for it is stopped.
-    private func lose(_ id: ContextID, reason: String) {
-        let (handlers, state, receivers) = core.withLock { core in
+    func lose(_ id: ContextID, reason: String) {
+        let (handlers, state, receivers, grants) = core.withLock { core in
             core.state.table.peers[id] = nil
-            core.assembly.remove(from: id)
+            core.assembly.remove(from: id, at: monotonicNanoseconds())
             return (
                 core.state.handles.removeHandlers(waitingFor: id), core.contexts.removeValue(forKey: id),
-                core.openChannels.removeValue(forKey: id) ?? []
+                core.openChannels.removeValue(forKey: id) ?? [], core.assembly.takeGrants()
             )
         }
+        // Others waited until its messages were whole.
+        give(grants)
         let text =
             reason.isEmpty
             ? DeadReason.respondentDisconnected

@@ -106,6 +106,7 @@ extension Router {
         eventHub.send(.shutdown)
         let children = core.withLock { core in
             core.isLeaving = true
+            core.stallTimer?.cancel()
             return core.children.keys.compactMap { core.streams[$0] }
         }
         for attempt in attempts.withLock({ Array($0.values) }) { attempt.fail(.brokerIsLeaving) }

@@ -26,6 +26,8 @@ public final class Router: Sendable {
         var nextLink: UInt32 = 1
         var lossReasons: [ContextID: String] = [:]
         var assembly: MessageAssembly
+        /// Looks whether messages that others wait for get on.
+        var stallTimer: Timer?
         /// The receivers here that contexts have begun to send to.
         var openChannels: [ContextID: Set<Handle>] = [:]
         /// Whether the Broker has begun to shut down: no connection is made any more.
@@ -96,7 +98,10 @@ public final class Router: Sendable {
         self.configuration = configuration
         connectionLimit = AsyncSemaphore(count: max(1, configuration.maxConcurrentConnections))
         let state = RouterState(table: table, maxMessageSize: configuration.maxMessageSize)
-        let assembly = MessageAssembly(bytesPerLink: configuration.maxMessageSize)
+        let assembly = MessageAssembly(
+            bytesPerLink: configuration.maxMessageSize,
+            patience: configuration.stallLimit.nanoseconds
+        )
         core = Mutex(Core(state: state, allocator: table.contextID == 0 ? .master : .child, assembly: assembly))
         addRouteHandlers()
         addChannelHandlers()

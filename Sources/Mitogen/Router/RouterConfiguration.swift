@@ -36,6 +36,8 @@ public struct RouterConfiguration: Sendable {
     }
 
     private var ownForwardedLogLevel: Int?
+    /// How long large messages wait for another that does not get on.
+    package var stallLimit: Duration = .seconds(60)
 
     public init() {}
 }

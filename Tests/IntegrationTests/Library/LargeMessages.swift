@@ -205,6 +205,51 @@ extension LibraryTests.LargeMessages {
         }
     }
 
+    /// A context that has begun a large message and does not go on with it, and one whose message then waits for that.
+    private func withHalfMessage(
+        _ configure: (inout RouterConfiguration) -> Void,
+        _ body: (_ half: Context, _ waiting: PendingCall<[UInt8]>) async throws -> Void
+    ) async throws {
+        let executable = [try Fixture.path, "raw-child", "half-a-message"]
+        try await withFixtureRouter {
+            $0.maxMessageSize = 4 << 20
+            $0.shutdownTimeout = .seconds(1)
+            configure(&$0)
+        } _: { router in
+            try router.addHandler(at: 2000) { _ in }
+            let between = try await router.local()
+            let half = try await router.local(via: between) { $0.executable = executable }
+            let other = try await router.local(via: between)
+            try half.send(Message(handle: 1))
+            // Both come by one stream, so the part is there before this answer.
+            #expect(try await other.call(Add(1, 2)) == 3)
+            let waiting = try other.startCall(MakeBytes(3_000_000))
+            let error = try await failure { try await waiting.get(timeout: .milliseconds(200)) }
+            #expect(error.code == .timeoutError, "it does not wait")
+            try await body(half, waiting)
+        }
+    }
+
+    @Test("A large message that waits for another goes on when the sender of that is gone")
+    func nextAfterLoss() async throws {
+        try await withHalfMessage { _ in
+        } _: { half, waiting in
+            try half.send(Message(handle: 2))
+            let bytes = try await waiting.get(timeout: .seconds(10))
+            #expect(bytes.count == 3_000_000)
+        }
+    }
+
+    @Test("A large message that waits for another goes on when that does not")
+    func nextAfterStall() async throws {
+        try await withHalfMessage {
+            $0.stallLimit = .seconds(1)
+        } _: { _, waiting in
+            let bytes = try await waiting.get(timeout: .seconds(10))
+            #expect(bytes.count == 3_000_000)
+        }
+    }
+
     @Test("A context that is killed while large messages are on their way ends them, on both sides")
     func killed() async throws {
         try await withFixtureRouter { router in
