@@ -128,3 +128,49 @@ public struct ConnectThroughLiar: RemoteFunction {
     }
 }
 
+/// Asks a handle of another context so many times, and says when it has.
+public struct AskMany: RemoteFunction {
+    public var id: ContextID
+    public var handle: Handle
+    public var count: Int
+    /// A handle of the master.
+    public var tells: Handle
+
+    public init(_ count: Int, of id: ContextID, at handle: Handle, tells: Handle) {
+        self.count = count
+        self.id = id
+        self.handle = handle
+        self.tells = tells
+    }
+
+    /// - Returns: The reasons of those that got no answer.
+    public func run(in context: ExternalContext) async throws -> [String] {
+        let other = context.router.contextByID(id) ?? context.caller
+        let pending = try (0..<count).map { _ in try other.sendAsync(Message(handle: handle)) }
+        context.router.route(Message(handle: tells))
+        var reasons: [String] = []
+        for answer in pending {
+            let message = try await answer.get(throwsDead: false)
+            if message.isDead { reasons.append(message.deadReason(localID: .max)) }
+        }
+        return reasons
+    }
+}
+
+/// Answers what comes to a handle with so many bytes.
+public struct AnswerAtLength: RemoteFunction {
+    public var handle: Handle
+    public var byteCount: Int
+
+    public init(at handle: Handle, _ byteCount: Int) {
+        self.handle = handle
+        self.byteCount = byteCount
+    }
+
+    public func run(in context: ExternalContext) async throws {
+        let answer = Message(handle: 0, data: [UInt8](repeating: 1, count: byteCount))
+        try context.router.addHandler(at: handle) { [weak router = context.router] message in
+            if let router { message.reply(with: answer, through: router) }
+        }
+    }
+}

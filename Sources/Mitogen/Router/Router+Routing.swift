@@ -50,8 +50,8 @@ extension Router {
         case .forward:
             if stream == nil {
                 egress?.send(message, isAnswer: isAnswer)
-            } else if egress?.forward(message) == .full {
-                reply(to: message, with: .dead(DeadReason.wayIsFull(to: message.dstID)))
+            } else if let egress, egress.forward(message) == .full {
+                tellThatFull(egress, message)
             }
         case .invoke(let handler): invoke(handler, message, from: stream)
         case .drop(let reason):
@@ -61,6 +61,19 @@ extension Router {
             if message.handle != StandardHandle.forwardLog { logger.debug("refused \(message.header): \(reason)") }
             route(answer, from: nil, isAnswer: true)
         }
+    }
+
+    /// A message cannot pass. Who waits for its answer is told, or, if nobody does, whoever waits for the message itself,
+    /// as when it is too large.
+    private func tellThatFull(_ egress: Stream, _ message: Message) {
+        let reason = DeadReason.wayIsFull(to: message.dstID)
+        if message.wantsReply { return reply(to: message, with: .dead(reason)) }
+        guard !message.isDead else { return }
+        var dead = Message.dead(reason, dstID: message.dstID, handle: message.handle)
+        dead.srcID = contextID
+        dead.authID = dead.srcID
+        // As small as it is, it has a place of its own there, which is bounded too.
+        _ = egress.forward(dead)
     }
 
     private func invoke(_ handler: HandleTable.Handler, _ message: Message, from stream: Stream?) {

@@ -24,6 +24,7 @@ extension Router {
             broker: broker,
             // Whoever starts a context believes it less than a child its parent.
             limitsAnswers: handshake != nil,
+            mostQueued: configuration.mostQueued,
             deliver: { [weak self] message, stream in self?.receive(message, from: stream) },
             ended: { [weak self] stream, reason in self?.streamDidEnd(stream, reason: reason) }
         )

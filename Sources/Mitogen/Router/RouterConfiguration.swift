@@ -38,6 +38,8 @@ public struct RouterConfiguration: Sendable {
     private var ownForwardedLogLevel: Int?
     /// How long large messages wait for another that does not get on.
     package var stallLimit: Duration = .seconds(60)
+    /// How many bytes from elsewhere may wait for one stream.
+    package var mostQueued = 256 << 20
 
     public init() {}
 }

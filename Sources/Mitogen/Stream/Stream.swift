@@ -61,7 +61,7 @@ package final class Stream: Sendable {
     package static let smallMessage = 64 << 10
     /// Above this many waiting bytes, nothing more is taken from other streams for this one. Small messages, such as
     /// credit, have as much again for themselves.
-    package static let mostQueued = 256 << 20
+    private let mostQueued: Int
     private static let tinyMessage = 256
 
     /// So many answers to its own requests a peer may leave unread: one that goes on asking takes memory without end.
@@ -71,6 +71,7 @@ package final class Stream: Sendable {
     ///
     /// - Parameters:
     ///   - limitsAnswers: Whether the stream ends when the peer asks and asks but reads no answers; false by default.
+    ///   - mostQueued: How many bytes from other streams may wait for this one.
     ///   - deliver: Called on the Broker's thread for every message.
     ///   - ended: Called once, on the Broker's thread, with the reason.
     package init(
@@ -81,6 +82,7 @@ package final class Stream: Sendable {
         decoder: FrameDecoder,
         broker: Broker,
         limitsAnswers: Bool = false,
+        mostQueued: Int = 256 << 20,
         deliver: @escaping @Sendable (consuming Message, Stream) -> Void,
         ended: @escaping @Sendable (Stream, String) -> Void
     ) {
@@ -89,6 +91,7 @@ package final class Stream: Sendable {
         self.name = name
         self.broker = broker
         self.limitsAnswers = limitsAnswers
+        self.mostQueued = mostQueued
         self.descriptors = descriptors
         input = Mutex(decoder)
         self.deliver = deliver
@@ -175,8 +178,8 @@ package final class Stream: Sendable {
         let frame = message
         let next = output.withLock { output -> Step in
             guard !output.isClosed else { return .refused(.closed) }
-            if isBounded, output.queue.byteCount > Self.mostQueued {
-                let most = frame.data.count <= Self.tinyMessage ? 2 * Self.mostQueued : Self.mostQueued
+            if isBounded, output.queue.byteCount > mostQueued {
+                let most = frame.data.count <= Self.tinyMessage ? 2 * mostQueued : mostQueued
                 if output.queue.byteCount > most { return .refused(.full) }
             }
             guard output.queue.isEmpty, !output.isWriting else {

@@ -250,6 +250,31 @@ extension LibraryTests.LargeMessages {
         }
     }
 
+    @Test("Whoever waits for an answer that finds the way full is told")
+    func fullWay() async throws {
+        try await withFixtureRouter {
+            $0.mostQueued = 1 << 20
+        } _: { router in
+            let (caller, callee) = (try await router.local(), try await router.local())
+            try await callee.call(AnswerAtLength(at: 3000, 300_000))
+            let isAsked = OneShot<Void>()
+            try router.addHandler(at: 2000) { _ in isAsked.resolve(.success(())) }
+            let pids = [try await caller.call(ProcessID()), try await callee.call(ProcessID())]
+            kill(pids[1], SIGSTOP)
+            defer { for pid in pids { kill(pid, SIGCONT) } }
+            let answers = try caller.startCall(AskMany(20, of: callee.id, at: 3000, tells: 2000))
+            try await within(.seconds(10)) { try await isAsked.value() }
+            kill(pids[0], SIGSTOP)
+            kill(pids[1], SIGCONT)
+            // It has answered all before this.
+            #expect(try await callee.call(Add(1, 2)) == 3)
+            kill(pids[0], SIGCONT)
+            let reasons = try await answers.get(timeout: .seconds(10))
+            #expect((10...18).contains(reasons.count), "\(reasons.count)")
+            #expect(Set(reasons) == ["too much waits to be written on the way to context \(caller.id)"])
+        }
+    }
+
     @Test("A context that is killed while large messages are on their way ends them, on both sides")
     func killed() async throws {
         try await withFixtureRouter { router in
