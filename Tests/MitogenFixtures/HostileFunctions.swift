@@ -128,6 +128,52 @@ public struct ConnectThroughLiar: RemoteFunction {
     }
 }
 
+/// Says in names and reasons as much as can be put into one character.
+public struct AnnounceLongNames: RemoteFunction {
+    public init() {}
+
+    /// - Returns: The number of a context that it has announced.
+    public func run(in context: ExternalContext) async throws -> ContextID {
+        guard let parent = context.router.parentID.flatMap({ context.router.contextByID($0) }) else { return 0 }
+        let id = try await context.router.allocateID()
+        try parent.send(RouteAnnouncement(id: id, name: Self.character).added)
+        return id
+    }
+
+    /// A letter with very many accents.
+    static let character = "a" + String(repeating: "\u{301}", count: 50_000)
+}
+
+/// Takes back what ``AnnounceLongNames`` has announced.
+public struct WithdrawAtLength: RemoteFunction {
+    public var id: ContextID
+
+    public init(_ id: ContextID) {
+        self.id = id
+    }
+
+    public func run(in context: ExternalContext) async throws {
+        guard let parent = context.router.parentID.flatMap({ context.router.contextByID($0) }) else { return }
+        let loss = RouteLoss(id: id, reason: AnnounceLongNames.character)
+        try parent.send(.pickled(loss, handle: StandardHandle.routeLost))
+        try parent.send(RouteAnnouncement(id: id).deleted)
+    }
+}
+
+/// Says of very many contexts why they are gone, but not that they are.
+public struct GiveReasons: RemoteFunction {
+    public init() {}
+
+    public func run(in context: ExternalContext) async throws {
+        guard let parent = context.router.parentID.flatMap({ context.router.contextByID($0) }) else { return }
+        for _ in 0..<10_000 {
+            let id = try await context.router.allocateID()
+            try parent.send(RouteAnnouncement(id: id, name: "n").added)
+            try parent.send(.pickled(RouteLoss(id: id, reason: "a lie"), handle: StandardHandle.routeLost))
+        }
+    }
+}
+
 /// Asks a handle of another context so many times, and says when it has.
 public struct AskMany: RemoteFunction {
     public var id: ContextID

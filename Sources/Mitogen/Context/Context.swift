@@ -171,7 +171,7 @@ extension Context: CustomStringConvertible {
 }
 
 extension Context: PickleValueConvertible {
-    public var pickleValue: PickleValue { .context(id: id, name: name.map { String($0.prefix(99)) }) }
+    public var pickleValue: PickleValue { .context(id: id, name: name.map { String($0.unicodeScalars.prefix(99)) }) }
 
     /// Takes the context that a message names: one that the router of the running remote function knows.
     public init(pickleValue: PickleValue) throws(PickleError) {

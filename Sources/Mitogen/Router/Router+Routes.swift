@@ -54,16 +54,14 @@ extension Router {
             return logger.error("ignored a malformed ADD_ROUTE from context \(message.srcID)")
         }
         var isNew = false
+        // In bytes: a single character can have any number of them.
+        let name = ForwardedLog.cut(route.name, to: 200)
         apply { core in
             guard Self.mayLead(stream, to: route.id, core) else {
                 return [.log("refused a route to context \(route.id), which nobody behind that stream can start")]
             }
             isNew = !core.state.table.hasRoute(to: route.id)
-            return core.state.table.addRoute(
-                to: route.id,
-                name: String(route.name.prefix(200)),
-                through: stream.id
-            )
+            return core.state.table.addRoute(to: route.id, name: name, through: stream.id)
         }
         if isNew, core.withLock({ $0.state.table.hasRoute(to: route.id) }) {
             eventHub.send(.connected(context(route.id)))
@@ -82,12 +80,13 @@ extension Router {
             return logger.error("ignored a malformed DEL_ROUTE from context \(message.srcID)")
         }
         apply { core in
-            let reason = core.lossReasons.removeValue(forKey: route.id) ?? ""
+            // Why comes right before.
+            let loss = core.losses.removeValue(forKey: stream.id)
             return core.state.table.deleteRoute(
                 to: route.id,
                 source: message.srcID,
                 from: stream.id,
-                reason: reason
+                reason: loss?.id == route.id ? loss?.reason ?? "" : ""
             )
         }
     }
@@ -112,10 +111,8 @@ extension Router {
 
     private func learnLoss(_ message: Message, from stream: Stream?) {
         guard let stream, let loss = try? message.decode(as: RouteLoss.self) else { return }
-        core.withLock { core in
-            guard core.state.table.link(for: loss.id) == stream.id, core.lossReasons.count < 10_000 else { return }
-            core.lossReasons[loss.id] = String(loss.reason.prefix(4000))
-        }
+        let short = RouteLoss(id: loss.id, reason: ForwardedLog.cut(loss.reason, to: 4000))
+        core.withLock { $0.losses[stream.id] = short }
     }
 
     /// Changes the routes and does what follows from it.

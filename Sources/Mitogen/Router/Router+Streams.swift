@@ -89,6 +89,7 @@ extension Router {
         apply { core in
             core.streams[stream.id] = nil
             core.blockCounts[stream.id] = nil
+            core.losses[stream.id] = nil
             return core.state.table.disconnect(stream.id, reason: reason)
         }
         if isParent, !core.withLock({ $0.isDetached }) { eventHub.send(.shutdown) }

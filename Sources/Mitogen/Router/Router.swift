@@ -24,7 +24,8 @@ public final class Router: Sendable {
         /// How many blocks of ids the contexts behind each stream were handed.
         var blockCounts: [LinkID: Int] = [:]
         var nextLink: UInt32 = 1
-        var lossReasons: [ContextID: String] = [:]
+        /// What each stream has said last of a context that is gone.
+        var losses: [LinkID: RouteLoss] = [:]
         var assembly: MessageAssembly
         /// Looks whether messages that others wait for get on.
         var stallTimer: Timer?

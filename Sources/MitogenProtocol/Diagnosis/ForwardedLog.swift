@@ -76,7 +76,7 @@ package struct ForwardedLog: Sendable, Equatable {
     }
 
     /// At most so many bytes of the text, and a mark if that is not all.
-    static func cut(_ text: String, to limit: Int) -> String {
+    package static func cut(_ text: String, to limit: Int) -> String {
         guard text.utf8.count > limit else { return text }
         var end = text.utf8.index(text.startIndex, offsetBy: limit)
         while end.samePosition(in: text.unicodeScalars) == nil { end = text.utf8.index(before: end) }

@@ -13,6 +13,12 @@ internal import MitogenProtocol
 internal import Synchronization
 internal import Testing
 
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
 extension LibraryTests {
     @Suite("Security")
     struct Security {}
@@ -171,6 +177,39 @@ extension LibraryTests.Security {
             for outcome in [try await attempt.run(with: router), try await child.call(attempt)] {
                 #expect(outcome.error.hasPrefix("streamError: ") && outcome.error.contains("cannot have started"))
                 #expect(outcome.victimName == "between.victim" && outcome.victimIsKept, "\(outcome)")
+            }
+        }
+    }
+
+    @Test("A name or a reason of one character takes no more memory than others")
+    func longCharacters() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local()
+            let id = try await child.call(AnnounceLongNames())
+            #expect(try await eventually { router.streamByID(id) != nil })
+            let context = try #require(router.contextByID(id, creates: false))
+            let name = try #require(context.name)
+            #expect(name.utf8.count < 300, "\(name.utf8.count)")
+            guard case .context(_, let sent?) = context.pickleValue else { throw TestFailure("no name") }
+            #expect(sent.unicodeScalars.count < 100)
+            let events = context.events
+            try await child.call(WithdrawAtLength(id))
+            for await case .disconnected(let reason) in events {
+                #expect((1...4100).contains(reason.utf8.count), "\(reason.utf8.count)")
+            }
+        }
+    }
+
+    @Test("However much a child says of others' ends, why a context is gone is known")
+    func reasons() async throws {
+        try await withFixtureRouter { router in
+            let (liar, honest) = (try await router.local(), try await router.local())
+            try await liar.call(GiveReasons())
+            let nested = try await router.local(via: honest)
+            let events = nested.events
+            kill(try await nested.call(ProcessID()), SIGKILL)
+            for await case .disconnected(let reason) in events {
+                #expect(reason.contains("signal 9") || reason.contains("SIGKILL"), "\(reason)")
             }
         }
     }
