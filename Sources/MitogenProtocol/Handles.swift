@@ -67,8 +67,15 @@ public enum DeadReason {
         "message too large (max \(maximum) bytes)"
     }
 
+    private static let noRouteTo = "no route to "
+
     public static func noRoute(to id: ContextID, from own: ContextID) -> String {
-        "no route to \(id), my ID is \(own)"
+        "\(noRouteTo)\(id), my ID is \(own)"
+    }
+
+    /// Whether a reason means that the context does not exist, or exists no more.
+    package static func saysGone(_ reason: String) -> Bool {
+        reason.hasPrefix(noRouteTo) || reason.hasPrefix(respondentDisconnected) || reason == brokerExited
     }
 
     package static func wayIsFull(to id: ContextID) -> String {

@@ -161,6 +161,19 @@ public struct Ask: RemoteFunction {
     }
 }
 
+/// Asks another context to end, and waits until it has.
+public struct ShutDown: RemoteFunction {
+    public var id: ContextID
+
+    public init(_ id: ContextID) {
+        self.id = id
+    }
+
+    public func run(in context: ExternalContext) async throws {
+        try await context.router.contextByID(id)?.shutdown(waits: true)
+    }
+}
+
 /// Sends a text to a handle of another context, and wants no answer.
 public struct Tell: RemoteFunction {
     public var id: ContextID

@@ -97,13 +97,21 @@ public struct Context: Sendable {
     ///   - waits: Whether to wait until it is gone; false by default. A context that is already gone is not waited
     ///     for.
     ///   - timeout: How long to wait at most; for ever by default.
-    /// - Throws: ``MitogenError``: `.timeoutError`, and `.cancelled` if the calling task is.
+    /// - Throws: ``MitogenError``: when waiting, `.channelError` if the context refuses, `.timeoutError`, and `.cancelled`
+    ///   if the calling task is.
     public func shutdown(waits: Bool = false, timeout: Duration? = nil) async throws(MitogenError) {
         let router = try reachableRouter
-        let isKnown = router.knows(self)
-        try send(Message(handle: StandardHandle.shutdown))
-        guard waits, isKnown else { return }
-        _ = try await state.loss.value(within: timeout, on: router.broker, "\(displayName) has not ended")
+        let request = Message(dstID: id, handle: StandardHandle.shutdown)
+        // With the router all contexts have ended.
+        guard waits, !router.core.withLock({ $0.isShutDown }) else { return router.route(request) }
+        // Who does end sends no answer, but is then known to be gone.
+        let pending = PendingReply()
+        let handle = router.send(request, awaiting: pending)
+        defer { try? router.deleteHandler(handle) }
+        let answer = try await pending.value(within: timeout, on: router.broker, "\(displayName) has not ended")
+        let reason = answer.deadReason(localID: router.contextID)
+        guard !DeadReason.saysGone(reason) else { return }
+        throw MitogenError(.channelError, reason, context: displayName)
     }
 
     /// What happens to this context, from now on.

@@ -49,6 +49,7 @@ extension Router {
             if let info { core.state.table.peers[stream.remoteID] = info }
             let state = core.contextState(stream.remoteID, name: name)
             state.rename(name)
+            core.contexts[stream.remoteID] = state
             return Context(router: self, id: stream.remoteID, state: state)
         }
         apply { $0.state.table.connectChild(stream.id, id: stream.remoteID, name: name) }

@@ -37,11 +37,16 @@ public final class Router: Sendable {
         var isDetached = false
         var isDebugEnabled = false
 
+        /// What is known about a context. It is not kept of any number of contexts that someone has only named: nobody
+        /// would ever say that those are gone.
         mutating func contextState(_ id: ContextID, name: String?) -> ContextState {
             if let known = contexts[id] { return known }
-            let state = ContextState(name: name)
-            contexts[id] = state
-            return state
+            let new = ContextState(name: name)
+            let isThere = state.table.hasRoute(to: id)
+            if isThere || state.table.link(for: id) != nil && contexts.count < RoutingTable.limitPerLink {
+                contexts[id] = new
+            }
+            return new
         }
     }
 
@@ -250,11 +255,6 @@ public final class Router: Sendable {
 
     func context(_ id: ContextID, name: String? = nil) -> Context {
         Context(router: self, id: id, state: core.withLock { $0.contextState(id, name: name) })
-    }
-
-    /// Whether the context is one that can be told when it goes.
-    func knows(_ context: Context) -> Bool {
-        core.withLock { $0.contexts[context.id] === context.state }
     }
 
     /// The name of the stream by which a context is reached; nil if there is none.

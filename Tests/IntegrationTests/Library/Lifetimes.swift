@@ -42,6 +42,24 @@ extension LibraryTests.Lifetimes {
         }
     }
 
+    @Test("A shutdown that is waited for ends where there is nothing to wait for, or the context refuses")
+    func shutdownOfOthers() async throws {
+        try await withFixtureRouter { router in
+            let (child, sibling) = (try await router.local(), try await router.local())
+            let nowhere = try #require(router.contextByID(1234))
+            #expect(router.contextByID(1234, creates: false) == nil, "it is kept without a way to it")
+            try await within(.seconds(5)) { try await nowhere.shutdown(waits: true) }
+            try await child.call(ShutDown(1234), timeout: .seconds(5))
+            for other in [0, sibling.id] {
+                let error = try await failure { try await child.call(ShutDown(other), timeout: .seconds(5)) }
+                #expect(error.code == .channelError, "\(error)")
+            }
+            let limited = try await failure { try await router.myself().shutdown(waits: true) }
+            #expect(limited.message == "invalid handle")
+            #expect(try await sibling.call(Add(1, 2)) == 3)
+        }
+    }
+
     @Test("A shutdown of the middle takes along what is below")
     func shutdownMiddle() async throws {
         try await withFixtureRouter { router in
