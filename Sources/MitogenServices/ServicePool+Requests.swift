@@ -29,9 +29,6 @@ extension ServicePool {
     private func enter() throws(MitogenError) {
         let problem = state.withLock { state -> MitogenError? in
             if state.isQuiet != nil { return Self.ended }
-            guard state.requests < Self.longestQueue else {
-                return MitogenError(.callError, "the pool has more than \(Self.longestQueue) requests waiting")
-            }
             state.requests += 1
             return nil
         }

@@ -32,9 +32,6 @@ public final class ServicePool: Sendable {
         var isQuiet: OneShot<Void>?
     }
 
-    /// More requests than this are not kept waiting: they fail.
-    static let longestQueue = 10_000
-
     let router: Router
     let places: AsyncSemaphore
     let state = Mutex(State())

@@ -17,6 +17,17 @@ internal import Synchronization
 final class CallDispatcher: Sendable {
     private let calls = Mutex(CallTable())
     private let chains = Mutex(ChainTable())
+    /// What is in work for contexts other than those above, for each stream that they are reached by.
+    private let loads = Mutex<[LinkID?: Load]>([:])
+
+    private struct Load {
+        var requests = 0
+        var byteCount = 0
+    }
+
+    /// So many requests, or bytes of them, are in work for all who are reached by one stream; more are refused.
+    private static let mostRequests = 10_000
+    private static let mostRequestBytes = 256 << 20
 
     /// Data up to this size is decoded on the Broker's thread, where it arrives.
     private static let smallRequest = 4096
@@ -213,17 +224,41 @@ final class CallDispatcher: Sendable {
         describedAs name: @escaping @Sendable () -> String,
         _ prepare: () -> @Sendable () async throws -> [UInt8]
     ) {
+        let (message, router) = (request.message, request.router)
+        let link = router.core.withLock { $0.state.table.link(for: message.srcID) }
+        guard loads.withLock({ Self.add(message, to: &$0[link, default: Load()]) }) else {
+            guard message.wantsReply else { return }
+            let error = MitogenError(.callError, "too many requests are in work for those who come the same way")
+            return answer(message, with: RemoteFailure(of: error, in: router, function: "a request"), in: router)
+        }
         let id = request.id
-        if let id, !calls.withLock({ $0.begin(id) }) { return }
+        if let id, !calls.withLock({ $0.begin(id) }) { return remove(message, from: link) }
         let body = prepare()
         // Unstructured, as for a call.
         let task = Task(executorPreference: FunctionExecutor.shared) { [self] in
+            defer { remove(message, from: link) }
             let outcome = await request.run(describedAs: name, body)
             let (end, isSent) = await deliver(outcome, as: request.message, in: request.router)
             settle(request, with: end, isSent: isSent, name)
         }
         guard let id else { return }
         if !calls.withLock({ $0.attach({ task.cancel() }, to: id) }) { task.cancel() }
+    }
+
+    private static func add(_ request: Message, to load: inout Load) -> Bool {
+        guard load.requests < mostRequests, load.byteCount < mostRequestBytes else { return false }
+        load.requests += 1
+        load.byteCount += request.data.count
+        return true
+    }
+
+    private func remove(_ request: Message, from link: LinkID?) {
+        loads.withLock { loads in
+            guard var load = loads.removeValue(forKey: link) else { return }
+            load.requests -= 1
+            load.byteCount -= request.data.count
+            if load.requests > 0 { loads[link] = load }
+        }
     }
 
     private func settle(

@@ -246,6 +246,32 @@ extension LibraryTests.Security {
 
     // MARK: Floods
 
+    @Test("Requests beyond 10,000 that come one way are refused, and those that come another way are not")
+    func requests() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local()
+            let done = OneShot<Void>()
+            let answer = try PickleEncoder().encode(7)
+            let handle = try router.serve(describedAs: { _ in "a test" }) { request in
+                if request.message.srcID == 0 { _ = await done.wait() }
+                return answer
+            }
+            let here = router.myself()
+            func ask() throws -> PendingMessage { try here.sendAsync(Message(handle: handle)) }
+            let waiting = try (0..<10_001).map { _ in try ask() }
+            let refusal = try await waiting[10_000].get(timeout: .seconds(20)).rawValue(localID: 0)
+            guard case .callError(let text) = refusal else { throw TestFailure("it was taken: \(refusal)") }
+            #expect(text.contains("too many requests"))
+            #expect(try await child.call(AskMany(1, of: 0, at: handle, tells: 2000)).isEmpty)
+            done.resolve(.success(()))
+            for request in waiting.dropLast() {
+                #expect(try await request.get(timeout: .seconds(20)).decode(as: Int.self) == 7)
+            }
+            // There is room again.
+            #expect(try await ask().get(timeout: .seconds(20)).decode(as: Int.self) == 7)
+        }
+    }
+
     /// What is sent without end, and whether its sender is still there after it.
     static let floods: [(kind: String, survives: Bool)] = [
         ("unread-answers", false), ("unknown-handles", true), ("logs", true), ("routes", true), ("ids", false),
