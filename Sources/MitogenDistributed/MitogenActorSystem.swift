@@ -91,7 +91,7 @@ public final class MitogenActorSystem: DistributedActorSystem {
 
     // MARK: Creating
 
-    /// Creates an actor in another context.
+    /// Creates an actor in a context.
     ///
     /// It lives there until ``release(_:)``, or until the context ends.
     ///
@@ -100,13 +100,20 @@ public final class MitogenActorSystem: DistributedActorSystem {
     ///   - arguments: What its initializer gets.
     ///   - context: Where it is to live: this context, or one below it.
     /// - Returns: A reference to it, which can be used like the actor itself, and be passed on.
-    /// - Throws: ``MitogenError`` as ``Context/call(_:timeout:)->_``; `.misuse` if the actor's type is generic.
+    /// - Throws: ``MitogenError`` as ``Context/call(_:timeout:)->_``; `.misuse` if the actor's type is generic. In this
+    ///   context, what the initializer throws.
     public func create<Subject: CreatableActor>(
         _ type: Subject.Type,
         with arguments: Subject.Arguments,
         in context: Context
     ) async throws -> Subject {
         try ActorTarget.mangledName(of: type)
+        if context.id == router.contextID {
+            // The master calls nothing in itself.
+            let actor = try await Subject(arguments, actorSystem: self)
+            keep(actor)
+            return actor
+        }
         let id = try await context.call(CreateActor<Subject>(arguments: arguments))
         return try Subject.resolve(id: id, using: self)
     }

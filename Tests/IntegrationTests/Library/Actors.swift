@@ -35,6 +35,14 @@ extension LibraryTests.Actors {
                 #expect(gone.code == .unknownActor)
                 try await system.release(counter)
             }
+            let own = try await system.create(Counter.self, with: 1, in: router.myself())
+            #expect(own.id.contextID == 0)
+            #expect(try await own.increment(by: 1) == 2)
+            #expect(try await child.call(Increment(own)) == 3)
+            try await system.release(own)
+            await #expect(throws: Counter.Overflow.self) {
+                _ = try await system.create(Counter.self, with: -1, in: router.myself())
+            }
             let invalid = try await failure { _ = try await system.create(Counter.self, with: -1, in: child) }
             #expect(invalid.code == .callError)
             #expect(invalid.remote?.typeName == "MitogenFixtures.Counter.Overflow")
