@@ -91,6 +91,9 @@ package struct HandleTable: Sendable {
     /// What is behind a handle.
     package func handler(at handle: Handle) -> Handler? { entries[handle]?.handler }
 
+    /// The contexts that something is waited for from.
+    package var respondents: Set<ContextID> { Set(handlesByRespondent.keys) }
+
     /// The only context that may send to a handle, if there is one.
     func respondent(at handle: Handle) -> ContextID? { entries[handle]?.respondent }
 

@@ -6,6 +6,12 @@
 
 public import Mitogen
 
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
 /// Who a context is, as its functions see it.
 public struct WhoAmI: RemoteFunction {
     public struct Report: Codable, Sendable, Equatable {
@@ -273,5 +279,42 @@ public struct DetachAndWork: RemoteFunction {
         for number in 0..<20_000 { print("line \(number) of a context that is on its own") }
         let sum = try await child.call(Add(1, 2))
         writeFile(path, "\(sum) \(pid) \(context.parentIDs.count) \(context.parentID == nil)")
+    }
+}
+
+/// Lets go of the parent while it waits for others, and writes to a file what has become of that.
+public struct DetachAndWait: RemoteFunction {
+    public var path: String
+    /// A context beside this one, which gives no answers.
+    public var sibling: ContextID
+    /// A handle, there and in the master.
+    public var handle: Handle
+
+    public init(path: String, sibling: ContextID, handle: Handle) {
+        self.path = path
+        self.sibling = sibling
+        self.handle = handle
+    }
+
+    public func run(in context: ExternalContext) async throws {
+        let contexts = [context.master, context.router.contextByID(sibling) ?? context.master]
+        let answers = try contexts.map { try $0.sendAsync(Message(handle: handle)) }
+        let receiver = try Receiver<Int>(router: context.router, respondent: context.master)
+        try await context.detach()
+        var codes: [String] = []
+        for answer in answers {
+            do throws(MitogenError) {
+                _ = try await answer.get(timeout: .seconds(10))
+            } catch {
+                codes.append("\(error.code)")
+            }
+        }
+        do throws(MitogenError) {
+            _ = try await receiver.get(timeout: .seconds(10))
+        } catch {
+            codes.append("\(error.code)")
+        }
+        writeFile(path, codes.joined(separator: " "))
+        exit(0)
     }
 }

@@ -173,7 +173,8 @@ extension Router {
             : "\(DeadReason.respondentDisconnected): \(reason)"
         deliverDead(text, to: handlers)
         loseSender(id, handles: receivers, text)
-        dispatcher.cancelAll(from: id)
+        // What a parent has called goes on when this context lets go of it: that is the work to be done.
+        if reason != Self.detached { dispatcher.cancelAll(from: id) }
         guard let state else { return }
         logger.debug("context \(id) is gone: \(reason)")
         state.didDisconnect(reason: reason)

@@ -267,6 +267,22 @@ extension LibraryTests.Lifetimes {
         }
     }
 
+    @Test("A context that lets go of its parent does not wait any more for those beyond it, and its work goes on")
+    func detachedWaits() async throws {
+        try await withTemporaryDirectory { directory in
+            let path = "\(directory)/result"
+            try await withFixtureRouter { router in
+                let (child, sibling) = (try await router.local(), try await router.local())
+                try router.addHandler(at: 3000) { _ in }
+                _ = try await sibling.call(Listen(at: 3000, tells: 2999))
+                let call = try child.startCall(DetachAndWait(path: path, sibling: sibling.id, handle: 3000))
+                #expect(try await eventually(within: .seconds(20)) { Files.text(path) != nil })
+                #expect(Files.text(path) == "channelError channelError channelError")
+                _ = try await failure { try await call.get(timeout: .seconds(10)) }
+            }
+        }
+    }
+
     @Test("Only a direct child can let go")
     func detachingRefused() async throws {
         try await withFixtureRouter { router in
