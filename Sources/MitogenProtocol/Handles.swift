@@ -45,6 +45,8 @@ public enum StandardHandle {
     public static let openChannel: Handle = 206
     /// A piece of a message that is too large to travel at once.
     public static let messagePart: Handle = 207
+    /// Parent to child, towards a context that gets a block of ids: whose they are.
+    public static let blockOwner: Handle = 208
 
     /// In `reply_to`: the message says that something is not possible or over (section 1.5).
     public static let isDead: Handle = 999
@@ -100,6 +102,7 @@ public struct PeerInfo: Sendable, Hashable {
     public static let current = PeerInfo(
         revision: 1,
         capabilities: cancellation | binaryBytes | callOptions | flowControl | messageParts | logCredit
+            | blockOwners
     )
 
     /// Cancelling calls.
@@ -114,6 +117,8 @@ public struct PeerInfo: Sendable, Hashable {
     public static let messageParts: UInt32 = 16
     /// As a master: answers log records that ask for it, so that contexts know how much is under way.
     public static let logCredit: UInt32 = 32
+    /// Says, or passes on, whose ids are in a block.
+    public static let blockOwners: UInt32 = 64
 
     public init(revision: Int, capabilities: UInt32) {
         self.revision = revision

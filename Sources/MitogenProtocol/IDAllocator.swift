@@ -43,6 +43,13 @@ package struct IDAllocator: Sendable {
         return block
     }
 
+    /// The master has handed a block to another context.
+    package mutating func learn(owner: ContextID, ofBlock first: ContextID) {
+        // In order, as the master hands them out and as they come.
+        guard blocks.last.map({ $0.first < first }) ?? true else { return }
+        blocks.append((first, owner))
+    }
+
     /// The context that was handed the block which an id is in; nil for an id in none.
     package func owner(of id: ContextID) -> ContextID? {
         var range = blocks.indices

@@ -22,7 +22,7 @@ public struct GiveOrders: RemoteFunction {
     /// - Returns: What the target answers to calls and to requests that it end.
     public func run(in context: ExternalContext) async throws -> [String] {
         guard let other = context.router.contextByID(target) else { return [] }
-        for handle in Array(Handle(100)...113) + Array(200...207) {
+        for handle in Array(Handle(100)...113) + Array(200...208) {
             try other.send(Message(handle: handle))
             try other.send(.pickled(PickleValue.none, handle: handle))
         }
@@ -217,6 +217,28 @@ public struct AnswerAtLength: RemoteFunction {
         let answer = Message(handle: 0, data: [UInt8](repeating: 1, count: byteCount))
         try context.router.addHandler(at: handle) { [weak router = context.router] message in
             if let router { message.reply(with: answer, through: router) }
+        }
+    }
+}
+
+/// Claims to lead to contexts that others are to start.
+public struct ClaimRoutes: RemoteFunction {
+    public var first: ContextID
+    public var count: ContextID
+
+    public init(to first: ContextID, count: ContextID) {
+        self.first = first
+        self.count = count
+    }
+
+    public func run(in context: ExternalContext) async throws {
+        guard let parent = context.router.parentID.flatMap({ context.router.contextByID($0) }) else { return }
+        for id in first..<first + count {
+            // Whose a block is only a parent says, and this is none.
+            var lie = RouteAnnouncement(id: id - id % 1000, name: "\(context.contextID)").added
+            lie.handle = StandardHandle.blockOwner
+            try parent.send(lie)
+            try parent.send(RouteAnnouncement(id: id, name: "stolen").added)
         }
     }
 }

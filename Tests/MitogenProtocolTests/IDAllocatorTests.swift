@@ -34,6 +34,19 @@ struct IDAllocatorTests {
         for (id, owner) in expected { #expect(master.owner(of: id) == owner) }
     }
 
+    @Test("A child learns whom blocks were handed to, and takes nothing of it for its own")
+    func learnedOwners() {
+        var child = IDAllocator.child
+        child.add(2..<1002)
+        child.learn(owner: 7, ofBlock: 1002)
+        child.learn(owner: 8, ofBlock: 5000)
+        // No block is handed out twice.
+        child.learn(owner: 9, ofBlock: 1002)
+        let owners = [2, 1001, 1002, 2001, 2002, 4999, 5000, 5999, 6000].map { child.owner(of: $0) }
+        #expect(owners == [nil, nil, 7, 7, nil, nil, 8, 8, nil])
+        #expect(child.allocate() == 2)
+    }
+
     @Test("A child has nothing before its block, and nothing after it")
     func child() {
         var child = IDAllocator.child

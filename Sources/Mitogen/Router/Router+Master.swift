@@ -29,8 +29,35 @@ extension Router {
         guard let block else {
             return reply(to: message, with: .dead("no context ids are left"))
         }
+        tell(owner: message.srcID, ofBlock: block.lowerBound)
         let value = PickleValue.tuple([.int(Int(block.lowerBound)), .int(Int(block.upperBound))])
         if let answer = try? Message.pickled(value) { reply(to: message, with: answer) }
+    }
+
+    // MARK: Owners of blocks
+
+    /// Tells the next router on the way to a context that it gets a block of ids, before the context has it: so every
+    /// router knows who may start contexts with these, before anyone can.
+    private func tell(owner: ContextID, ofBlock first: ContextID) {
+        let next = core.withLock { core in
+            core.state.table.link(for: owner).flatMap(core.state.table.remoteID(of:))
+        }
+        guard let next, next != owner, peerInfo(next)?.has(PeerInfo.blockOwners) == true else { return }
+        var message = RouteAnnouncement(id: first, name: "\(owner)").added
+        message.handle = StandardHandle.blockOwner
+        message.dstID = next
+        route(message)
+    }
+
+    /// A parent says whose a block is.
+    func learnOwner(_ message: Message, from stream: Stream?) {
+        guard let block = RouteAnnouncement(parsing: message.data), let owner = ContextID(block.name) else { return }
+        let isParent = core.withLock { core in
+            guard let stream, core.state.table.parentLink == stream.id else { return false }
+            core.allocator.learn(owner: owner, ofBlock: block.id)
+            return true
+        }
+        if isParent { tell(owner: owner, ofBlock: block.id) }
     }
 
     /// A new context id, which is never used again.

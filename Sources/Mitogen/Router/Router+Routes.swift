@@ -22,6 +22,9 @@ extension Router {
         addHandler(StandardHandle.routeLost, .immediatePeer) { router, message, stream in
             router.learnLoss(message, from: stream)
         }
+        addHandler(StandardHandle.blockOwner, .immediatePeer) { router, message, stream in
+            router.learnOwner(message, from: stream)
+        }
         addHandler(StandardHandle.detaching, .anyone) { router, message, stream in
             router.detachChild(message, from: stream)
         }
@@ -68,11 +71,15 @@ extension Router {
         }
     }
 
-    /// Whether a stream can lead to a new context: the master knows who may start one with this id. Otherwise a context
-    /// could claim the ids of others' children before they are there.
+    /// Whether a stream can lead to a new context: the master knows who may start one with this id, and tells the others,
+    /// if all on the way to it pass that on. Otherwise a context could claim the ids of others' children before they are
+    /// there.
     private static func mayLead(_ stream: Stream, to id: ContextID, _ core: Core) -> Bool {
-        guard core.state.table.contextID == 0, !core.state.table.hasRoute(to: id) else { return true }
-        return core.allocator.owner(of: id).map { core.state.table.link(for: $0) == stream.id } ?? false
+        let table = core.state.table
+        guard !table.hasRoute(to: id),
+            table.parentIDs.allSatisfy({ table.peers[$0]?.has(PeerInfo.blockOwners) == true })
+        else { return true }
+        return core.allocator.owner(of: id).map { table.link(for: $0) == stream.id } ?? false
     }
 
     private func deleteRoute(_ message: Message, from stream: Stream?) {

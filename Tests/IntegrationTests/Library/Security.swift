@@ -214,6 +214,30 @@ extension LibraryTests.Security {
         }
     }
 
+    @Test("The numbers of a sibling's children cannot be claimed, however deep below the master both are")
+    func siblingsRoutes() async throws {
+        try await withFixtureRouter { router in
+            let top = try await router.local()
+            let between = try await router.local(via: top)
+            let honest = try await router.local(via: between)
+            let liar = try await router.local(via: between)
+            // Has its block, and is known to those between.
+            let first = try await router.local(via: honest)
+            try await liar.call(ClaimRoutes(to: first.id + 1, count: 3000))
+            // What it has said has arrived.
+            #expect(try await liar.call(AddIn(liar, 1, 2)) == 3)
+            let second = try await router.local(via: honest)
+            #expect(second.id == first.id + 1)
+            #expect(try await second.call(WhoAmI()).parentIDs == [honest.id, between.id, top.id, 0])
+            // Who is honest starts contexts at any depth.
+            var last = second
+            for _ in 0..<3 { last = try await router.local(via: last) }
+            let started = try await liar.call(StartChild(name: "own"))
+            #expect(try await last.call(Add(1, 2)) == 3)
+            #expect(try await started.call(Add(1, 2)) == 3)
+        }
+    }
+
     @Test("Nobody answers for another context, in any form, or at a handle whose answer has come")
     func answers() async throws {
         try await withRawChild("impostor") { router, liar, honest, texts in
