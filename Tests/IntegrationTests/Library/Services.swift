@@ -169,16 +169,21 @@ extension LibraryTests.Services {
         try await withFixtureRouter { router in
             let child = try await router.local()
             _ = try await child.callService(Ledger.ReadAll())
-            for round in 0..<5 {
+            // Where the machine is busy the message that gives a request up may come when the method runs already.
+            var (rounds, givenUp) = (0, 0)
+            while givenUp < 3, rounds < 50 {
                 // It takes long to decode, and longer than the others need to arrive.
-                let first = try child.startService(Ledger.Enter(2 * round, ballast: 100_000))
-                let givenUp = try child.startService(Ledger.Enter(-1, ballast: 20_000))
-                givenUp.cancel()
-                let last = try child.startService(Ledger.Enter(2 * round + 1))
+                let first = try child.startService(Ledger.Enter(2 * rounds, ballast: 100_000))
+                let between = try child.startService(Ledger.Enter(-1, ballast: 20_000))
+                between.cancel()
+                let last = try child.startService(Ledger.Enter(2 * rounds + 1))
                 try await last.get()
                 try await first.get()
+                rounds += 1
+                givenUp = try await rounds - child.callService(Ledger.ReadAll()).count { $0 == -1 }
             }
-            #expect(try await child.callService(Ledger.ReadAll()) == Array(0..<10))
+            #expect(givenUp == 3, "\(givenUp) of \(rounds) requests were given up in time")
+            #expect(try await child.callService(Ledger.ReadAll()).filter { $0 != -1 } == Array(0..<2 * rounds))
         }
     }
 
