@@ -30,10 +30,11 @@ struct Place: Sendable {
     var target: String
     var files: [String]
 
-    /// `local` is a context on this machine, everything else is a host that ssh knows.
+    /// `local` is a context on this machine, everything else, also after `ssh:`, is a host that ssh knows.
     func connect(_ router: Router) async throws -> Context {
         if target == "local" { return try await router.local() }
-        return try await router.ssh(target) { $0.name = target }
+        let host = target.hasPrefix("ssh:") ? String(target.dropFirst(4)) : target
+        return try await router.ssh(host) { $0.name = host }
     }
 }
 
