@@ -14,9 +14,6 @@ extension Router {
         for stream in streams { stream.close(reason: "this context has lost its parent") }
     }
 
-    /// Why those are gone who were reached through a parent that this context has let go of.
-    static let detached = "detached"
-
     /// The parent has agreed to let go: what still waits to be written is written, for at most a second, then the
     /// stream is closed (Mitogen semantics, section 5.8).
     func detachFromParent() async {
@@ -27,14 +24,14 @@ extension Router {
         for _ in 0..<20 where (stream?.pendingBytes ?? 0) > 0 {
             try? await Task.sleep(for: .milliseconds(50))
         }
-        stream?.close(reason: Self.detached)
+        stream?.close(reason: "detached")
         let lost = core.withLock { core in
             core.state.table.detach()
             let known = core.state.handles.respondents.union(core.contexts.keys).union(core.openChannels.keys)
             return known.filter { $0 != core.state.table.contextID && !core.state.table.hasRoute(to: $0) }
         }
         // Whatever is waited for from those who were reached through the parent does not come any more.
-        for id in lost { lose(id, reason: Self.detached) }
+        for id in lost { lose(id, reason: "detached", stopsWork: false) }
         logger.info("Detachment complete")
     }
 }

@@ -79,7 +79,11 @@ extension Router {
         guard !table.hasRoute(to: id),
             table.parentIDs.allSatisfy({ table.peers[$0]?.has(PeerInfo.blockOwners) == true })
         else { return true }
-        return core.allocator.owner(of: id).map { table.link(for: $0) == stream.id } ?? false
+        guard let owner = core.allocator.owner(of: id) else {
+            // One that has let go of its parent may not have been told of all, if that was a Python program.
+            return table.contextID != 0 && table.parentIDs.isEmpty
+        }
+        return table.link(for: owner) == stream.id
     }
 
     private func deleteRoute(_ message: Message, from stream: Stream?) {
@@ -163,7 +167,9 @@ extension Router {
     }
 
     /// A context is gone: whoever waits for it is told (section 4.8), and what runs here for it is stopped.
-    func lose(_ id: ContextID, reason: String) {
+    ///
+    /// - Parameter stopsWork: Not when this context has let go of its parent: what that has called is the work to be done.
+    func lose(_ id: ContextID, reason: String, stopsWork: Bool = true) {
         let (handlers, state, receivers, grants) = core.withLock { core in
             core.state.table.peers[id] = nil
             core.assembly.remove(from: id, at: monotonicNanoseconds())
@@ -180,8 +186,7 @@ extension Router {
             : "\(DeadReason.respondentDisconnected): \(reason)"
         deliverDead(text, to: handlers)
         loseSender(id, handles: receivers, text)
-        // What a parent has called goes on when this context lets go of it: that is the work to be done.
-        if reason != Self.detached { dispatcher.cancelAll(from: id) }
+        if stopsWork { dispatcher.cancelAll(from: id) }
         guard let state else { return }
         logger.debug("context \(id) is gone: \(reason)")
         state.didDisconnect(reason: reason)
