@@ -94,8 +94,9 @@ public final class Receiver<Element: Codable & Sendable>: AsyncSequence, Sendabl
     /// - Parameters:
     ///   - timeout: How long to wait at most; for ever by default; zero does not wait.
     /// - Throws: ``MitogenError``: `.channelError` with the reason if a sender was closed or the receiver is (then
-    ///   ``MitogenError/isEndOfChannel`` is true), or the respondent is gone; `.timeoutError`; `.cancelled` if the calling task is (no value is lost by these two);
-    ///   `.streamError` if the value is not an `Element`, which concerns this value only.
+    ///   ``MitogenError/isEndOfChannel`` is true), or the respondent is gone; `.timeoutError`; `.cancelled` if the
+    ///   calling task is (no value is lost by these two); `.streamError` if the value is not an `Element`, which
+    ///   concerns this value only.
     public func get(timeout: Duration? = nil) async throws(MitogenError) -> Element {
         try messages.decode(await messages.get(timeout: timeout), as: Element.self)
     }

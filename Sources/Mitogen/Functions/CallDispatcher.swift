@@ -17,7 +17,7 @@ internal import Synchronization
 final class CallDispatcher: Sendable {
     private let calls = Mutex(CallTable())
     private let chains = Mutex(ChainTable())
-    /// What is in work for contexts other than those above, for each stream that they are reached by.
+    /// What is in work for all who are reached by one stream; in a master, none is that of its own requests.
     private let loads = Mutex<[LinkID?: Load]>([:])
 
     private struct Load {

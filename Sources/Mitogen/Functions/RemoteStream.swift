@@ -40,8 +40,9 @@ public struct StreamWriter<Element: Codable & Sendable>: Sendable {
 
     /// Sends a value, as soon as there is room for it.
     ///
-    /// - Throws: ``MitogenError``: `.cancelled` if the calling task is cancelled, which a large value may arrive after all,
-    ///   or nobody wants the values any more; `.unencodable`; `.channelError` if the value is too large for a message, or one was not delivered.
+    /// - Throws: ``MitogenError``: `.cancelled` if nobody wants the values any more, or the calling task is cancelled (a
+    ///   large value may still arrive then); `.unencodable`; `.channelError` if the value is too large for a message, or
+    ///   one was not delivered.
     public func callAsFunction(_ value: Element) async throws(MitogenError) {
         let data: [UInt8]
         do throws(PickleError) {
