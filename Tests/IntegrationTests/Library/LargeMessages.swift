@@ -110,7 +110,7 @@ extension LibraryTests.LargeMessages {
         try await withFixtureRouter { router in
             let child = try await router.local()
             let pid = try await child.call(ProcessID())
-            kill(pid, SIGSTOP)
+            try await Processes.stop(pid)
             defer { kill(pid, SIGCONT) }
             for count in [200_000, 30_000_000] {
                 // Beyond this nothing more is queued for it.
@@ -143,7 +143,7 @@ extension LibraryTests.LargeMessages {
             let small = [UInt8](repeating: 1, count: MessagePart.threshold + 1)
             try await sender.send(small)
             let pid = try await child.call(ProcessID())
-            kill(pid, SIGSTOP)
+            try await Processes.stop(pid)
             defer { kill(pid, SIGCONT) }
             for count in [MessagePart.threshold + 1, 20_000_000] {
                 let task = Task { try await failure { try await sender.send([UInt8](repeating: 2, count: count)) } }
@@ -173,7 +173,7 @@ extension LibraryTests.LargeMessages {
             let large = [UInt8](repeating: 1, count: 900_000)
             try await sender.send(large)
             let pid = try await child.call(ProcessID())
-            kill(pid, SIGSTOP)
+            try await Processes.stop(pid)
             defer { kill(pid, SIGCONT) }
             var isSent = false
             for pause in [200, 1000, 5000] where !isSent {
@@ -260,11 +260,11 @@ extension LibraryTests.LargeMessages {
             let isAsked = OneShot<Void>()
             try router.addHandler(at: 2000) { _ in isAsked.resolve(.success(())) }
             let pids = [try await caller.call(ProcessID()), try await callee.call(ProcessID())]
-            kill(pids[1], SIGSTOP)
+            try await Processes.stop(pids[1])
             defer { for pid in pids { kill(pid, SIGCONT) } }
             let answers = try caller.startCall(AskMany(20, of: callee.id, at: 3000, tells: 2000))
             try await within(.seconds(10)) { try await isAsked.value() }
-            kill(pids[0], SIGSTOP)
+            try await Processes.stop(pids[0])
             kill(pids[1], SIGCONT)
             // It has answered all before this.
             #expect(try await callee.call(Add(1, 2)) == 3)
@@ -281,7 +281,7 @@ extension LibraryTests.LargeMessages {
             let child = try await router.local()
             let nested = try await router.local(via: child)
             let pid = try await nested.call(ProcessID())
-            kill(pid, SIGSTOP)
+            try await Processes.stop(pid)
             let call = Task { try await nested.call(Echo([UInt8](repeating: 1, count: 30_000_000))) }
             try await Task.sleep(for: .milliseconds(200))
             kill(pid, SIGKILL)

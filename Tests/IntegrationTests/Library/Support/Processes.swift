@@ -25,6 +25,14 @@ enum Processes {
         return stat[stat.index(after: end)...].first { $0 != " " }
     }
 
+    /// Stops a process, and waits until it stands: its first thread gets the signal, and the others go on until that has
+    /// run.
+    static func stop(_ pid: Int32) async throws {
+        kill(pid, SIGSTOP)
+        guard try await eventually({ state(of: pid) == "T" }) else { throw TestFailure("\(pid) does not stop") }
+        try await Task.sleep(for: .milliseconds(50))
+    }
+
     static func name(of pid: Int32) -> String {
         String((Files.text("/proc/\(pid)/comm") ?? "").prefix { $0 != "\n" })
     }
