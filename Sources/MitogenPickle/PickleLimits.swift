@@ -23,6 +23,10 @@ public struct PickleLimits: Sendable, Hashable {
     /// How many bytes one integer may have.
     public var integerBytes: Int
 
+    /// How many bytes of memory the values of one message may take, besides their text and data. Estimated: a value
+    /// counts 48 bytes, twice what it takes in an array, because arrays grow by doubling.
+    public var memoryBytes: Int
+
     /// Limits; what is not given has the default.
     ///
     /// - Parameters:
@@ -30,16 +34,19 @@ public struct PickleLimits: Sendable, Hashable {
     ///   - itemCount: Values in one message, 10 million by default.
     ///   - totalBytes: Bytes of one message, 128 MiB by default, the largest message of Python Mitogen.
     ///   - integerBytes: Bytes of one integer, 8 KiB by default.
+    ///   - memoryBytes: Bytes of memory for the values, 64 MiB by default, which is about 1.4 million numbers.
     public init(
         depth: Int = 100,
         itemCount: Int = 10_000_000,
         totalBytes: Int = 128 * 1024 * 1024,
-        integerBytes: Int = 8 * 1024
+        integerBytes: Int = 8 * 1024,
+        memoryBytes: Int = 64 * 1024 * 1024
     ) {
         self.depth = depth
         self.itemCount = itemCount
         self.totalBytes = totalBytes
         self.integerBytes = integerBytes
+        self.memoryBytes = memoryBytes
     }
 
     /// The limits used when none are given.

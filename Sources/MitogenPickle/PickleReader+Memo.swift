@@ -11,6 +11,7 @@ extension PickleReader {
         guard memo.count < limits.itemCount else {
             throw PickleError(.limitExceeded, "more than \(limits.itemCount) values are stored in the memo")
         }
+        if case .empty = memo[index] { try charge(items: 0, bytes: 0, overhead: Self.memoCost) }
         let slot = stack.slots[position]
         guard slot.state == .open else {
             memo[index] = .settled(stack.values[position], slot.settled)

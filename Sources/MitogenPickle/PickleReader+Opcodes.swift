@@ -71,7 +71,7 @@ extension PickleReader {
         guard let text = Self.text(bytes) else {
             throw PickleError(.invalidValue, "a text is not valid UTF-8, or has surrogates, which Swift cannot hold")
         }
-        try push(.string(text), bytes: count)
+        try push(.string(text), bytes: count, inlineBytes: 15)
     }
 
     /// A text, or `nil` if the bytes are not UTF-8. Short ASCII texts, which most keys are, take the faster way.

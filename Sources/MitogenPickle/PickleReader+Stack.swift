@@ -8,10 +8,24 @@ extension PickleReader {
     /// The first place of the stack that opcodes may touch: what is below the last mark belongs to others.
     private var base: Int { marks.last ?? 0 }
 
+    /// What a value counts towards ``PickleLimits/memoryBytes``.
+    private static let valueCost = 48
+    /// What a container, a text or data of its own on the heap counts in addition.
+    private static let heapCost = 64
+    /// What a memo entry counts.
+    static let memoCost = 112
+    /// How many values may be on the stack: here one takes most memory, and picklers append to lists in batches.
+    private static let longestStack = 1 << 18
+
     /// Adds a value without parts to the stack.
-    mutating func push(_ value: PickleValue, bytes: Int = 0) throws(PickleError) {
+    ///
+    /// - Parameters:
+    ///   - bytes: The bytes of its text or data.
+    ///   - inlineBytes: How many of them fit into the value itself: up to 15 of a text.
+    mutating func push(_ value: PickleValue, bytes: Int = 0, inlineBytes: Int = 0) throws(PickleError) {
         var slot = PickleSlot()
         slot.bytes = bytes
+        if bytes > inlineBytes { overhead += Self.heapCost }
         try push(value, slot)
     }
 
@@ -26,12 +40,19 @@ extension PickleReader {
     /// Adds a value to the stack and accounts for it.
     mutating func push(_ value: PickleValue, _ slot: PickleSlot) throws(PickleError) {
         try charge(items: slot.items, bytes: slot.bytes)
+        guard stack.count < Self.longestStack else {
+            throw PickleError(.limitExceeded, "more than \(Self.longestStack) values are in one tuple or batch")
+        }
         stack.append(value, slot)
     }
 
-    private mutating func charge(items: Int, bytes: Int) throws(PickleError) {
+    mutating func charge(items: Int, bytes: Int, overhead: Int = 0) throws(PickleError) {
         itemCount += items
         byteCount += bytes
+        self.overhead += overhead
+        guard itemCount <= limits.memoryBytes / Self.valueCost - self.overhead / Self.valueCost else {
+            throw PickleError(.limitExceeded, "the values take more than \(limits.memoryBytes) bytes of memory")
+        }
         guard itemCount <= limits.itemCount else {
             throw PickleError(.limitExceeded, "the message has more than \(limits.itemCount) values")
         }
@@ -95,7 +116,7 @@ extension PickleReader {
     mutating func makeTuple(from start: Int) throws(PickleError) {
         let slot = try settle(from: start, into: PickleSlot())
         // The items are counted already; only the tuple itself is new.
-        try charge(items: 1, bytes: 0)
+        try charge(items: 1, bytes: 0, overhead: Self.heapCost)
         let items = Array(stack.values[start...])
         stack.removeLast(items.count)
         stack.append(.tuple(items), slot)
@@ -106,6 +127,7 @@ extension PickleReader {
         guard case .list(var items) = stack.takeValue(at: target) else {
             throw PickleError(.malformed, "items are appended to a dict")
         }
+        if items.isEmpty { try charge(items: 0, bytes: 0, overhead: Self.heapCost) }
         stack.slots[target] = try settle(from: start, into: stack.slots[target])
         items.append(contentsOf: stack.values[start...])
         stack.values[target] = .list(items)
@@ -121,6 +143,8 @@ extension PickleReader {
             throw PickleError(.malformed, "a key has no value")
         }
         stack.slots[target] = try settle(from: start, into: stack.slots[target])
+        // An entry takes about twice what two values of a list do.
+        try charge(items: 0, bytes: 0, overhead: Self.heapCost * (1 + (stack.count - start) / 2))
         if pairs.isEmpty {
             pairs.reserveCapacity((stack.count - start) / 2)
         }

@@ -26,6 +26,9 @@ public struct PickleReader: Sendable {
     /// How many bytes of text and data these values have.
     var byteCount = 0
 
+    /// How many bytes of memory containers, texts and memo entries take besides what each value counts anyway.
+    var overhead = 0
+
     private var failure: PickleError?
 
     /// A reader of the data of one message.

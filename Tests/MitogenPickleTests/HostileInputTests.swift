@@ -21,6 +21,28 @@ struct HostileInputTests {
         (0..<4).map { UInt8(truncatingIfNeeded: value >> ($0 * 8)) }
     }
 
+    @Test(
+        "Values take no more memory than is allowed, whatever they are",
+        arguments: ["N", "]", ")", "}", "Nq\u{1}", "K\u{7}"]
+    )
+    func memory(unit: String) {
+        let limit = PickleLimits(memoryBytes: 1 << 20)
+        // A list that is filled in batches, as picklers do.
+        let batch = ascii("(") + Array(repeating: Array(unit.utf8), count: 1000).joined() + ascii("e")
+        func list(_ batches: Int) -> [UInt8] {
+            pickle(ascii("]"), Array(Array(repeating: batch, count: batches).joined()))
+        }
+        #expect(readError(list(8), limits: limit) == nil)
+        #expect(readError(list(30), limits: limit)?.code == .limitExceeded)
+    }
+
+    @Test("A tuple or a batch has only so many values")
+    func longTuple() {
+        let values = [UInt8](repeating: UInt8(ascii: "N"), count: 300_000)
+        #expect(readError(pickle(ascii("("), values, ascii("t")))?.code == .limitExceeded)
+        #expect(readError(pickle(ascii("("), Array(values.prefix(200_000)), ascii("t"))) == nil)
+    }
+
     @Test("Nesting is bounded, at the limit exactly", arguments: ["]", "}", "("])
     func depthBomb(_ opener: String) throws {
         let close = ["]": "a", "}": "s", "(": "t"][opener] ?? ""
