@@ -144,17 +144,21 @@ int cmitogen_write_all(int fd, const void *bytes, size_t length) {
     return 0;
 }
 
-int cmitogen_make_directories(const char *path) {
-    char part[4096];
-    size_t length = strlen(path);
-    if (length >= sizeof part) return -ENAMETOOLONG;
-    for (size_t i = 1; i <= length; i++) {
-        if (path[i] != '/' && path[i] != 0) continue;
-        memcpy(part, path, i);
-        part[i] = 0;
-        if (mkdir(part, 0700) < 0 && errno != EEXIST) return -errno;
+int cmitogen_cache_directory(const char *home) {
+    static const char *const names[] = { ".cache", "mitogen" };
+    int folder = open(home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (int i = 0; folder >= 0; i++) {
+        struct stat status;
+        int error = fstat(folder, &status) < 0 ? errno : 0;
+        if (!error && (status.st_uid != geteuid() || (status.st_mode & 022))) error = EPERM;
+        if (!error && i < 2 && mkdirat(folder, names[i], 0700) < 0 && errno != EEXIST) error = errno;
+        int next = error || i == 2 ? -1 : openat(folder, names[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (!error && i < 2 && next < 0) error = errno;
+        close(folder);
+        if (error || i == 2) return -error;
+        folder = next;
     }
-    return 0;
+    return -errno;
 }
 
 // Without close_range (before Linux 5.9): what /proc lists, else every number up to the limit. Runs between clone and

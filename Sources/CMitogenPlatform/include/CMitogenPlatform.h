@@ -69,8 +69,9 @@ int cmitogen_write_file(const char *path, const void *bytes, size_t length);
 int cmitogen_open_for_appending(const char *path, bool create_only);
 /// Writes everything, also to a descriptor that does not block. 0 or a negative errno.
 int cmitogen_write_all(int fd, const void *bytes, size_t length);
-/// Makes a folder, and those above it, which only the user may use. 0 or a negative errno.
-int cmitogen_make_directories(const char *path);
+/// Makes `.cache/mitogen` in the home if need be. 0 or a negative errno: EPERM if the home or one of the folders belongs to
+/// somebody else or can be written by others, ENOTDIR or ELOOP if one is no folder but, say, a link.
+int cmitogen_cache_directory(const char *home);
 /// Closes every descriptor from `first` up.
 void cmitogen_close_from(int first);
 /// How many descriptors this process has open.

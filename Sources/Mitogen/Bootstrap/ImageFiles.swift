@@ -14,11 +14,11 @@ internal import CMitogenPlatform
 
 /// Reading images, and sending them through the tools of this machine.
 enum ImageFiles {
-    /// Where compressed images are kept; nil if the user has no such folder.
+    /// Where compressed images are kept, by the rules that a target's cache has; nil if the user has no such folder and
+    /// cannot have one.
     static var cacheDirectory: String? {
-        guard let home = getenv("HOME") else { return nil }
-        let directory = String(cString: home) + "/.cache/mitogen"
-        return cmitogen_make_directories(directory) == 0 ? directory : nil
+        guard let home = getenv("HOME"), cmitogen_cache_directory(home) == 0 else { return nil }
+        return String(cString: home) + "/.cache/mitogen"
     }
 
     /// Nil if the file cannot be read.
