@@ -93,19 +93,21 @@ public final class MitogenActorSystem: DistributedActorSystem {
 
     /// Creates an actor in a context.
     ///
-    /// It lives there until ``release(_:)``, or until the context ends.
+    /// It lives there until ``release(_:timeout:)``, or until the context ends.
     ///
     /// - Parameters:
     ///   - type: The actor's type.
     ///   - arguments: What its initializer gets.
     ///   - context: Where it is to live: this context, or one below it.
+    ///   - timeout: How long the call that creates it may take; for ever by default. In this context nothing is called.
     /// - Returns: A reference to it, which can be used like the actor itself, and be passed on.
     /// - Throws: ``MitogenError`` as ``Context/call(_:timeout:)->_``; `.misuse` if the actor's type is generic. In this
     ///   context, what the initializer throws.
     public func create<Subject: CreatableActor>(
         _ type: Subject.Type,
         with arguments: Subject.Arguments,
-        in context: Context
+        in context: Context,
+        timeout: Duration? = nil
     ) async throws -> Subject {
         try ActorTarget.mangledName(of: type)
         if context.id == router.contextID {
@@ -114,22 +116,25 @@ public final class MitogenActorSystem: DistributedActorSystem {
             keep(actor)
             return actor
         }
-        let id = try await context.call(CreateActor<Subject>(arguments: arguments))
+        let id = try await context.call(CreateActor<Subject>(arguments: arguments), timeout: timeout)
         return try Subject.resolve(id: id, using: self)
     }
 
-    /// Keeps an actor of this context alive until ``release(_:)``, or until the context ends.
+    /// Keeps an actor of this context alive until ``release(_:timeout:)``, or until the context ends.
     public func keep<Subject: DistributedActor>(_ actor: Subject) where Subject.ID == MitogenActorID {
         state.withLock { $0.actors[actor.id.token]?.kept = actor }
     }
 
-    /// Lets go of an actor that ``create(_:with:in:)`` or ``keep(_:)`` keeps alive.
+    /// Lets go of an actor that ``create(_:with:in:timeout:)`` or ``keep(_:)`` keeps alive.
     ///
+    /// - Parameters:
+    ///   - actor: The actor.
+    ///   - timeout: How long to wait at most; for ever by default.
     /// - Throws: ``MitogenError`` as a call. An actor that is gone already is no error.
-    public func release<Subject: DistributedActor>(_ actor: Subject) async throws
+    public func release<Subject: DistributedActor>(_ actor: Subject, timeout: Duration? = nil) async throws
     where Subject.ID == MitogenActorID {
         if isHere(actor.id) { return releaseHere(actor.id) }
-        try await context(actor.id).call(ReleaseActor(id: actor.id))
+        try await context(actor.id).call(ReleaseActor(id: actor.id), timeout: timeout)
     }
 
     func releaseHere(_ id: MitogenActorID) {

@@ -33,8 +33,9 @@ package struct ChannelCredit: Sendable, Hashable {
 
     /// Two numbers, neither negative, with a space between.
     static func numbers(in data: [UInt8]) -> (Int, Int)? {
+        guard data.count < 48 else { return nil }
         let words = data.split(separator: 0x20, omittingEmptySubsequences: false)
-        guard words.count == 2, data.count < 40,
+        guard words.count == 2,
             let first = Int(String(decoding: words[0], as: UTF8.self)), first >= 0,
             let second = Int(String(decoding: words[1], as: UTF8.self)), second >= 0
         else { return nil }

@@ -18,6 +18,8 @@ package struct ChildConfiguration: Codable, Sendable, Hashable {
         case version
         case remoteName = "remote_name"
         case image
+        case keepAliveInterval = "keep_alive_interval"
+        case keepAliveTimeout = "keep_alive_timeout"
         case ancestors
     }
 
@@ -34,6 +36,10 @@ package struct ChildConfiguration: Codable, Sendable, Hashable {
     package var remoteName: String
     /// The identity of the image that the parent has sent or started.
     package var image: String
+    /// After how many seconds of silence its children are asked whether they are there; nil for never.
+    package var keepAliveInterval: Double?
+    /// After how many seconds of silence its children count as gone.
+    package var keepAliveTimeout: Double?
     /// What the ancestors understand.
     package var ancestors: [RouteInfo]
 
@@ -48,6 +54,8 @@ package struct ChildConfiguration: Codable, Sendable, Hashable {
         version: String,
         remoteName: String,
         image: String,
+        keepAliveInterval: Double? = nil,
+        keepAliveTimeout: Double? = nil,
         ancestors: [RouteInfo]
     ) {
         self.parentIDs = parentIDs
@@ -60,6 +68,8 @@ package struct ChildConfiguration: Codable, Sendable, Hashable {
         self.version = version
         self.remoteName = remoteName
         self.image = image
+        self.keepAliveInterval = keepAliveInterval
+        self.keepAliveTimeout = keepAliveTimeout
         self.ancestors = ancestors
     }
 }

@@ -9,7 +9,7 @@
 /// It may send while the window is not full, so that it is over by one piece at most, and a piece that is larger than
 /// the window still goes.
 package struct CreditWindow: Sendable, Hashable {
-    package let size: Int
+    package private(set) var size: Int
     package private(set) var used = 0
 
     /// - Parameter size: In bytes; at least 1.
@@ -22,6 +22,11 @@ package struct CreditWindow: Sendable, Hashable {
     /// Something is sent.
     package mutating func take(_ count: Int) {
         used += count
+    }
+
+    /// The other end is known to take more.
+    package mutating func widen(to size: Int) {
+        self.size = max(self.size, size)
     }
 
     /// The other end has dealt with so much. What it says is not trusted.

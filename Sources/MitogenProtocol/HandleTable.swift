@@ -95,7 +95,7 @@ package struct HandleTable: Sendable {
     package var respondents: Set<ContextID> { Set(handlesByRespondent.keys) }
 
     /// The only context that may send to a handle, if there is one.
-    func respondent(at handle: Handle) -> ContextID? { entries[handle]?.respondent }
+    package func respondent(at handle: Handle) -> ContextID? { entries[handle]?.respondent }
 
     @discardableResult
     package mutating func remove(_ handle: Handle) -> Handler? {

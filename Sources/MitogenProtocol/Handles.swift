@@ -47,6 +47,21 @@ public enum StandardHandle {
     public static let messagePart: Handle = 207
     /// Parent to child, towards a context that gets a block of ids: whose they are.
     public static let blockOwner: Handle = 208
+    /// Whether a peer is still there, which it says by an answer.
+    public static let keepAlive: Handle = 209
+
+    /// How many bytes a message to a handle of the library's own may have; nil for a handle that takes any size. What
+    /// these carry is small, and is decoded on the Broker's thread.
+    static func sizeLimit(of handle: Handle) -> Int? {
+        switch handle {
+        case addRoute, deleteRoute, allocateID, shutdown, detaching: 4 << 10
+        case ready, routeInfo, routeLost, cancelCall, openChannel, blockOwner, keepAlive: 8 << 10
+        case processInput: 256 << 10
+        // Programs of other languages may log long texts.
+        case forwardLog: 1 << 20
+        default: nil
+        }
+    }
 
     /// In `reply_to`: the message says that something is not possible or over (section 1.5).
     public static let isDead: Handle = 999
@@ -102,7 +117,7 @@ public struct PeerInfo: Sendable, Hashable {
     public static let current = PeerInfo(
         revision: 1,
         capabilities: cancellation | binaryBytes | callOptions | flowControl | messageParts | logCredit
-            | blockOwners
+            | blockOwners | keepAlive
     )
 
     /// Cancelling calls.
@@ -119,6 +134,8 @@ public struct PeerInfo: Sendable, Hashable {
     public static let logCredit: UInt32 = 32
     /// Says, or passes on, whose ids are in a block.
     public static let blockOwners: UInt32 = 64
+    /// Answers the question whether it is still there.
+    public static let keepAlive: UInt32 = 128
 
     public init(revision: Int, capabilities: UInt32) {
         self.revision = revision

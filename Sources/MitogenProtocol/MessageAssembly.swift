@@ -7,9 +7,8 @@
 /// Puts messages together from their parts (architecture decision D9).
 ///
 /// What a source may have here incomplete is bounded: on one link only so many bytes of messages are asked for as are
-/// allowed together, the oldest first; of others there is one window each. A source that sends what it was not asked
-/// for, or parts that do not follow each other, ends its transfer, as does one that sends nothing while others wait for
-/// it.
+/// allowed together, the oldest first; of others there is one part each. A source that sends what it was not asked for,
+/// or parts that do not follow each other, ends its transfer, as does one that sends nothing for too long.
 package struct MessageAssembly: Sendable {
     /// What to do after a part.
     package enum Step: Sendable, Equatable {
@@ -51,16 +50,18 @@ package struct MessageAssembly: Sendable {
         let creditHandle: Handle
         let order: Int
         var data: [UInt8] = []
-        /// Bytes that were asked for: a window at first, unasked.
-        var granted = MessagePart.window
+        /// Bytes that may come in all.
+        var granted = MessagePart.firstWindow
         /// Bytes that have come and were not granted anew.
         var due = 0
         var isAdmitted = false
+        /// Whether the source was told, and so may use the whole window.
+        var hasGrant = false
         /// When its last part came, or it was asked for.
         var movedAt: Int64
 
         /// Whether there is enough to be granted for saying so.
-        var isDue: Bool { isAdmitted && due >= MessagePart.window / 4 }
+        var isDue: Bool { isAdmitted && (!hasGrant || due >= MessagePart.window / 4) }
     }
 
     /// Transfers of one link at the same time.
@@ -77,13 +78,15 @@ package struct MessageAssembly: Sendable {
 
     /// - Parameters:
     ///   - bytesPerLink: The bytes of incomplete messages that are asked for on one link.
-    ///   - patience: How long, in nanoseconds, no part may come on a link while one is asked for and others wait.
+    ///   - patience: How long, in nanoseconds, no part may come on a link while one is asked for.
     package init(bytesPerLink: Int, patience: Int64) {
         self.bytesPerLink = bytesPerLink
         self.patience = patience
     }
 
     package var count: Int { transfers.count }
+
+    package var isEmpty: Bool { transfers.isEmpty }
 
     /// Whether messages wait until others are whole.
     package var isCrowded: Bool { !crowded.isEmpty }
@@ -117,7 +120,7 @@ package struct MessageAssembly: Sendable {
         if !piece.isEmpty || part.total == 0 {
             guard part.offset == transfer.data.count, part.total == transfer.part.total,
                 message.authID == transfer.authID,
-                transfer.data.count + piece.count <= transfer.granted + MessagePart.size
+                transfer.data.count + piece.count <= transfer.granted
             else {
                 admit(on: transfer.link, now)
                 return .refuse("the parts of a message do not follow each other")
@@ -142,7 +145,9 @@ package struct MessageAssembly: Sendable {
         var grants: [Grant] = []
         for key in due {
             guard let transfer = transfers[key], transfer.isDue else { continue }
-            transfers[key]?.granted += transfer.due
+            let widening = transfer.hasGrant ? 0 : MessagePart.window - MessagePart.firstWindow
+            transfers[key]?.granted += transfer.due + widening
+            transfers[key]?.hasGrant = true
             transfers[key]?.due = 0
             grants.append(Grant(destination: key.source, handle: transfer.creditHandle, byteCount: transfer.due))
         }
@@ -155,15 +160,18 @@ package struct MessageAssembly: Sendable {
         for key in transfers.keys where key.source == source { end(key, now) }
     }
 
-    /// Removes what was asked for and does not come, while others wait for it: when nothing at all comes that way, or
-    /// it alone does not come for ten times as long. A long queue on a slow link holds a part up as well.
+    /// Removes what was asked for and does not come: when nothing at all comes that way, or it alone does not come for
+    /// ten times as long. A long queue on a slow link holds a part up as well. Where others wait, each removal lets the
+    /// next of them go on, and has to be followed by a look at whether that is enough.
     package mutating func removeStalled(at now: Int64) -> [Stalled] {
         var stalled: [Stalled] = []
-        for link in crowded {
+        for link in Set(transfers.values.map(\.link)) {
+            let wasCrowded = crowded.contains(link)
             let here = transfers.filter { $0.value.link == link }
             let isSilent = here.values.allSatisfy { now - $0.movedAt >= patience }
             for (key, transfer) in here where transfer.isAdmitted && transfer.data.count < transfer.granted {
-                guard crowded.contains(link), isSilent || now - transfer.movedAt >= 10 * patience else { continue }
+                guard isSilent || now - transfer.movedAt >= 10 * patience else { continue }
+                if wasCrowded && !crowded.contains(link) { break }
                 end(key, now)
                 let handles = (transfer.creditHandle, transfer.part.replyTo)
                 stalled.append(Stalled(source: key.source, creditHandle: handles.0, replyTo: handles.1))

@@ -52,8 +52,9 @@ package struct RouteLoss: Sendable, Hashable, Codable {
     package let id: ContextID
     package let reason: String
 
+    /// - Parameter reason: Cut to 4,000 bytes.
     package init(id: ContextID, reason: String) {
         self.id = id
-        self.reason = reason
+        self.reason = ForwardedLog.cut(reason, to: 4000)
     }
 }

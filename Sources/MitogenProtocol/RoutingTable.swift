@@ -36,9 +36,9 @@ package struct RoutingTable: Sendable {
         case deliver
         case forward(LinkID)
         /// It cannot be delivered; whoever waits for an answer is told this reason.
-        case refuse(String)
+        case refuse(Refusal)
         /// It is not to be believed, so nobody is told (section 4.3).
-        case drop(String)
+        case drop(Refusal)
     }
 
     package let contextID: ContextID
@@ -87,11 +87,11 @@ package struct RoutingTable: Sendable {
         if header.dstID == contextID { return .deliver }
         let isFromParentSide = ingress != nil && link(for: header.srcID) == parentLink
         guard let egress = routes[header.dstID] ?? (isFromParentSide ? nil : parentLink) else {
-            return .refuse(DeadReason.noRoute(to: header.dstID, from: contextID))
+            return .refuse(.noRoute(to: header.dstID, from: contextID))
         }
         if let ingress, isUnidirectional, !isPrivileged(ingress), !isPrivileged(egress) {
             return .refuse(
-                DeadReason.unidirectional(
+                .unidirectional(
                     from: links[ingress]?.remoteID ?? 0,
                     to: links[egress]?.remoteID ?? 0,
                     via: contextID
@@ -113,13 +113,12 @@ package struct RoutingTable: Sendable {
 
     /// Why a message that arrived on `ingress` is not to be believed: it must have come the way that a message to its
     /// source, and to the authority it claims, would go (section 4.3).
-    private func distrust(_ header: MessageHeader, from ingress: LinkID) -> String? {
-        let name = links[ingress].map { "context \($0.remoteID)" } ?? "a closed stream"
+    private func distrust(_ header: MessageHeader, from ingress: LinkID) -> Refusal? {
         if link(for: header.authID) != ingress || header.authID == contextID {
-            return "bad auth_id: got \(header.authID) via \(name)"
+            return .badAuthority(header.authID, via: remoteID(of: ingress))
         }
         if header.srcID != header.authID, link(for: header.srcID) != ingress || header.srcID == contextID {
-            return "bad src_id: got \(header.srcID) via \(name)"
+            return .badSource(header.srcID, via: remoteID(of: ingress))
         }
         return nil
     }

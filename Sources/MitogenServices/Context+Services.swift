@@ -42,26 +42,32 @@ extension Context {
     /// Sends a request to a service of this context; its result is waited for later. Requests arrive in the order in
     /// which they are sent.
     ///
-    /// The context must have a pool, and know the service; see ``prepareService(_:)``.
+    /// The context must have a pool, and know the service; see ``prepareService(_:timeout:)``.
     ///
+    /// - Parameters:
+    ///   - method: The method with its arguments.
+    ///   - timeout: How long the call may take, from now on; for ever by default. When it is over, the method is
+    ///     cancelled and every wait for it throws `.timeoutError`.
     /// - Throws: ``MitogenError`` if it cannot be sent: `.unencodable`, `.misuse`, `.channelError` if it is too large.
     public func startService<Method: ServiceMethod>(
-        _ method: Method
+        _ method: Method,
+        timeout: Duration? = nil
     ) throws(MitogenError) -> PendingCall<Method.Output> where Method.Output: Codable {
-        PendingCall(call: try start(method)) { (reply) throws(MitogenError) in try reply.output() }
+        PendingCall(call: try start(method, timeout)) { (reply) throws(MitogenError) in try reply.output() }
     }
 
     /// Sends a request without result to a service of this context; its end is waited for later. See the other
     /// `startService`.
     public func startService<Method: ServiceMethod>(
-        _ method: Method
+        _ method: Method,
+        timeout: Duration? = nil
     ) throws(MitogenError) -> PendingCall<Void> where Method.Output == Void {
-        PendingCall(call: try start(method)) { (reply) throws(MitogenError) in try reply.success() }
+        PendingCall(call: try start(method, timeout)) { (reply) throws(MitogenError) in try reply.success() }
     }
 
     /// Calls a method of a service in this context and forgets it: neither its result nor its failure comes back.
     ///
-    /// The context must have a pool, and know the service; see ``prepareService(_:)``.
+    /// The context must have a pool, and know the service; see ``prepareService(_:timeout:)``.
     ///
     /// - Throws: ``MitogenError`` if it cannot be sent: `.unencodable`, `.misuse`, `.channelError` if it is too large.
     public func callServiceNoReply<Method: ServiceMethod>(_ method: Method) throws(MitogenError) {
@@ -72,9 +78,15 @@ extension Context {
     /// Makes the pool of this context or one below it, and an ``ActivatableService`` known there, so that all who may
     /// call it can.
     ///
+    /// - Parameters:
+    ///   - type: The service.
+    ///   - timeout: How long to wait at most; for ever by default.
     /// - Throws: ``MitogenError`` as ``call(_:timeout:)->_``; `.misuse` if the router is shut down.
-    public func prepareService<Host: ActivatableService>(_ type: Host.Type) async throws(MitogenError) {
-        try await prepare(type, nil)
+    public func prepareService<Host: ActivatableService>(
+        _ type: Host.Type,
+        timeout: Duration? = nil
+    ) async throws(MitogenError) {
+        try await prepare(type, timeout)
     }
 
     // MARK: Parts
@@ -89,8 +101,11 @@ extension Context {
         }
     }
 
-    private func start<Method: ServiceMethod>(_ method: Method) throws(MitogenError) -> RunningCall {
-        try startRequest(at: StandardHandle.callService, describedAs: Method.fullName) {
+    private func start<Method: ServiceMethod>(
+        _ method: Method,
+        _ timeout: Duration?
+    ) throws(MitogenError) -> RunningCall {
+        try startRequest(at: StandardHandle.callService, describedAs: Method.fullName, timeout: timeout) {
             (options) throws(MitogenError) in
             try ServiceCall.encode(method, options)
         }

@@ -38,6 +38,8 @@ public enum FixtureMaster {
             case "remote": try await holdRemote(Array(arguments.dropFirst()), router)
             case "open-files": try await tellOpenFilesLimits(router)
             case "log-to-files": try await LogToFiles.run(Array(arguments.dropFirst()), router)
+            case "stuck-log": try await StuckLog.run(to: arguments.last ?? "", router)
+            case "besieged": try await Besieged.run(router)
             case "withstand": try await Withstand.run(arguments.last ?? "", router)
             case "no-terminal": await useUpTerminals(router)
             case "return-early": try await returnEarly(router)

@@ -22,7 +22,7 @@ public struct GiveOrders: RemoteFunction {
     /// - Returns: What the target answers to calls and to requests that it end.
     public func run(in context: ExternalContext) async throws -> [String] {
         guard let other = context.router.contextByID(target) else { return [] }
-        for handle in Array(Handle(100)...113) + Array(200...208) {
+        for handle in Array(Handle(100)...113) + Array(200...209) {
             try other.send(Message(handle: handle))
             try other.send(.pickled(PickleValue.none, handle: handle))
         }
@@ -141,7 +141,7 @@ public struct AnnounceLongNames: RemoteFunction {
     }
 
     /// A letter with very many accents.
-    static let character = "a" + String(repeating: "\u{301}", count: 50_000)
+    static let character = "a" + String(repeating: "\u{301}", count: 1_500)
 }
 
 /// Takes back what ``AnnounceLongNames`` has announced.

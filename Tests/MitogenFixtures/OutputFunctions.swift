@@ -70,6 +70,16 @@ public struct PrintForever: RemoteFunction {
     }
 }
 
+/// Logs without end, as fast as it can.
+public struct LogForever: RemoteFunction {
+    public init() {}
+
+    public func run(in context: ExternalContext) async throws {
+        let logger = Logger(label: "forever")
+        while !Task.isCancelled { logger.info("and again") }
+    }
+}
+
 /// Starts a program that inherits the standard descriptors, and waits for it.
 public struct SpawnInherited: RemoteFunction {
     public var arguments: [String]

@@ -58,6 +58,80 @@ extension RawChild {
         }
     }
 
+    /// Takes commands, and says of them what no command does.
+    static func pretendToRun(_ kind: String, as id: ContextID) {
+        struct Status: Encodable {
+            var exited: Int
+        }
+        struct Output: Encodable {
+            var status: Status
+            var hasTimedOut = false
+        }
+        while true {
+            let (header, data) = nextMessage()
+            guard header.handle == StandardHandle.callFunction, let call = try? CallRequest(decoding: data),
+                case .dictionary(let request)? = call.arguments.first, case .int(let handle)? = request["handle"]
+            else { continue }
+            func say(_ event: [UInt8]) { send(frame(from: id, handle: Handle(handle)) { event }) }
+            var status = 0
+            switch kind {
+            case "credit": for _ in 0..<2 { say([0] + Array("\(Int.max)".utf8)) }
+            case "status": status = Int(Int32.max)
+            default:
+                let piece = [1] + [UInt8](repeating: UInt8(ascii: "x"), count: 60_000)
+                // Until the master cuts it off, or for 6 GB.
+                for _ in 0..<100_000 { say(piece) }
+            }
+            var answer = frame(from: id, handle: header.replyTo) { pickled(Output(status: Status(exited: status))) }
+            answer[1] = 0x4a
+            send(answer)
+        }
+    }
+
+    /// Answers every call with 9 MB of one kind.
+    static func answer(_ kind: String, as id: ContextID) {
+        var data: [UInt8] = [0x80, 0x02]
+        switch kind {
+        case "nones":
+            data += Array("](".utf8) + [UInt8](repeating: UInt8(ascii: "N"), count: 9_000_000) + Array("e.".utf8)
+        default: data += [UInt8](repeating: UInt8(ascii: "]"), count: 9_000_000)
+        }
+        while true {
+            let (header, _) = nextMessage()
+            guard header.handle == StandardHandle.callFunction else { continue }
+            var answer = frame(from: id, to: header.srcID, handle: header.replyTo) { data }
+            answer[1] = 0x4a
+            send(answer)
+        }
+    }
+
+    /// A receiver at handle 3000 that has a large value sent to it whole but does not say that it has it before something
+    /// comes to handle 3001. Tells handle 2000 what it gets.
+    static func keepCredit(as id: ContextID) {
+        var missing = 0
+        var creditHandle: Handle = 0
+        func tell(_ text: String) { send(frame(from: id, handle: 2000) { Array(text.utf8) }) }
+        func give(_ count: Int) { send(frame(from: id, handle: creditHandle) { Array("\(count)".utf8) }) }
+        while true {
+            let (header, data) = nextMessage()
+            switch header.handle {
+            case StandardHandle.openChannel:
+                let abilities = PeerInfo.current.capabilities
+                send(frame(from: id, handle: header.replyTo) { Array("\(abilities)".utf8) })
+            case StandardHandle.messagePart:
+                guard let part = MessagePart(parsing: data) else { continue }
+                creditHandle = header.replyTo
+                if part.offset == 0 { give(MessagePart.firstWindow) }
+                missing = part.total - part.offset - (data.count - MessagePart.headerSize)
+                if missing == 0 { tell("large \(part.total)") }
+            case 3000: tell(header.replyTo == StandardHandle.isDead ? "closed" : "small")
+            case 3001: give(1 << 30)
+            case StandardHandle.shutdown: return
+            default: continue
+            }
+        }
+    }
+
     /// Begins a message of 3 MB for the master when something comes to handle 1, and does not go on with it. Ends when
     /// something comes to handle 2.
     static func sendHalf(as id: ContextID) {
@@ -90,6 +164,29 @@ extension RawChild {
                 frame(from: id, handle: StandardHandle.addRoute) { Array("\(5000 + number):\(name)".utf8) }
             }
         case "ids": flood(1_000_000) { _ in frame(from: id, handle: StandardHandle.allocateID, replyTo: 1234) }
+        case "own-handles":
+            // Millions of small values, to whatever is decoded where it arrives.
+            let values =
+                [0x80, 0x02, 0x28] + [UInt8](repeating: UInt8(ascii: "N"), count: 9_000_000) + Array("t.".utf8)
+            for handle in Array(Handle(101)...106) + [109] + Array(200...209) {
+                var message = frame(from: id, handle: handle, replyTo: 1234) { values }
+                message[1] = 0x4a
+                send(message)
+            }
+        case "undeliverable": flood(1_000_000) { frame(from: id, to: 70_000, handle: 5000 + Handle($0)) }
+        case "halves":
+            let whole = Message(handle: 2000, data: [UInt8](repeating: 0, count: 100_000_000))
+            for transfer in 0..<UInt32(1024) {
+                let part = MessagePart(whole, transfer: transfer, offset: 0)
+                let piece = part.data(whole.data.prefix(MessagePart.size))
+                send(frame(from: id, handle: StandardHandle.messagePart, replyTo: 1234) { piece })
+            }
+        case "endings":
+            // That whatever anyone waits for is over.
+            flood(1_000_000) { number in
+                let handle = Handle(1000 + number % 2000)
+                return frame(from: id, handle: handle, replyTo: StandardHandle.isDead) { Array("stolen".utf8) }
+            }
         case "channel":
             let opening = ChannelOpening(handle: 3000, returnHandle: 1500)
             let block = [UInt8](repeating: 1, count: 4000)

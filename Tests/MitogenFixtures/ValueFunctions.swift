@@ -80,6 +80,17 @@ public struct MakeBytes: RemoteFunction {
     }
 }
 
+/// Counts bytes.
+public struct CountBytes: RemoteFunction {
+    public var bytes: [UInt8]
+
+    public init(_ bytes: [UInt8]) {
+        self.bytes = bytes
+    }
+
+    public func run(in context: ExternalContext) async throws -> Int { bytes.count }
+}
+
 /// Has no result.
 public struct DoNothing: RemoteFunction {
     public init() {}

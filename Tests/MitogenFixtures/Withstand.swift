@@ -51,7 +51,7 @@ enum Withstand {
     private static func milliseconds(_ duration: Duration) -> Int { Int(duration / .milliseconds(1)) }
 
     /// What this process takes of the machine's memory.
-    private static var residentKilobytes: Int {
+    static var residentKilobytes: Int {
         let status = LeakCheck.content("/proc/self/status").split(separator: "\n")
         let line = status.first { $0.hasPrefix("VmRSS:") } ?? ""
         return line.split(separator: " ").compactMap { Int($0) }.first ?? 0

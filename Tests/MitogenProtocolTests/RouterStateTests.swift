@@ -57,8 +57,8 @@ struct RouterStateTests {
         case .answer(let answer, let reason):
             // An answer is always dead, and is the reason itself.
             #expect(answer.isDead)
-            #expect(answer.deadReason(localID: 0) == reason)
-            return .answer(to: answer.dstID, answer.handle, reason)
+            #expect(answer.deadReason(localID: 0) == reason.description)
+            return .answer(to: answer.dstID, answer.handle, reason.description)
         }
     }
 
@@ -188,25 +188,73 @@ struct RouterStateTests {
         #expect(process(message(from: 6, to: 5, handle), from: Self.down, in: &state) == .drop)
     }
 
-    @Test("That there is no answer is believed of those on the way to who was asked, and of nobody else")
-    func deadReplies() {
+    private func dead(from source: ContextID, _ handle: Handle) -> Message {
+        message(from: source, to: 5, handle, replyTo: StandardHandle.isDead)
+    }
+
+    /// 6 was handed the ids from 1000 on, and 1000 those from 2000 on; 1001 is a sibling of 1000.
+    private func stateWithOwners(capabilities: UInt32 = PeerInfo.blockOwners) -> RouterState {
         var state = state()
+        state.table.peers[0] = PeerInfo(revision: 1, capabilities: capabilities)
+        state.allocator.learn(owner: 6, ofBlock: 1000)
+        state.allocator.learn(owner: 1000, ofBlock: 2000)
+        for id: ContextID in [1000, 1001, 2000] { _ = state.table.addRoute(to: id, name: "", through: Self.down) }
+        return state
+    }
+
+    @Test("That there is no answer is believed of who was asked and of those on the way to it, and of nobody else")
+    func deadReplies() {
+        var state = stateWithOwners()
         let other = LinkID(rawValue: 7)
         _ = state.table.connectChild(other, id: 7, name: "seven")
-        _ = state.table.addRoute(to: 8, name: "", through: Self.down)
-        func dead(from source: ContextID, _ handle: Handle) -> Message {
-            message(from: source, to: 5, handle, replyTo: StandardHandle.isDead)
-        }
-        for source: ContextID in [6, 8] {
-            let handle = state.handles.add("reply", persists: false, respondent: 8) ?? 0
+        for source: ContextID in [6, 1000, 2000] {
+            let handle = state.handles.add("reply", persists: false, respondent: 2000) ?? 0
             #expect(process(dead(from: 7, handle), from: other, in: &state) == .drop)
             #expect(process(dead(from: 0, handle), from: Self.up, in: &state) == .drop)
+            // It comes the same way, and has nothing to do with it.
+            #expect(process(dead(from: 1001, handle), from: Self.down, in: &state) == .drop)
             #expect(process(dead(from: source, handle), from: Self.down, in: &state) == .invoke("reply"))
         }
-        // Beyond the parent nobody here knows the way.
-        let handle = state.handles.add("reply", persists: false, respondent: 99) ?? 0
-        #expect(process(dead(from: 6, handle), from: Self.down, in: &state) == .drop)
-        #expect(process(dead(from: 0, handle), from: Self.up, in: &state) == .invoke("reply"))
+        let handle = state.handles.add("reply", persists: false, respondent: 1000) ?? 0
+        #expect(process(dead(from: 2000, handle), from: Self.down, in: &state) == .drop, "a descendant")
+    }
+
+    @Test("Of contexts beyond the parent only they themselves and the own ancestors are believed that they are gone")
+    func deadRepliesFromBeyond() {
+        var state = stateWithOwners()
+        for (source, result): (ContextID, Result) in [(98, .drop), (99, .invoke("reply")), (0, .invoke("reply"))] {
+            let handle = state.handles.add("reply", persists: false, respondent: 99) ?? 0
+            #expect(process(dead(from: 6, handle), from: Self.down, in: &state) == .drop)
+            #expect(process(dead(from: source, handle), from: Self.up, in: &state) == result)
+        }
+    }
+
+    @Test("Where an ancestor does not say who started whom, everyone on the same way is believed")
+    func deadRepliesWithoutOwners() {
+        var state = stateWithOwners(capabilities: 0)
+        let handle = state.handles.add("reply", persists: false, respondent: 2000) ?? 0
+        #expect(process(dead(from: 1001, handle), from: Self.down, in: &state) == .invoke("reply"))
+    }
+
+    @Test("In the name of another context a dead message is believed where the own one would not be")
+    func inTheNameOfAnother() {
+        var state = state()
+        var answer = message(from: 0, to: 0, 1234, replyTo: StandardHandle.isDead)
+        guard case .forward(Self.up) = state.process(&answer, inTheNameOf: 6) else { return #expect(Bool(false)) }
+        #expect(answer.srcID == 6 && answer.authID == 5)
+    }
+
+    @Test("What the library's own handles take is bounded before it is looked at, forwarded messages are not")
+    func ownHandles() {
+        var state = RouterState(table: state().table, maxMessageSize: 1 << 20)
+        for handle in [103, 104, 105, 106, 109, 202, 203, 204, 206, 208] as [Handle] {
+            _ = state.handles.add("own", at: handle)
+            #expect(process(message(from: 6, to: 5, handle, size: 3000), from: Self.down, in: &state) == .invoke("own"))
+            #expect(process(message(from: 6, to: 5, handle, size: 9000), from: Self.down, in: &state) == .drop)
+            #expect(
+                process(message(from: 6, to: 0, handle, size: 9000), from: Self.down, in: &state) == .forward(Self.up)
+            )
+        }
     }
 
     @Test("Only the peer itself passes for an immediate one")

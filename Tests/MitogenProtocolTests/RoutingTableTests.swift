@@ -53,8 +53,8 @@ struct RoutingTableTests {
     func noBounce() {
         var table = middle()
         let reason = "no route to 1234, my ID is 5"
-        #expect(route(&table, 0, 1234, from: Self.up) == .refuse(reason))
-        #expect(route(&table, 99, 1234, from: Self.up) == .refuse(reason))
+        #expect(route(&table, 0, 1234, from: Self.up) == .refuse(.reason(reason)))
+        #expect(route(&table, 99, 1234, from: Self.up) == .refuse(.reason(reason)))
         // Not even to the parent's own parent.
         #expect(route(&table, 2, 0, from: Self.up) == .refuse("no route to 0, my ID is 5"))
     }
@@ -109,7 +109,7 @@ struct RoutingTableTests {
                 Issue.record("\(id) was believed")
                 continue
             }
-            #expect(reason == "bad auth_id: got \(id) via context 1")
+            #expect(reason.description == "bad auth_id: got \(id) via context 1")
         }
         #expect(route(&master, 3, 0, from: Self.first, as: 1) == .drop("bad src_id: got 3 via context 1"))
     }
@@ -188,7 +188,7 @@ struct RoutingTableTests {
     func unidirectionalReason() {
         var table = middle(isUnidirectional: true)
         let reason = "routing mode prevents forward of message from context 6 to context 7 via context 5"
-        #expect(route(&table, 8, 7, from: Self.first) == .refuse(reason))
+        #expect(route(&table, 8, 7, from: Self.first) == .refuse(.reason(reason)))
         #expect(route(&table, 5, 7, from: nil) == .forward(Self.second))
         #expect(route(&table, 0, 7, from: Self.up) == .forward(Self.second))
         #expect(route(&table, 8, 0, from: Self.first) == .forward(Self.up))

@@ -89,7 +89,7 @@ struct RoutingTree {
         while true {
             switch tables[id]?.route(&header, from: ingress) {
             case .deliver?: return .delivered(at: id, header)
-            case .refuse(let reason)?: return .refused(at: id, reason: reason)
+            case .refuse(let reason)?: return .refused(at: id, reason: reason.description)
             case .drop?, nil: return .dropped(at: id)
             case .forward(let link)?:
                 if link == Self.parentLink, let parent = parents[id] {

@@ -40,9 +40,9 @@ public final class Channel<Incoming: Codable & Sendable, Outgoing: Codable & Sen
         )
     }
 
-    /// See ``Sender/send(_:)``.
-    public func send(_ value: Outgoing) async throws(MitogenError) {
-        try await sender.send(value)
+    /// See ``Sender/send(_:timeout:)``.
+    public func send(_ value: Outgoing, timeout: Duration? = nil) async throws(MitogenError) {
+        try await sender.send(value, timeout: timeout)
     }
 
     /// See ``Receiver/get(timeout:)``.

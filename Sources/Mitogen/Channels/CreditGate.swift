@@ -19,8 +19,13 @@ final class CreditGate: Sendable {
 
     private let state: Mutex<State>
 
-    init(window: Int) {
-        state = Mutex(State(window: CreditWindow(size: window)))
+    /// - Parameters:
+    ///   - window: What may be under way.
+    ///   - isOpen: False if nothing may be sent before the other end has given credit.
+    init(window: Int, isOpen: Bool = true) {
+        var window = CreditWindow(size: window)
+        if !isOpen { window.take(window.size) }
+        state = Mutex(State(window: window))
     }
 
     func enter(_ cost: Int) async throws(MitogenError) {
@@ -47,12 +52,16 @@ final class CreditGate: Sendable {
     }
 
     /// Takes the credit that a message has: a decimal number.
-    func giveBack(_ credit: Message) {
-        if let count = Int(String(decoding: credit.data, as: UTF8.self)) { giveBack(count) }
+    ///
+    /// - Parameter window: The size that the window has from now on, if that is more than it had.
+    func giveBack(_ credit: Message, widening window: Int = 0) {
+        guard credit.data.count <= 20, let count = Int(String(decoding: credit.data, as: UTF8.self)) else { return }
+        giveBack(count, widening: window)
     }
 
-    func giveBack(_ count: Int) {
+    func giveBack(_ count: Int, widening window: Int = 0) {
         let whenEmpty = state.withLock { state in
+            state.window.widen(to: window)
             state.window.giveBack(count)
             return state.window.used == 0 && state.waiters.isEmpty ? state.whenEmpty : nil
         }

@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import Logging
 internal import Synchronization
 
 /// What is behind a receiver's handle: the messages that have arrived and were not taken, and what their senders may
@@ -44,6 +45,8 @@ final class Inbox: Sendable {
         var accounts: [ContextID: Account] = [:]
         /// How many accounts there have been.
         var accountCount = 0
+        /// The contexts that have sent something without having opened the channel, as Python programs do.
+        var others: Set<ContextID> = []
         /// Bytes of messages that are in no window.
         var unboundedBytes = 0
     }
@@ -57,6 +60,8 @@ final class Inbox: Sendable {
 
     /// What a message takes in memory besides its data, about.
     private static let overhead = 128
+    /// How many contexts are remembered that know no flow control.
+    private static let mostOthers = 4096
 
     init(persists: Bool, bufferLimit: Int, valueLimit: Int) {
         self.persists = persists
@@ -68,6 +73,10 @@ final class Inbox: Sendable {
 
     /// A message has come. On the Broker's thread.
     func receive(_ message: Message, in router: Router) {
+        if message.isDead, !mayEnd(message, in: router) {
+            let text = "ignored that a channel ends"
+            return router.logger.debug("\(text): context \(message.srcID) has not opened it")
+        }
         guard let charge = admit(message) else { return overflow(message, in: router) }
         try? latch.put(Arrival(message: message, charge: charge))
         if !persists { finish(with: .dead(DeadReason.receiverIsDone, dstID: router.contextID, handle: message.handle)) }
@@ -78,8 +87,30 @@ final class Inbox: Sendable {
         latch.finish(with: Arrival(message: dead, charge: .nothing))
     }
 
+    /// Whether a dead message counts: only who sends here, and the ancestors of this context, say that nothing more
+    /// comes. A receiver with a respondent is asked about by the router before.
+    private func mayEnd(_ message: Message, in router: Router) -> Bool {
+        let source = message.srcID
+        let isKnown = state.withLock { $0.accounts[source] != nil || $0.others.contains(source) }
+        if isKnown { return true }
+        let (hasRespondent, isParent, opens) = router.core.withLock { core in
+            let table = core.state.table
+            return (
+                core.state.handles.respondent(at: message.handle) != nil, table.isParentAuthority(source),
+                table.peers[source]?.has(PeerInfo.flowControl) == true
+            )
+        }
+        if hasRespondent || isParent { return true }
+        // One that knows flow control opens the channel even if it has nothing to send. Of others the first word may be
+        // their last, as long as nobody else has begun to send.
+        return !opens && state.withLock { $0.accounts.isEmpty && $0.others.isEmpty }
+    }
+
     private func admit(_ message: Message) -> Arrival.Charge? {
         state.withLock { state in
+            if !message.isDead, state.accounts[message.srcID] == nil, state.others.count < Self.mostOthers {
+                state.others.insert(message.srcID)
+            }
             state.accounts[message.srcID]?.hasEnded = message.isDead
             if !message.isDead, let account = state.accounts[message.srcID], account.returnHandle == message.replyTo,
                 state.accounts[message.srcID]?.window.receive(byteCount: message.data.count) == true

@@ -69,8 +69,9 @@ final class Outbox: Sendable {
 
     /// Waits until a value of so many bytes may be sent, which it then has to be.
     ///
+    /// - Parameter expiry: The wait also ends when this is resolved.
     /// - Throws: ``MitogenError``: `.channelError` if the receiver cannot be reached any more, `.cancelled`.
-    func reserve(_ byteCount: Int) async throws(MitogenError) {
+    func reserve(_ byteCount: Int, unless expiry: PendingReply? = nil) async throws(MitogenError) {
         let turn = state.withLock { state -> OneShot<Void>? in
             if state.phase == .open, state.failure == nil, state.holds == 0, state.waiters.isEmpty,
                 state.window.hasRoom
@@ -87,6 +88,7 @@ final class Outbox: Sendable {
             return turn
         }
         if turn != nil { beginToOpen() }
+        if let turn { expiry?.whenResolved { _ in turn.resolve(.failure(.cancelledCaller)) } }
         try await turn?.value { turn?.resolve(.failure(.cancelledCaller)) }
     }
 
@@ -108,12 +110,16 @@ final class Outbox: Sendable {
     // MARK: Opening
 
     /// Waits until it is known whether the receiver takes values in parts.
-    func learnReceiver() async throws(MitogenError) {
+    func learnReceiver(unless expiry: PendingReply?) async throws(MitogenError) {
         beginToOpen()
-        try await known.value()
+        let wait = OneShot<Void>()
+        known.whenResolved { wait.resolve($0) }
+        expiry?.whenResolved { _ in wait.resolve(.failure(.cancelledCaller)) }
+        try await wait.value()
     }
 
-    private func beginToOpen() {
+    /// Tells the receiver's context that there is a sender, unless it knows.
+    func beginToOpen() {
         let mustOpen = state.withLock { state in
             defer { if state.phase == .new { state.phase = .opening } }
             return state.phase == .new
@@ -157,7 +163,7 @@ final class Outbox: Sendable {
             // Nobody at the handle itself is told in the answer to the value.
             return reason == DeadReason.invalidHandle ? removeBound() : failDead(reason)
         }
-        let capabilities = UInt32(String(decoding: answer.data, as: UTF8.self)) ?? 0
+        let capabilities = UInt32(String(decoding: answer.data.prefix(20), as: UTF8.self)) ?? 0
         let info = PeerInfo(revision: 0, capabilities: capabilities)
         state.withLock { state in
             state.takesBinary = info.has(PeerInfo.binaryBytes)

@@ -152,32 +152,45 @@ extension Select {
 
     /// Takes one value of each receiver, in the order they come.
     ///
+    /// - Parameters:
+    ///   - receivers: The receivers.
+    ///   - timeout: How long to wait at most, for all together; for ever by default.
     /// - Throws: ``MitogenError``: what the first one to fail does; what the others have stays with them.
-    public static func all(_ receivers: [Receiver<Value>]) async throws(MitogenError) -> [Value] where Value: Codable {
+    public static func all(
+        _ receivers: [Receiver<Value>],
+        timeout: Duration? = nil
+    ) async throws(MitogenError) -> [Value] where Value: Codable {
         let select = Select()
         for receiver in receivers { try select.add(receiver) }
-        return try await select.values()
+        return try await select.values(within: timeout)
     }
 
     /// The result of each call, in the order they come.
     ///
+    /// - Parameters:
+    ///   - calls: The calls.
+    ///   - timeout: How long to wait at most, for all together; for ever by default. The functions go on after that.
     /// - Throws: ``MitogenError``: what the first one to fail does, and the others go on; `.cancelled` if the calling task
     ///   is, and then so are the functions that run.
-    public static func all(_ calls: [PendingCall<Value>]) async throws(MitogenError) -> [Value] {
+    public static func all(
+        _ calls: [PendingCall<Value>],
+        timeout: Duration? = nil
+    ) async throws(MitogenError) -> [Value] {
         let select = Select()
         for call in calls { try select.add(call) }
         do throws(MitogenError) {
-            return try await select.values()
+            return try await select.values(within: timeout)
         } catch {
             if Task.isCancelled { for call in calls { call.cancel() } }
             throw error
         }
     }
 
-    private func values() async throws(MitogenError) -> [Value] {
+    private func values(within timeout: Duration?) async throws(MitogenError) -> [Value] {
         defer { close() }
+        let deadline = timeout.map { ContinuousClock.now + $0 }
         var values: [Value] = []
-        while hasSources { values.append(try await get()) }
+        while hasSources { values.append(try await get(timeout: deadline.map { $0 - .now })) }
         return values
     }
 }

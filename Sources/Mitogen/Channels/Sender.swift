@@ -32,17 +32,20 @@ public struct Sender<Element: Codable & Sendable>: PickleValueConvertible, Senda
     /// Returning means that the value is on its way, in order, not that it was taken. A receiver in another language
     /// does not hold its senders up; then only the way out of this context does.
     ///
+    /// - Parameters:
+    ///   - value: The value.
+    ///   - timeout: How long to wait at most; for ever by default.
     /// - Throws: ``MitogenError``: `.channelError` if the receiver is known to be gone, this sender was closed, or the
-    ///   value is larger than a message may be; `.cancelled` if the calling task is; `.unencodable`; `.misuse` if the
-    ///   sender was decoded where no router is known. Nothing is sent then.
-    public func send(_ value: Element) async throws(MitogenError) {
+    ///   value is larger than a message may be; `.timeoutError`; `.cancelled` if the calling task is; `.unencodable`;
+    ///   `.misuse` if the sender was decoded where no router is known. Nothing is sent then.
+    public func send(_ value: Element, timeout: Duration? = nil) async throws(MitogenError) {
         let data: [UInt8]
         do throws(PickleError) {
             data = try PickleEncoder(options: end.writerOptions).encode(value)
         } catch {
             throw MitogenError(.unencodable, "cannot encode \(Element.self): \(error)", context: context.displayName)
         }
-        try await end.send(data)
+        try await end.send(data, within: timeout)
     }
 
     /// Tells the receiver that this was all: its iteration ends, a `get` fails with `.channelError`.

@@ -29,10 +29,29 @@ final class SenderEnd: Sendable {
         .init(bytesStyle: outbox?.takesBinary == true ? .binary : .python)
     }
 
-    func send(_ data: [UInt8]) async throws(MitogenError) {
+    /// - Parameter timeout: How long the value may wait here; for ever by default.
+    func send(_ data: [UInt8], within timeout: Duration? = nil) async throws(MitogenError) {
+        guard let timeout else { return try await send(data, unless: nil) }
+        // Nothing answers: it is resolved when the time is over, and then nothing more is sent.
+        let expiry = PendingReply()
+        let error = MitogenError(
+            .timeoutError,
+            "the value was not sent within \(timeout)",
+            context: context.displayName
+        )
+        let timer = try context.reachableRouter.broker.schedule(after: timeout) { expiry.resolve(.failure(error)) }
+        defer { timer.cancel() }
+        do throws(MitogenError) {
+            try await send(data, unless: expiry)
+        } catch let failure {
+            throw expiry.outcome != nil && failure.code == .cancelled && !Task.isCancelled ? error : failure
+        }
+    }
+
+    private func send(_ data: [UInt8], unless expiry: PendingReply?) async throws(MitogenError) {
         let router = try context.reachableRouter
         let isLarge = data.count > min(MessagePart.threshold, router.maxMessageSize)
-        if isLarge { try await outbox?.learnReceiver() }
+        if isLarge { try await outbox?.learnReceiver(unless: expiry) }
         guard data.count <= router.maxMessageSize || outbox?.takesParts == true else {
             throw MitogenError(
                 .channelError,
@@ -52,10 +71,10 @@ final class SenderEnd: Sendable {
         }
         var rest: OneShot<Void>?
         defer { if rest == nil { didSend(router) } }
-        try await outbox.reserve(data.count)
+        try await outbox.reserve(data.count, unless: expiry)
         do throws(MitogenError) {
             if data.count <= Stream.smallMessage, !outbox.isBounded {
-                try await router.waitForRoom(towards: context.id)
+                try await router.waitForRoom(towards: context.id, unless: expiry)
             }
             // A copy that fails between these lines is answered with a dead message that nobody waits for any more.
             let message = Message(
@@ -65,7 +84,7 @@ final class SenderEnd: Sendable {
                 encoding: .pickle,
                 data: data
             )
-            rest = try await router.send(message, takesParts: isLarge && outbox.takesParts)
+            rest = try await router.send(message, takesParts: isLarge && outbox.takesParts, unless: expiry)
         } catch {
             outbox.giveBack(data.count)
             throw error
@@ -94,6 +113,8 @@ final class SenderEnd: Sendable {
     }
 
     private func sayClosed(_ router: Router) {
+        // Only who has opened a channel can end it.
+        outbox?.beginToOpen()
         router.route(.dead(DeadReason.senderClosed, dstID: context.id, handle: handle))
     }
 

@@ -150,6 +150,9 @@ enum ChildRuntime {
         own.isUnidirectional = configuration.unidirectional
         own.maxMessageSize = configuration.maxMessageSize
         own.forwardedLogLevel = configuration.logLevel
+        own.keepAliveInterval = configuration.keepAliveInterval.flatMap { Duration(checkedSeconds: $0) }
+        own.keepAliveTimeout =
+            configuration.keepAliveTimeout.flatMap { Duration(checkedSeconds: $0) } ?? own.keepAliveTimeout
         let router = Router(broker: broker, ownsBroker: true, configuration: own, table: table)
         if configuration.debug { router.enableDebug() }
         router.isProfilingEnabled = configuration.profiling
@@ -166,13 +169,13 @@ enum ChildRuntime {
         router.processes.terminateAll(after: .milliseconds(500), on: router.broker) { _exit(0) }
     }
 
-    /// See ``ExternalContext/detach()``.
-    static func detach(_ router: Router) async throws(MitogenError) {
+    /// See ``ExternalContext/detach(timeout:)``.
+    static func detach(_ router: Router, timeout: Duration?) async throws(MitogenError) {
         guard let parent = router.parentID else {
             throw MitogenError(.misuse, "this context has no parent to let go of")
         }
         setsid()
-        _ = try await router.context(parent).sendAwait(Message(handle: StandardHandle.detaching))
+        _ = try await router.context(parent).sendAwait(Message(handle: StandardHandle.detaching), timeout: timeout)
         await router.detachFromParent()
     }
 }

@@ -22,7 +22,7 @@ struct ProxyConnect: RemoteFunction {
 
     func run(in context: ExternalContext) async throws -> Output {
         do throws(MitogenError) {
-            let limit = remainingSeconds.map { Duration.seconds($0) }
+            let limit = remainingSeconds.flatMap { Duration(checkedSeconds: $0) }
             let made = try await context.router.connect(request, within: limit)
             let info = context.router.peerInfo(made.id)
             return Output(

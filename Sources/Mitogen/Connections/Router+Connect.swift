@@ -32,7 +32,11 @@ extension Router {
             throw MitogenError(.streamError, "\(via.displayName) made a connection but named no context")
         }
         let name = "\(via.displayName).\(answer.name ?? "\(id)")"
-        guard core.withLock({ Self.mayHaveMade(id, via.id, $0) }) else {
+        let isPossible = core.withLock { core in
+            let known = core.contexts[id]
+            return core.state.mayHaveStarted(id, via.id, isNew: known?.via == nil && known?.connection == nil)
+        }
+        guard isPossible else {
             throw MitogenError(.streamError, "\(via.displayName) named context \(id), which it cannot have started")
         }
         return core.withLock { core in
@@ -42,16 +46,6 @@ extension Router {
             state.connection = answer.connection
             return Context(router: self, id: id, state: state)
         }
-    }
-
-    /// Whatever a context says: what it has started is reached the same way as itself, and nobody else has started it.
-    private static func mayHaveMade(_ id: ContextID, _ via: ContextID, _ core: Core) -> Bool {
-        let table = core.state.table
-        guard id != table.contextID, table.link(for: id) == table.link(for: via) else { return false }
-        // The master knows who may start a context with this number; elsewhere it must be one that is new.
-        if table.contextID == 0 { return core.allocator.owner(of: id) == via }
-        let known = core.contexts[id]
-        return id != via && !table.parentIDs.contains(id) && known?.via == nil && known?.connection == nil
     }
 
     /// Makes a connection from here.
@@ -66,8 +60,9 @@ extension Router {
         return try await connectionLimit.withPermit { () async throws(MitogenError) in
             // Without a Broker nobody would hear the child, or that its time is over.
             guard !isLeaving else { throw .brokerIsLeaving }
-            let id = try await allocateID()
-            let deadline = ContinuousClock.now + (limit ?? .seconds(request.common.connectTimeout))
+            let limit = limit ?? .seconds(request.common.connectTimeout)
+            let deadline = ContinuousClock.now + limit
+            let id = try await allocateID(timeout: limit)
             func handshake(replacesCached: Bool) -> Handshake {
                 Handshake(
                     router: self,
@@ -115,6 +110,8 @@ extension Router {
                 version: Mitogen.version,
                 remoteName: remoteName,
                 image: image,
+                keepAliveInterval: configuration.keepAliveInterval.map { $0 / .seconds(1) },
+                keepAliveTimeout: configuration.keepAliveTimeout / .seconds(1),
                 ancestors: ancestors.compactMap { ancestor in
                     let info = ancestor == table.contextID ? PeerInfo.current : table.peers[ancestor]
                     return info.map { RouteInfo(id: ancestor, info: $0) }

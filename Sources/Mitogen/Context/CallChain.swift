@@ -88,27 +88,37 @@ public final class CallChain: Sendable {
 
     /// Sends a call; its result is waited for later.
     ///
+    /// - Parameters:
+    ///   - function: The function with its arguments.
+    ///   - timeout: How long the call may take, for its turn and its result; for ever by default. When it is over, the
+    ///     call is cancelled and has failed.
     /// - Throws: ``MitogenError`` if the call cannot be sent: `.unencodable`, `.misuse`, `.channelError` if it is too
     ///   large. That is no failure of the chain.
     public func startCall<F: RemoteFunction>(
-        _ function: F
+        _ function: F,
+        timeout: Duration? = nil
     ) throws(MitogenError) -> PendingCall<F.Output> where F.Output: Codable {
         use()
-        return PendingCall(call: try caller.start(function)) { (reply) throws(MitogenError) in try reply.output() }
+        return PendingCall(call: try caller.start(function, timeout: timeout)) { (reply) throws(MitogenError) in
+            try reply.output()
+        }
     }
 
     /// Sends a call of a function that has no result; its end is waited for later.
     public func startCall<F: RemoteFunction>(
-        _ function: F
+        _ function: F,
+        timeout: Duration? = nil
     ) throws(MitogenError) -> PendingCall<Void> where F.Output == Void {
         use()
-        return PendingCall(call: try caller.start(function)) { (reply) throws(MitogenError) in try reply.success() }
+        return PendingCall(call: try caller.start(function, timeout: timeout)) { (reply) throws(MitogenError) in
+            try reply.success()
+        }
     }
 
     /// Sends a call whose result is not wanted. In a pipelined chain its failure shows in the calls after it, else the
     /// context logs it.
     ///
-    /// - Throws: As `startCall(_:)`.
+    /// - Throws: As `startCall(_:timeout:)`.
     public func callNoReply(_ function: some RemoteFunction) throws(MitogenError) {
         use()
         try caller.startNoReply(function)

@@ -20,18 +20,18 @@ struct Caller: Sendable {
 
     /// Runs a function and waits for its answer.
     func reply<F: RemoteFunction>(to function: F, timeout: Duration?) async throws(MitogenError) -> CallReply {
-        let timeout = try Self.timeLeft(timeout)
+        let timeout = try CallDeadline.timeLeft(timeout)
         let trace = CallTrace(of: displayedName(of: F.self), to: context)
         let data = try encode(function, timeout: timeout, trace)
         return try await reply(to: data, _typeName(F.self), trace, timeout: timeout)
     }
 
-    /// Sends a function off.
+    /// Sends a function off. The call is given up when its time is over.
     func start<F: RemoteFunction>(_ function: F, timeout: Duration? = nil) throws(MitogenError) -> RunningCall {
-        let timeout = try Self.timeLeft(timeout)
+        let timeout = try CallDeadline.timeLeft(timeout)
         let name = displayedName(of: F.self)
         let trace = CallTrace(of: name, to: context)
-        return try start(try encode(function, timeout: timeout, trace), functionName: name, trace)
+        return try start(try encode(function, timeout: timeout, trace), functionName: name, trace).bounded(by: timeout)
     }
 
     /// Sends a function off whose answer nobody wants. It has no deadline, as it outlives who sends it.
@@ -73,7 +73,7 @@ struct Caller: Sendable {
         keywordArguments: PickleDictionary,
         timeout: Duration?
     ) async throws(MitogenError) -> CallReply {
-        let timeout = try Self.timeLeft(timeout)
+        let timeout = try CallDeadline.timeLeft(timeout)
         let call = try start(named: name, arguments, keywordArguments: keywordArguments, timeout: timeout)
         return try await call.reply(timeout: timeout)
     }
@@ -85,7 +85,7 @@ struct Caller: Sendable {
         timeout: Duration?
     ) throws(MitogenError) -> RunningCall {
         let peer = context.peer
-        let timeout = try Self.timeLeft(timeout)
+        let timeout = try CallDeadline.timeLeft(timeout)
         let trace = CallTrace(of: name, to: context)
         let data: [UInt8]
         do throws(PickleError) {
@@ -115,7 +115,7 @@ struct Caller: Sendable {
         timeout: Duration?,
         _ encode: (CallOptions) throws(MitogenError) -> [UInt8]
     ) async throws(MitogenError) -> CallReply {
-        let timeout = try Self.timeLeft(timeout)
+        let timeout = try CallDeadline.timeLeft(timeout)
         let trace = CallTrace(of: name, to: context)
         let data = try self.data(of: encode, timeout, trace)
         return try await reply(to: data, name, at: handle, trace, timeout: timeout)
@@ -125,11 +125,13 @@ struct Caller: Sendable {
     func start(
         at handle: Handle,
         describedAs name: String,
+        timeout: Duration? = nil,
         _ encode: (CallOptions) throws(MitogenError) -> [UInt8]
     ) throws(MitogenError) -> RunningCall {
+        let timeout = try CallDeadline.timeLeft(timeout)
         let trace = CallTrace(of: name, to: context)
-        let data = try self.data(of: encode, try Self.timeLeft(nil), trace)
-        return try start(data, functionName: name, at: handle, trace)
+        let data = try self.data(of: encode, timeout, trace)
+        return try start(data, functionName: name, at: handle, trace).bounded(by: timeout)
     }
 
     private func data(
@@ -151,16 +153,6 @@ struct Caller: Sendable {
     }
 
     // MARK: Parts
-
-    /// The time that a call may take: what was asked for, and no more than is left to the function that makes it.
-    private static func timeLeft(_ timeout: Duration?) throws(MitogenError) -> Duration? {
-        guard let deadline = ExternalContext.current?.deadline else { return timeout }
-        let left = ContinuousClock.now.duration(to: deadline)
-        guard left > .zero else {
-            throw MitogenError(.timeoutError, "the time of the function that makes this call is over")
-        }
-        return min(timeout ?? left, left)
-    }
 
     /// Sends a request and waits for its answer. The time counts from now on, also while the way is full.
     private func reply(

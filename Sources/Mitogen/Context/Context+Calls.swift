@@ -34,19 +34,29 @@ extension Context {
 
     /// Starts a function in this context; its result is waited for later.
     ///
+    /// - Parameters:
+    ///   - function: The function with its arguments.
+    ///   - timeout: How long the call may take, from now on; for ever by default. When it is over, the function is
+    ///     cancelled and every wait for it throws `.timeoutError`.
     /// - Throws: ``MitogenError`` if the call cannot be sent: `.unencodable`, `.misuse`, `.channelError` if it is too
     ///   large.
     public func startCall<F: RemoteFunction>(
-        _ function: F
+        _ function: F,
+        timeout: Duration? = nil
     ) throws(MitogenError) -> PendingCall<F.Output> where F.Output: Codable {
-        PendingCall(call: try caller.start(function)) { (reply) throws(MitogenError) in try reply.output() }
+        PendingCall(call: try caller.start(function, timeout: timeout)) { (reply) throws(MitogenError) in
+            try reply.output()
+        }
     }
 
-    /// Starts a function that has no result in this context; its end is waited for later.
+    /// Starts a function that has no result in this context; its end is waited for later. See the other `startCall`.
     public func startCall<F: RemoteFunction>(
-        _ function: F
+        _ function: F,
+        timeout: Duration? = nil
     ) throws(MitogenError) -> PendingCall<Void> where F.Output == Void {
-        PendingCall(call: try caller.start(function)) { (reply) throws(MitogenError) in try reply.success() }
+        PendingCall(call: try caller.start(function, timeout: timeout)) { (reply) throws(MitogenError) in
+            try reply.success()
+        }
     }
 
     /// Starts a function in this context and forgets it: neither its result nor its failure comes back. The context

@@ -20,7 +20,8 @@ public final class PendingCall<Output: Sendable>: Sendable {
     /// Waits for the result. It can be asked for any number of times.
     ///
     /// - Parameters:
-    ///   - timeout: How long to wait at most; for ever by default. The function goes on after that.
+    ///   - timeout: How long to wait at most; for ever by default. The function goes on after that, unless the call
+    ///     itself was given a limit when it was started.
     /// - Throws: ``MitogenError`` as ``Context/call(_:timeout:)->_``. Cancelling the waiting task ends this wait
     ///   only; the function goes on, until ``cancel()``.
     public func get(timeout: Duration? = nil) async throws(MitogenError) -> Output {
@@ -55,6 +56,14 @@ package struct RunningCall: Sendable {
             let error = MitogenError(.timeoutError, "\(functionName) has not returned within \(timeout)")
             cancel(because: error.inContext(context.displayName))
         }
+    }
+
+    /// The same call, which is given up when the time is over.
+    func bounded(by timeout: Duration?) -> RunningCall {
+        guard let timeout else { return self }
+        let timer = giveUp(after: timeout)
+        pending.whenResolved { _ in timer.cancel() }
+        return self
     }
 
     /// Waits for the answer; the call goes on whatever becomes of the wait.

@@ -30,7 +30,7 @@ public struct ExternalContext: Sendable {
     public var isMaster: Bool { router.isMaster }
     /// This process's number.
     public var contextID: ContextID { router.contextID }
-    /// The number of the context that started this one; nil in the master, and after ``detach()``.
+    /// The number of the context that started this one; nil in the master, and after ``detach(timeout:)``.
     public var parentID: ContextID? { router.parentID }
     /// The numbers of the ancestors, the nearest first.
     public var parentIDs: [ContextID] { router.parentIDs }
@@ -44,9 +44,11 @@ public struct ExternalContext: Sendable {
     ///
     /// The answer to the call that does this does not arrive any more. It works once.
     ///
-    /// - Throws: ``MitogenError`` if the parent refuses or is gone.
-    public func detach() async throws(MitogenError) {
-        try await ChildRuntime.detach(router)
+    /// - Parameter timeout: How long the parent may take to answer; for ever by default. If it is over, the parent may
+    ///   still have let go.
+    /// - Throws: ``MitogenError`` if the parent refuses or is gone; `.timeoutError`.
+    public func detach(timeout: Duration? = nil) async throws(MitogenError) {
+        try await ChildRuntime.detach(router, timeout: timeout)
     }
 }
 

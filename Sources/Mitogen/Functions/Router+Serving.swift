@@ -91,9 +91,10 @@ extension Context {
     package func startRequest(
         at handle: Handle,
         describedAs name: String,
+        timeout: Duration? = nil,
         encode: (CallOptions) throws(MitogenError) -> [UInt8]
     ) throws(MitogenError) -> RunningCall {
-        try caller.start(at: handle, describedAs: name, encode)
+        try caller.start(at: handle, describedAs: name, timeout: timeout, encode)
     }
 
     /// Sends an encoded request to a handle of this context and forgets it.

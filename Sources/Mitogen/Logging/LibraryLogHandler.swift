@@ -42,6 +42,9 @@ struct LibraryLogHandler: LogHandler {
             let metadata = LogMetadata.all(of: event, in: self)
             DebugFile.shared.write(level: event.level, Self.label, "\(event.message)", metadata)
         }
-        if event.level >= inner.logLevel { inner.log(event: event) }
+        guard event.level >= inner.logLevel else { return }
+        // Forwarding sends a message, which never blocks, and keeps the order of what the function logs and returns.
+        if inner is ForwardingLogHandler { return inner.log(event: event) }
+        LogQueue.shared.add(.library, size: "\(event.message)".utf8.count) { [inner] in inner.log(event: event) }
     }
 }

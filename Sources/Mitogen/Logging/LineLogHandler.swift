@@ -12,35 +12,34 @@ internal import Synchronization
 final class LogOutput: Sendable {
     static let shared = LogOutput()
 
-    private struct State {
-        var setting: LogSetting?
-        /// Standard error, or a file of this object's own.
-        var descriptor: Int32 = 2
-    }
-
-    private let state = Mutex(State())
+    // Locks of their own: a thread may stand in a write, and levels are asked for everywhere.
+    private let setting = Mutex<LogSetting?>(nil)
+    /// Standard error, or a file of this object's own.
+    private let descriptor = Mutex<Int32>(2)
 
     /// The lowest level that is written, as Python's number; nil as long as nothing is.
-    var pythonLevel: Int? { state.withLock { $0.setting?.level.pythonLevel } }
+    var pythonLevel: Int? { setting.withLock { $0?.level.pythonLevel } }
 
     /// Writes to another place from now on.
     func open(_ path: String?, _ setting: LogSetting) throws(MitogenError) {
-        var descriptor: Int32 = 2
+        var opened: Int32 = 2
         if let path {
-            descriptor = cmitogen_open_for_appending(path, false)
-            guard descriptor >= 0 else { throw .system("cannot open \(path)", errno: -descriptor, .misuse) }
+            opened = cmitogen_open_for_appending(path, false)
+            guard opened >= 0 else { throw .system("cannot open \(path)", errno: -opened, .misuse) }
         }
-        state.withLock { state in
-            if state.descriptor > 2 { _ = systemClose(state.descriptor) }
-            state.descriptor = descriptor
-            state.setting = setting
+        // What was logged before belongs to where it was written before.
+        LogQueue.shared.flush(within: .milliseconds(500))
+        descriptor.withLock { descriptor in
+            if descriptor > 2 { _ = systemClose(descriptor) }
+            descriptor = opened
         }
+        self.setting.withLock { $0 = setting }
         MessageLog.shared.isLogged = setting.logsMessages
     }
 
     /// The lowest level that a logger writes.
     func level(of label: String) -> Logger.Level {
-        guard let setting = state.withLock({ $0.setting }) else { return .info }
+        guard let setting = setting.withLock({ $0 }) else { return .info }
         if label == MessageLog.label { return setting.logsMessages ? .debug : max(.info, setting.level) }
         return setting.level
     }
@@ -49,8 +48,8 @@ final class LogOutput: Sendable {
     func write(_ line: String) {
         var line = line
         // Under the lock, so that a file is not closed under the hands of a thread that writes to it.
-        state.withLock { state in
-            line.withUTF8 { bytes in _ = cmitogen_write_all(state.descriptor, bytes.baseAddress, bytes.count) }
+        descriptor.withLock { descriptor in
+            line.withUTF8 { bytes in _ = cmitogen_write_all(descriptor, bytes.baseAddress, bytes.count) }
         }
     }
 }

@@ -91,8 +91,9 @@ final class Command: Sendable {
             state.withLock { $0.input = side }
             send(.inputCredit(ProcessWindow.input))
         }
-        if let timeout {
-            let timer = broker.schedule(after: .seconds(timeout)) { [weak self] in self?.timeOut() }
+        // A limit that is no time for a clock is none.
+        if let timeout = timeout.flatMap({ Duration(checkedSeconds: $0) }) {
+            let timer = broker.schedule(after: timeout) { [weak self] in self?.timeOut() }
             state.withLock { $0.timers.append(timer) }
         }
         process.whenEnded { [self] _ in
@@ -120,7 +121,7 @@ final class Command: Sendable {
         send(isError ? .error(bytes) : .output(bytes))
         let paused = state.withLock { state -> [Side] in
             state.lastOutput = monotonicNanoseconds()
-            state.window.take(count)
+            state.window.take(ProcessEvent.cost(of: bytes))
             guard state.window.isFull, !state.isPaused else { return [] }
             state.isPaused = true
             return Array(state.outputs.values)

@@ -20,7 +20,9 @@ extension Context {
     ///   - outputLimit: How many bytes it may write; 128 MiB by default.
     /// - Returns: How it ended (failing is not an error) and what it wrote.
     /// - Throws: ``MitogenError``: `.spawnError` if it cannot be started; `.misuse` if it writes more than the limit;
-    ///   `.cancelled` if the calling task is, which ends the process group; `.channelError` if the context goes.
+    ///   `.cancelled` if the calling task is, which ends the process group; `.channelError` if the context goes;
+    ///   `.timeoutError` if the context has not told the command's end 5 s after `timeout`, in which case the command may
+    ///   still run; `.streamError` if the context sends more output than it may.
     public func run(
         _ arguments: [String],
         stdin: ProcessInput = .null,
@@ -80,6 +82,7 @@ extension Context {
         timeout: Duration? = nil,
         onOutput: (ProcessOutput) async -> Bool
     ) async throws(MitogenError) -> ProcessResult {
+        let timeout = try CallDeadline.timeLeft(timeout)
         let session = try ProcessSession(context: self)
         defer { session.close() }
         var request = RunProcess(
@@ -91,7 +94,7 @@ extension Context {
             handle: session.handle
         )
         if case .null = stdin { request.hasInput = false }
-        let result = try await session.run(request, stdin: stdin, onOutput)
+        let result = try await session.run(request, stdin: stdin, within: timeout, onOutput)
         return ProcessResult(
             status: result.status,
             standardOutput: [],
@@ -108,22 +111,42 @@ private final class ProcessSession: Sendable {
     let handle: Handle
     private let events: AsyncStream<ProcessEvent>
     private let continuation: AsyncStream<ProcessEvent>.Continuation
-    private let room: ByteBudget
+    private let input: CreditGate
+    private let output: Output
+
+    /// What has come of the command's output, counted. The command is not trusted to keep to its window.
+    private final class Output: Sendable {
+        let account = Mutex(CreditAccount(size: ProcessWindow.output))
+        /// Resolved when it has sent more.
+        let excess = OneShot<Void>()
+    }
+
+    /// How long after its time limit a command's end is waited for: as long as its own side may take to end it, and to
+    /// say so.
+    private static let grace = Duration.seconds(5)
 
     init(context: Context) throws(MitogenError) {
         let (events, continuation) = AsyncStream.makeStream(of: ProcessEvent.self)
-        // There is none before the command has started and says so: what came earlier would find nobody.
-        let room = ByteBudget(0)
+        // Closed until the command has started and says so: what came earlier would find nobody.
+        let input = CreditGate(window: ProcessWindow.input, isOpen: false)
+        let output = Output()
         self.context = context
         router = try context.reachableRouter
         self.events = events
         self.continuation = continuation
-        self.room = room
+        self.input = input
+        self.output = output
         handle = try router.addHandler(respondent: context) { message in
-            // Bounded by the window: the command sends no more before it hears that this was dealt with.
             guard !message.isDead, let event = ProcessEvent(decoding: message.data) else { return }
-            if case .inputCredit(let count) = event { return room.add(count) }
-            continuation.yield(event)
+            switch event {
+            case .inputCredit(let count): input.giveBack(count)
+            case .output(let bytes), .error(let bytes):
+                guard output.account.withLock({ $0.receive(ProcessEvent.cost(of: bytes)) }) else {
+                    output.excess.resolve(.success(()))
+                    return
+                }
+                continuation.yield(event)
+            }
         }
     }
 
@@ -135,9 +158,17 @@ private final class ProcessSession: Sendable {
     func run(
         _ request: RunProcess,
         stdin: ProcessInput,
+        within timeout: Duration?,
         _ onOutput: (ProcessOutput) async -> Bool
     ) async throws(MitogenError) -> RunProcess.Output {
         let call = try context.caller.start(request)
+        let timer = timeout.map { giveUp(call, after: $0) }
+        defer { timer?.cancel() }
+        let name = context.displayName
+        output.excess.whenResolved { _ in
+            let text = "the command's context sends more output than it may"
+            call.cancel(because: MitogenError(.streamError, text, context: name))
+        }
         // The answer comes after the last output on the same way.
         call.pending.whenResolved { [continuation] _ in continuation.finish() }
         return try await withInput(stdin) { () async throws(MitogenError) in
@@ -151,6 +182,20 @@ private final class ProcessSession: Sendable {
         }
     }
 
+    /// The other side keeps the time limit, unless it stands still.
+    private func giveUp(_ call: RunningCall, after timeout: Duration) -> Timer {
+        let name = context.displayName
+        return router.broker.schedule(after: timeout + Self.grace) {
+            let error = MitogenError(
+                .timeoutError,
+                "the command has not ended within \(timeout), and \(name) does not answer",
+                context: name,
+                hint: "the command may still run there"
+            )
+            call.cancel(because: error)
+        }
+    }
+
     private func pass(on event: ProcessEvent, to onOutput: (ProcessOutput) async -> Bool) async -> Bool {
         let piece: ProcessOutput
         switch event {
@@ -159,7 +204,8 @@ private final class ProcessSession: Sendable {
         case .inputCredit: return true
         }
         guard await onOutput(piece) else { return false }
-        send(ProcessControl(handle: handle, credit: piece.bytes.count))
+        let credit = output.account.withLock { $0.consume(ProcessEvent.cost(of: piece.bytes)) }
+        if let credit { send(ProcessControl(handle: handle, credit: credit)) }
         return true
     }
 
@@ -197,59 +243,18 @@ private final class ProcessSession: Sendable {
     }
 
     private func send(_ input: AsyncStream<[UInt8]>) async {
-        for await bytes in input {
-            for start in stride(from: 0, to: bytes.count, by: 64 << 10) {
-                let piece = Array(bytes[start..<min(bytes.count, start + 64 << 10)])
-                guard await room.take(piece.count) else { return }
-                send(ProcessControl(handle: handle, input: piece))
-            }
-        }
-        guard await room.take(1) else { return }
-        send(ProcessControl(handle: handle, endsInput: true))
-    }
-}
-
-/// Bytes that may be sent; who wants more than there are waits.
-private final class ByteBudget: Sendable {
-    private struct State {
-        var available: Int
-        var waiter: (count: Int, OneShot<Void>)?
-    }
-
-    private let state: Mutex<State>
-
-    init(_ count: Int) {
-        state = Mutex(State(available: count))
-    }
-
-    func add(_ count: Int) {
-        let waiter = state.withLock { state -> OneShot<Void>? in
-            state.available += count
-            guard let (wanted, waiter) = state.waiter, state.available >= wanted else { return nil }
-            state.waiter = nil
-            state.available -= wanted
-            return waiter
-        }
-        waiter?.resolve(.success(()))
-    }
-
-    /// Takes `count` bytes, waiting for them if need be. False if the task was cancelled.
-    func take(_ count: Int) async -> Bool {
-        let waiter = state.withLock { state -> OneShot<Void>? in
-            if state.available >= count {
-                state.available -= count
-                return nil
-            }
-            let waiter = OneShot<Void>()
-            state.waiter = (count, waiter)
-            return waiter
-        }
-        guard let waiter else { return !Task.isCancelled }
         do throws(MitogenError) {
-            try await waiter.value()
-            return true
+            for await bytes in input {
+                for start in stride(from: 0, to: bytes.count, by: 64 << 10) {
+                    let piece = Array(bytes[start..<min(bytes.count, start + 64 << 10)])
+                    try await self.input.enter(piece.count)
+                    send(ProcessControl(handle: handle, input: piece))
+                }
+            }
+            try await self.input.enter(0)
+            send(ProcessControl(handle: handle, endsInput: true))
         } catch {
-            return false
+            // The command has ended, or is given up.
         }
     }
 }

@@ -5,7 +5,7 @@
 //
 
 /// How a program ended.
-public enum ExitStatus: Sendable, Hashable, Codable {
+public enum ExitStatus: Sendable, Hashable {
     /// It exited with this status, 0 to 255.
     case exited(Int32)
     /// This signal ended it.
@@ -18,6 +18,37 @@ public enum ExitStatus: Sendable, Hashable, Codable {
         switch self {
         case .exited(let code): code
         case .signaled(let number): 128 + number
+        }
+    }
+}
+
+extension ExitStatus: Codable {
+    private enum CodingKeys: String, CodingKey {
+        case exited
+        case signaled
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        switch self {
+        case .exited(let code): try container.encode(code, forKey: .exited)
+        case .signaled(let number): try container.encode(number, forKey: .signaled)
+        }
+    }
+
+    /// Reads a status that another context has sent.
+    ///
+    /// - Throws: `DecodingError` for a number that no process can end with. -1 stands for an end that nobody has seen.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        if let code = try container.decodeIfPresent(Int32.self, forKey: .exited), (-1...255).contains(code) {
+            self = .exited(code)
+        } else if let number = try container.decodeIfPresent(Int32.self, forKey: .signaled), (1...127).contains(number)
+        {
+            self = .signaled(number)
+        } else {
+            let text = "no process ends with this status"
+            throw DecodingError.dataCorrupted(.init(codingPath: decoder.codingPath, debugDescription: text))
         }
     }
 }

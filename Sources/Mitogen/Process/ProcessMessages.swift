@@ -8,7 +8,7 @@
 struct ProcessControl: Codable, Sendable {
     /// The handle of the caller that the command's output goes to, which names the command.
     var handle: Handle
-    /// How many bytes of output the caller has dealt with.
+    /// How much of the output the caller has dealt with, as ``ProcessEvent/cost(of:)`` counts it.
     var credit: Int?
     /// Bytes for the command's standard input.
     var input: [UInt8]?
@@ -23,13 +23,19 @@ enum ProcessEvent: Sendable {
     /// The command has read so many bytes of its input.
     case inputCredit(Int)
 
+    /// What an event that has output counts in the window: its bytes, and about what it takes to keep it.
+    static func cost(of bytes: [UInt8]) -> Int { bytes.count + 128 }
+
+    /// Nil for what is no event, and for credit that no command gives.
     init?(decoding data: [UInt8]) {
         guard let kind = data.first else { return nil }
         switch kind {
         case 1: self = .output(Array(data.dropFirst()))
         case 2: self = .error(Array(data.dropFirst()))
         case 0:
-            guard let count = Int(String(decoding: data.dropFirst(), as: UTF8.self)) else { return nil }
+            guard let count = Int(String(decoding: data.dropFirst().prefix(20), as: UTF8.self)), count >= 0 else {
+                return nil
+            }
             self = .inputCredit(count)
         default: return nil
         }

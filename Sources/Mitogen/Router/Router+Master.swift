@@ -24,7 +24,7 @@ extension Router {
                 guard core.blockCounts[stream.id, default: 0] < Self.blockLimit else { return nil }
                 core.blockCounts[stream.id, default: 0] += 1
             }
-            return core.allocator.allocateBlock(for: message.srcID)
+            return core.state.allocator.allocateBlock(for: message.srcID)
         }
         guard let block else {
             return reply(to: message, with: .dead("no context ids are left"))
@@ -54,7 +54,7 @@ extension Router {
         guard let block = RouteAnnouncement(parsing: message.data), let owner = ContextID(block.name) else { return }
         let isParent = core.withLock { core in
             guard let stream, core.state.table.parentLink == stream.id else { return false }
-            core.allocator.learn(owner: owner, ofBlock: block.id)
+            core.state.allocator.learn(owner: owner, ofBlock: block.id)
             return true
         }
         if isParent { tell(owner: owner, ofBlock: block.id) }
@@ -64,28 +64,32 @@ extension Router {
     ///
     /// A context asks the master for a block of 1,000 when it has none left (Mitogen wire protocol, section 3).
     ///
-    /// - Throws: ``MitogenError`` when the master cannot be reached, or `.cancelled` when the calling task is.
-    public func allocateID() async throws(MitogenError) -> ContextID {
+    /// - Parameter timeout: How long the master may take to answer; for ever by default.
+    /// - Throws: ``MitogenError`` when the master cannot be reached; `.timeoutError`; `.cancelled` when the calling task
+    ///   is.
+    public func allocateID(timeout: Duration? = nil) async throws(MitogenError) -> ContextID {
         while true {
-            if let id = core.withLock({ $0.allocator.allocate() }) { return id }
+            if let id = core.withLock({ $0.state.allocator.allocate() }) { return id }
             if isMaster { throw MitogenError(.misuse, "no context ids are left") }
-            let answer = try await context(0).sendAwait(Message(handle: StandardHandle.allocateID))
+            let answer = try await context(0).sendAwait(Message(handle: StandardHandle.allocateID), timeout: timeout)
             let bounds = try answer.decode(as: [ContextID].self)
             guard bounds.count == 2, bounds[0] < bounds[1] else {
                 throw MitogenError(.streamError, "the master's answer to ALLOCATE_ID is malformed")
             }
-            core.withLock { $0.allocator.add(bounds[0]..<bounds[1]) }
+            core.withLock { $0.state.allocator.add(bounds[0]..<bounds[1]) }
         }
     }
 
     /// A line of a context's log (Mitogen semantics, section 8.7).
     private func log(_ message: Message) {
-        // Its source counts what is under way. Whatever becomes of it here, it has arrived.
-        defer { reply(to: message, with: Message(handle: 0)) }
-        guard let record = ForwardedLog(message) else { return }
         guard let context = contextByID(message.srcID, creates: false) else {
             return logger.error("ignored a log record of the unknown context \(message.srcID)")
         }
-        ForwardedLogs.emit(record, from: context)
+        let isTaken = LogQueue.shared.add(.context, size: message.data.count) { [weak self] in
+            if let record = ForwardedLog(message) { ForwardedLogs.emit(record, from: context) }
+            // Its source counts what is under way, and waits while this is not written.
+            self?.reply(to: message, with: Message(handle: 0))
+        }
+        if !isTaken { reply(to: message, with: Message(handle: 0)) }
     }
 }

@@ -33,17 +33,17 @@ extension Router {
             route(message)
             return nil
         }
-        let gate = CreditGate(window: MessagePart.window)
+        let gate = CreditGate(window: MessagePart.firstWindow)
         let destination = context(message.dstID)
         let creditHandle = try addHandler(respondent: destination) { credit in
-            guard credit.isDead else { return gate.giveBack(credit) }
+            guard credit.isDead else { return gate.giveBack(credit, widening: MessagePart.window) }
             gate.close(with: MitogenError(.channelError, credit.deadReason(localID: .max)))
         }
         var rest: OneShot<Void>?
         defer { if rest == nil { try? deleteHandler(creditHandle) } }
         pending?.whenResolved { _ in gate.close(with: .cancelledCaller) }
         do throws(MitogenError) {
-            rest = try await sendParts(of: message, through: gate, creditHandle)
+            rest = try await sendParts(of: message, through: gate, creditHandle, unless: pending)
         } catch {
             throw error.inContext(destination.displayName)
         }
@@ -61,7 +61,8 @@ extension Router {
     private func sendParts(
         of message: Message,
         through gate: CreditGate,
-        _ creditHandle: Handle
+        _ creditHandle: Handle,
+        unless pending: PendingReply?
     ) async throws(MitogenError) -> OneShot<Void>? {
         let transfer = transferCount.wrappingAdd(1, ordering: .relaxed).newValue
         var offset = 0
@@ -79,11 +80,13 @@ extension Router {
             while offset < message.data.count {
                 let end = min(offset + MessagePart.size, message.data.count)
                 try await gate.enter(end - offset)
+                try await waitForRoom(towards: message.dstID, unless: pending)
                 route(part(offset..<end))
                 offset = end
             }
             return try await gate.drain()
         } catch {
+            withdraw(creditHandle, of: message.dstID)
             // An empty part: the rest will not come. If all has been sent, some of it may have found the way full.
             route(part(offset..<offset))
             throw error
@@ -149,10 +152,10 @@ extension Router {
 
     // MARK: Stalls
 
-    /// While messages wait until others are whole, looks now and then whether those get on.
+    /// While messages are incomplete, looks now and then whether they get on.
     private func watchForStalls() {
         let mustWait = core.withLock { core in
-            guard core.assembly.isCrowded, core.stallTimer == nil, !core.isLeaving else { return false }
+            guard !core.assembly.isEmpty, core.stallTimer == nil, !core.isLeaving else { return false }
             return true
         }
         guard mustWait else { return }

@@ -60,7 +60,7 @@ extension Router {
         // In bytes: a single character can have any number of them.
         let name = ForwardedLog.cut(route.name, to: 200)
         apply { core in
-            guard Self.mayLead(stream, to: route.id, core) else {
+            guard core.state.mayLead(stream.id, to: route.id) else {
                 return [.log("refused a route to context \(route.id), which nobody behind that stream can start")]
             }
             isNew = !core.state.table.hasRoute(to: route.id)
@@ -69,21 +69,6 @@ extension Router {
         if isNew, core.withLock({ $0.state.table.hasRoute(to: route.id) }) {
             eventHub.send(.connected(context(route.id)))
         }
-    }
-
-    /// Whether a stream can lead to a new context: the master knows who may start one with this id, and tells the others,
-    /// if all on the way to it pass that on. Otherwise a context could claim the ids of others' children before they are
-    /// there.
-    private static func mayLead(_ stream: Stream, to id: ContextID, _ core: Core) -> Bool {
-        let table = core.state.table
-        guard !table.hasRoute(to: id),
-            table.parentIDs.allSatisfy({ table.peers[$0]?.has(PeerInfo.blockOwners) == true })
-        else { return true }
-        guard let owner = core.allocator.owner(of: id) else {
-            // One that has let go of its parent may not have been told of all, if that was a Python program.
-            return table.contextID != 0 && table.parentIDs.isEmpty
-        }
-        return table.link(for: owner) == stream.id
     }
 
     private func deleteRoute(_ message: Message, from stream: Stream?) {

@@ -56,24 +56,39 @@ extension Router {
         case .invoke(let handler): invoke(handler, message, from: stream)
         case .drop(let reason):
             // A log record that cannot be sent must not make another one.
-            if message.handle != StandardHandle.forwardLog { logger.debug("dropped a message: \(reason)") }
+            if message.handle != StandardHandle.forwardLog {
+                logger.debug("dropped a message: \(reason)", metadata: Self.metadata(of: message))
+            }
         case .answer(let answer, let reason):
-            if message.handle != StandardHandle.forwardLog { logger.debug("refused \(message.header): \(reason)") }
+            if message.handle != StandardHandle.forwardLog {
+                logger.debug("refused a message: \(reason)", metadata: Self.metadata(of: message))
+            }
             route(answer, from: nil, isAnswer: true)
         }
+    }
+
+    private static func metadata(of message: Message) -> Logger.Metadata {
+        ["source": "\(message.srcID)", "destination": "\(message.dstID)", "handle": "\(message.handle)"]
     }
 
     /// A message cannot pass. Who waits for its answer is told, or, if nobody does, whoever waits for the message itself,
     /// as when it is too large.
     private func tellThatFull(_ egress: Stream, _ message: Message) {
         let reason = DeadReason.wayIsFull(to: message.dstID)
-        if message.wantsReply { return reply(to: message, with: .dead(reason)) }
         guard !message.isDead else { return }
-        var dead = Message.dead(reason, dstID: message.dstID, handle: message.handle)
-        dead.srcID = contextID
-        dead.authID = dead.srcID
-        // As small as it is, it has a place of its own there, which is bounded too.
-        _ = egress.forward(dead)
+        var dead = message.replying(with: .dead(reason)) ?? .dead(reason, dstID: message.dstID, handle: message.handle)
+        let (action, way) = core.withLock { core in
+            let source = message.wantsReply ? message.dstID : message.srcID
+            let action = core.state.process(&dead, inTheNameOf: source)
+            if case .forward(let link) = action { return (action, core.streams[link]) }
+            return (action, nil)
+        }
+        // Towards the full stream it is small enough to have a place of its own there, which is bounded too.
+        if way === egress {
+            _ = egress.forward(dead)
+        } else {
+            perform(action, dead, egress: way, from: nil, isAnswer: true)
+        }
     }
 
     private func invoke(_ handler: HandleTable.Handler, _ message: Message, from stream: Stream?) {
@@ -192,10 +207,19 @@ extension Router {
     /// - Parameter isTimeout: Whether that is because its time is over; false by default.
     func abandon(_ handle: Handle, of respondent: ContextID, isTimeout: Bool = false) {
         guard core.withLock({ $0.state.handles.remove(handle) != nil }) else { return }
+        withdraw(handle, of: respondent)
         // Whoever does not know that drops it.
         guard has(PeerInfo.cancellation, respondent) != false else { return }
         let data = CallCancellation(replyTo: handle, isTimeout: isTimeout).data
         route(Message(dstID: respondent, handle: StandardHandle.cancelCall, data: data))
+    }
+
+    /// Drops what of an abandoned request still waits to be written on the way to a context.
+    func withdraw(_ handle: Handle, of respondent: ContextID) {
+        let (stream, own) = core.withLock { core in
+            (core.state.table.link(for: respondent).flatMap { core.streams[$0] }, core.state.table.contextID)
+        }
+        stream?.withdraw(handle, of: own)
     }
 
     /// How many bytes wait to be written on the way to a context.

@@ -110,6 +110,7 @@ extension Router {
         let children = core.withLock { core in
             core.isLeaving = true
             core.stallTimer?.cancel()
+            core.keepAliveTimer?.cancel()
             return core.children.keys.compactMap { core.streams[$0] }
         }
         for attempt in attempts.withLock({ Array($0.values) }) { attempt.fail(.brokerIsLeaving) }
@@ -127,6 +128,7 @@ extension Router {
             defer { core.streams = [:] }
             return (core.state.handles.removeAll(), core.streams.values.map { $0 }, core.children.values.map { $0 })
         }
+        LogQueue.shared.flush(within: .seconds(1))
         // First, because a child's process ends when its stream to the parent is closed.
         finishDiagnosis(of: streams)
         for stream in streams { stream.close(reason: DeadReason.brokerExited) }

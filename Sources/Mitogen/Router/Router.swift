@@ -20,7 +20,6 @@ public final class Router: Sendable {
         var contexts: [ContextID: ContextState] = [:]
         var handshakes: [LinkID: Handshake] = [:]
         var children: [LinkID: ChildProcess] = [:]
-        var allocator: IDAllocator
         /// How many blocks of ids the contexts behind each stream were handed.
         var blockCounts: [LinkID: Int] = [:]
         var nextLink: UInt32 = 1
@@ -29,6 +28,9 @@ public final class Router: Sendable {
         var assembly: MessageAssembly
         /// Looks whether messages that others wait for get on.
         var stallTimer: Timer?
+        /// The next look at the links to children.
+        var keepAliveTimer: Timer?
+        var keepAlives: [LinkID: KeepAlive] = [:]
         /// The receivers here that contexts have begun to send to.
         var openChannels: [ContextID: Set<Handle>] = [:]
         /// Whether the Broker has begun to shut down: no connection is made any more.
@@ -108,10 +110,11 @@ public final class Router: Sendable {
             bytesPerLink: configuration.maxMessageSize,
             patience: configuration.stallLimit.nanoseconds
         )
-        core = Mutex(Core(state: state, allocator: table.contextID == 0 ? .master : .child, assembly: assembly))
+        core = Mutex(Core(state: state, assembly: assembly))
         addRouteHandlers()
         addChannelHandlers()
         addPartHandler()
+        addKeepAlive()
         dispatcher.acceptCancellations(in: self)
         broker.onShutdown { [weak self] in self?.beginShutdown() }
         broker.onExit { [weak self] in self?.finishShutdown() }

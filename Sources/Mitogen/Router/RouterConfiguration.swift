@@ -25,6 +25,16 @@ public struct RouterConfiguration: Sendable {
     /// How long a shutdown waits for what still goes on; 5 s by default, 3 s in a child. Used only by a router that
     /// makes its own Broker.
     public var shutdownTimeout: Duration = .seconds(5)
+    /// After how long without a byte from a direct child, at least a second, that is asked whether it is still there; nil,
+    /// the default, for never. Contexts inherit it for their own children. It is what `ServerAliveInterval` is to ssh, and
+    /// works through every kind of connection. Children that run another implementation are not asked.
+    public var keepAliveInterval: Duration? {
+        didSet { keepAliveInterval = keepAliveInterval.map { max($0, .seconds(1)) } }
+    }
+    /// After how long without a byte a child that does not answer is given up: its connection is closed, and everything
+    /// that waits for it, or for what it leads to, ends with `.channelError`. 45 s by default, at least twice
+    /// ``keepAliveInterval``, without which it means nothing.
+    public var keepAliveTimeout: Duration = .seconds(45)
     /// How many connections are made at the same time; 64 by default.
     public var maxConcurrentConnections = 64
     /// What contexts log is passed on from this level up (Python's numbers: 10 debug, 20 info, 30 warning, 40 error).

@@ -34,6 +34,18 @@ package struct OutputQueue: Sendable {
         if message.handle == StandardHandle.messagePart { parts.append(message) } else { frames.append(message) }
     }
 
+    /// Removes the frames of requests of `source` that wait for an answer at one of these handles, and tells how many.
+    /// What is half written stays.
+    package mutating func removeRequests(_ handles: Set<Handle>, of source: ContextID) -> Int {
+        func isObsolete(_ message: Message) -> Bool { message.srcID == source && handles.contains(message.replyTo) }
+        let (countBefore, bytesBefore) = (frameCount, byteCount)
+        for message in frames.remove(where: isObsolete) + parts.remove(where: isObsolete) {
+            byteCount -= MessageHeader.size + message.data.count
+        }
+        assert(byteCount <= bytesBefore)
+        return countBefore - frameCount
+    }
+
     package mutating func removeAll() {
         frames.removeAll()
         parts.removeAll()

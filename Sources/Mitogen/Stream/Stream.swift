@@ -30,6 +30,10 @@ package final class Stream: Sendable {
         var sentBytes = 0
         /// Which of all frames are answers that the peer has not taken yet.
         var answers = Queue<Int>()
+        /// The reply handles of own requests that were given up while something was queued.
+        var givenUp: Set<Handle> = []
+        /// Frames that were taken out of the queue instead of being sent.
+        var withdrawnFrames = 0
         /// Senders that wait for the queue to get shorter.
         var waiters: [OneShot<Void>] = []
     }
@@ -52,6 +56,8 @@ package final class Stream: Sendable {
     private let sides = Mutex<Sides?>(nil)
     private let frameCount = Atomic<Int>(0)
     private let byteCount = Atomic<Int>(0)
+    /// How many bytes are read at a time: fewer while they are very many frames, so that others get their turn.
+    private let readSize = Atomic<Int>(Stream.mostReadBytes)
     private let deliver: @Sendable (consuming Message, Stream) -> Void
     private let ended: @Sendable (Stream, String) -> Void
 
@@ -63,6 +69,11 @@ package final class Stream: Sendable {
     /// credit, have as much again for themselves.
     private let mostQueued: Int
     private static let tinyMessage = 256
+
+    /// What is read at a time, and how many frames may be in it.
+    private static let mostReadBytes = 128 << 10
+    private static let leastReadBytes = 4 << 10
+    private static let mostFramesRead = 256
 
     /// So many answers to its own requests a peer may leave unread: one that goes on asking takes memory without end.
     private static let answerLimit = 100_000
@@ -164,6 +175,23 @@ package final class Stream: Sendable {
         queue(message, isAnswer: false, isBounded: true)
     }
 
+    /// A request of this context is given up: what of it has not begun to be written is dropped, now or soon.
+    ///
+    /// - Parameters:
+    ///   - handle: What its frames have as `reply_to`.
+    ///   - source: This context.
+    package func withdraw(_ handle: Handle, of source: ContextID) {
+        output.withLock { output in
+            guard !output.queue.isEmpty else { return }
+            output.givenUp.insert(handle)
+            // A pass over the queue is paid for by those who have given up since the last.
+            guard output.givenUp.count * 8 >= output.queue.frameCount else { return }
+            output.withdrawnFrames += output.queue.removeRequests(output.givenUp, of: source)
+            output.givenUp = []
+        }
+        wakeWaiters()
+    }
+
     /// What has become of a message.
     package enum Acceptance: Sendable {
         case taken
@@ -196,8 +224,9 @@ package final class Stream: Sendable {
 
     /// The frame that was just queued is an answer: whether the peer has left too many of them.
     private static func leavesUnread(_ output: inout Output) -> Bool {
-        while let first = output.answers.first, first <= output.sentFrames { _ = output.answers.popFirst() }
-        output.answers.append(output.sentFrames + output.queue.frameCount + (output.isWriting ? 1 : 0))
+        let gone = output.sentFrames + output.withdrawnFrames
+        while let first = output.answers.first, first <= gone { _ = output.answers.popFirst() }
+        output.answers.append(gone + output.queue.frameCount + (output.isWriting ? 1 : 0))
         return output.answers.count > answerLimit
     }
 
@@ -347,14 +376,25 @@ package final class Stream: Sendable {
             if let message = decoder.takeCompleted() { pass(on: message) }
             return Self.endReason(count)
         }
-        let count = cmitogen_read(descriptors.receive, scratch.baseAddress, scratch.count)
+        let size = min(scratch.count, readSize.load(ordering: .relaxed))
+        let count = cmitogen_read(descriptors.receive, scratch.baseAddress, size)
         guard count > 0 else { return Self.endReason(count) }
         byteCount.wrappingAdd(count, ordering: .relaxed)
+        let framesBefore = frameCount.load(ordering: .relaxed)
         do throws(FramingError) {
             try decoder.feed(UnsafeRawBufferPointer(rebasing: scratch[..<count])) { pass(on: $0) }
+            adaptReadSize(size, frames: frameCount.load(ordering: .relaxed) - framesBefore)
             return nil
         } catch {
             return error.description
+        }
+    }
+
+    private func adaptReadSize(_ size: Int, frames: Int) {
+        if frames > Self.mostFramesRead {
+            readSize.store(max(Self.leastReadBytes, size / 2), ordering: .relaxed)
+        } else if frames < Self.mostFramesRead / 4, size < Self.mostReadBytes {
+            readSize.store(min(Self.mostReadBytes, size * 2), ordering: .relaxed)
         }
     }
 

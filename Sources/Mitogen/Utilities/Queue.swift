@@ -52,6 +52,18 @@ struct Queue<Element: Sendable>: Sendable {
         return element
     }
 
+    /// Takes out what matches, in order.
+    mutating func remove(where isObsolete: (Element) -> Bool) -> [Element] {
+        var removed: [Element] = []
+        storage = storage[head...].filter { element in
+            guard let element, isObsolete(element) else { return element != nil }
+            removed.append(element)
+            return false
+        }
+        head = 0
+        return removed
+    }
+
     mutating func removeAll() {
         storage = []
         head = 0

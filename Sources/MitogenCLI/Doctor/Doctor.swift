@@ -22,7 +22,7 @@ struct Doctor: Sendable {
     ///
     /// - Returns: The status to exit with.
     func examine() async -> Int32 {
-        var configuration = RouterConfiguration()
+        var configuration = RouterConfiguration.ofTool
         configuration.image = .file(self.image)
         do {
             return try await withRouter(configuration: configuration) { router in

@@ -51,7 +51,7 @@ package struct RawRenderer: RunRenderer {
         case .signaled(2), .signaled(13):
             // Shells say nothing about SIGINT and SIGPIPE either: the user or the pipe did it on purpose.
             return
-        case .signaled, .timedOut, .unreachable, .failed, .interrupted:
+        case .signaled, .timedOut, .unanswered, .unreachable, .failed, .interrupted:
             break
         }
         // Output is kept as it is where a program may read it; only a line that the message would touch is ended.

@@ -12,6 +12,7 @@ extension RunOutcome {
         case .exited(let status): "exit \(status)"
         case .signaled(let signal): "killed by \(SignalNames.name(of: signal))"
         case .timedOut: "timed out"
+        case .unanswered: "timed out without an answer"
         case .unreachable(let report): "unreachable" + Self.place(report)
         case .failed(let report): "failed" + Self.place(report)
         case .interrupted: "interrupted"
@@ -21,7 +22,7 @@ extension RunOutcome {
     /// What else is known about a failure: the code and the message, whose further lines are indented.
     package var details: [String] {
         switch self {
-        case .unreachable(let report), .failed(let report): report.lines
+        case .unanswered(let report), .unreachable(let report), .failed(let report): report.lines
         case .exited, .signaled, .timedOut, .interrupted: []
         }
     }

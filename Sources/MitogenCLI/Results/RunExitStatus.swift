@@ -41,7 +41,7 @@ package enum RunExitStatus {
         switch outcome {
         case .exited(0): (0, 0)
         case .exited, .signaled, .failed: (1, self.failed)
-        case .timedOut: (2, self.timedOut)
+        case .timedOut, .unanswered: (2, self.timedOut)
         case .unreachable: (3, self.unreachable)
         case .interrupted: (4, self.interrupted)
         }

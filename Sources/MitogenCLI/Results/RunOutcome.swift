@@ -31,6 +31,8 @@ package enum RunOutcome: Hashable, Sendable {
     case signaled(Int32)
     /// The time given by `--timeout` was over first.
     case timedOut
+    /// The time given by `--timeout` was over, and the target does not say what became of the command.
+    case unanswered(FailureReport)
     /// No connection to the target was made.
     case unreachable(FailureReport)
     /// The target was reached, but the command was not started or its end not seen.
@@ -46,7 +48,7 @@ package enum RunOutcome: Hashable, Sendable {
         switch self {
         case .exited(let status): status
         case .signaled(let signal): 128 + signal
-        case .timedOut, .unreachable, .failed, .interrupted: nil
+        case .timedOut, .unanswered, .unreachable, .failed, .interrupted: nil
         }
     }
 
@@ -56,7 +58,7 @@ package enum RunOutcome: Hashable, Sendable {
         case .exited, .signaled: nil
         case .timedOut: FailureReport(code: "timeout", message: "the command did not end in time")
         case .interrupted: FailureReport(code: "interrupted", message: "the run was interrupted")
-        case .unreachable(let report), .failed(let report): report
+        case .unanswered(let report), .unreachable(let report), .failed(let report): report
         }
     }
 }

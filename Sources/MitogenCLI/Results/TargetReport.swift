@@ -42,6 +42,8 @@ package struct TargetReport: Sendable {
             self.outcome = .failed(FailureReport(code: "output_incomplete", message: message))
         case .unreachable(let report):
             self.outcome = .unreachable(report.adding(note))
+        case .unanswered(let report):
+            self.outcome = .unanswered(report.adding(note))
         case .failed(let report):
             self.outcome = .failed(report.adding(note))
         case .timedOut, .interrupted:
@@ -64,7 +66,7 @@ package struct TargetReport: Sendable {
     private var extraNote: String? {
         switch self.outcome {
         case .timedOut, .interrupted: self.output.failure.map { "\($0); the output is incomplete" }
-        case .exited, .signaled, .unreachable, .failed: nil
+        case .exited, .signaled, .unanswered, .unreachable, .failed: nil
         }
     }
 }

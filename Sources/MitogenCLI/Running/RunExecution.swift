@@ -89,7 +89,7 @@ struct RunExecution: Sendable {
         let input =
             self.options.readsStandardInput ? InputBroadcast(targets: labels.count) { source.read() } : nil
         do {
-            var configuration = RouterConfiguration()
+            var configuration = RouterConfiguration.ofTool
             configuration.image = .file(self.image)
             return try await withRouter(configuration: configuration) { router in
                 let session = RunSession(

@@ -21,7 +21,11 @@ extension RunOutcome {
 
     /// What became of a command that was not started, or whose end is not known.
     init(failure error: MitogenError) {
-        self = error.code == .cancelled ? .interrupted : .failed(FailureReport(error))
+        switch error.code {
+        case .cancelled: self = .interrupted
+        case .timeoutError: self = .unanswered(FailureReport(error))
+        default: self = .failed(FailureReport(error))
+        }
     }
 
     /// What became of the targets behind a hop that failed.

@@ -22,7 +22,7 @@ struct TreeSurvey: Sendable {
     ///
     /// - Returns: The status to exit with.
     func perform() async -> Int32 {
-        var configuration = RouterConfiguration()
+        var configuration = RouterConfiguration.ofTool
         configuration.image = .file(self.image)
         do {
             let root = try await withRouter(configuration: configuration) { router in

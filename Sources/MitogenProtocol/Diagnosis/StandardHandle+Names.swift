@@ -30,6 +30,8 @@ extension StandardHandle {
         case processInput: "PROCESS_INPUT"
         case openChannel: "OPEN_CHANNEL"
         case messagePart: "MESSAGE_PART"
+        case blockOwner: "BLOCK_OWNER"
+        case keepAlive: "KEEP_ALIVE"
         default: nil
         }
     }

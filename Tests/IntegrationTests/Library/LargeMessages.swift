@@ -7,6 +7,7 @@
 internal import Mitogen
 internal import MitogenFixtures
 internal import MitogenProtocol
+internal import Synchronization
 internal import Testing
 
 #if canImport(Glibc)
@@ -163,45 +164,29 @@ extension LibraryTests.LargeMessages {
         arguments: [true, false]
     )
     func cancelledDrain(closesAtOnce: Bool) async throws {
+        let executable = [try Fixture.path, "raw-child", "keeps-credit"]
         try await withFixtureRouter {
             $0.maxMessageSize = 500_000
         } _: { router in
-            let child = try await router.local()
-            let introduction = try Receiver<Sender<[UInt8]>>(router: router)
-            let sum = try child.startCall(ReceiveBlocks(introduction: introduction.toSender()))
-            let sender = try await introduction.get(timeout: .seconds(10))
-            let large = [UInt8](repeating: 1, count: 900_000)
-            try await sender.send(large)
-            let pid = try await child.call(ProcessID())
-            try await Processes.stop(pid)
-            defer { kill(pid, SIGCONT) }
-            var isSent = false
-            for pause in [200, 1000, 5000] where !isSent {
-                let task = Task { try await sender.send(large) }
-                try await Task.sleep(for: .milliseconds(pause))
-                task.cancel()
-                // If it was too early nothing is sent.
-                if case .success = try await within(.seconds(5), { await task.result }) { isSent = true }
+            let texts = Mutex<[String]>([])
+            try router.addHandler(at: 2000) { message in
+                texts.withLock { $0.append(String(decoding: message.data, as: UTF8.self)) }
             }
-            #expect(isSent)
-            if closesAtOnce {
-                sender.close()
-                kill(pid, SIGCONT)
-            } else {
-                let through = Latch<Bool>()
-                try await withThrowingTaskGroup(of: Void.self) { group in
-                    group.addTask {
-                        try await sender.send([1, 2, 3])
-                        try through.put(true)
-                    }
-                    try await Task.sleep(for: .milliseconds(200))
-                    #expect(try through.isEmpty)
-                    kill(pid, SIGCONT)
-                    try await group.next()
-                }
-                sender.close()
-            }
-            #expect(try await sum.get(timeout: .seconds(20)) == 2 * large.count + (closesAtOnce ? 0 : 3))
+            let child = try await router.local { $0.executable = executable }
+            let sender = Sender<[UInt8]>(to: child, handle: 3000)
+            let task = Task { try await sender.send([UInt8](repeating: 1, count: 900_000)) }
+            #expect(try await eventually { texts.withLock { $0.last?.hasPrefix("large") == true } })
+            // It has all of it, and has not said so.
+            task.cancel()
+            try await within(.seconds(5)) { try await task.value }
+            let next = Task { if !closesAtOnce { try await sender.send([1, 2, 3]) } }
+            if closesAtOnce { sender.close() }
+            try await Task.sleep(for: .milliseconds(200))
+            #expect(texts.withLock { $0.count } == 1)
+            try child.send(Message(handle: 3001))
+            try await within(.seconds(10)) { try await next.value }
+            let expected = closesAtOnce ? "closed" : "small"
+            #expect(try await eventually { texts.withLock { $0.dropFirst() } == [expected] })
         }
     }
 

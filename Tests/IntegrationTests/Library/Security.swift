@@ -299,7 +299,7 @@ extension LibraryTests.Security {
     /// What is sent without end, and whether its sender is still there after it.
     static let floods: [(kind: String, survives: Bool)] = [
         ("unread-answers", false), ("unknown-handles", true), ("logs", true), ("routes", true), ("ids", false),
-        ("channel", true),
+        ("channel", true), ("own-handles", true), ("undeliverable", true), ("halves", true), ("endings", true),
     ]
 
     @Test("A child that floods holds up no other, and takes no more memory than it may", arguments: floods)
