@@ -25,6 +25,7 @@ final class Command: Sendable {
         var isPaused = false
         var hasTimedOut = false
         var timers: [Timer] = []
+        var quietTimer: Timer?
         var lastOutput: Int64 = 0
     }
 
@@ -146,7 +147,9 @@ final class Command: Sendable {
     private func finish(_ status: ExitStatus) {
         let (timers, hasTimedOut, outputs) = state.withLock { state in
             defer { state.outputs = [:] }
-            return (state.timers, state.hasTimedOut, state.outputs.values.map { $0 })
+            // One that is left keeps the Broker until it fires.
+            let timers = state.timers + [state.quietTimer].compactMap { $0 }
+            return (timers, state.hasTimedOut, state.outputs.values.map { $0 })
         }
         for timer in timers { timer.cancel() }
         for side in outputs { router.broker.close(side) }
@@ -158,7 +161,8 @@ final class Command: Sendable {
         guard end.outcome == nil, let status = process.status else { return }
         let (isPaused, last) = state.withLock { ($0.isPaused, $0.lastOutput) }
         if !isPaused, monotonicNanoseconds() - last >= Self.quiet.nanoseconds { return finish(status) }
-        router.broker.schedule(after: .milliseconds(200)) { [weak self] in self?.waitForQuiet() }
+        let timer = router.broker.schedule(after: .milliseconds(200)) { [weak self] in self?.waitForQuiet() }
+        state.withLock { $0.quietTimer = timer }
     }
 
     // MARK: Input and credit

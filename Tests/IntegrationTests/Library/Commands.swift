@@ -315,6 +315,20 @@ extension LibraryTests.Commands {
         }
     }
 
+    @Test("Nothing of a command holds up the end of its context")
+    func quickEnd() async throws {
+        try await withFixtureRouter { router in
+            var best = Duration.seconds(10)
+            for _ in 0..<5 {
+                let child = try await router.local()
+                // Its output ends a moment after itself.
+                _ = try await child.run(["sh", "-c", "sleep 0.03 &"])
+                best = min(best, try await duration { try await child.shutdown(waits: true) })
+            }
+            #expect(best < .milliseconds(100))
+        }
+    }
+
     @Test("A function can run commands where it is")
     func fromFunction() async throws {
         try await withFixtureRouter { router in
