@@ -115,7 +115,8 @@ struct CommandLineTests {
         #expect(result.lines.count == 1)
         let object = try Self.object(result.text)
         #expect(
-            Set(object.keys) == ["target", "exit_status", "stdout_base64", "stderr", "error", "duration_ms"]
+            Set(object.keys)
+                == ["target", "exit_status", "signal", "stdout_base64", "stderr", "error", "duration_ms"]
         )
         #expect(object["target"] as? String == "local")
         #expect(object["exit_status"] as? Int == 4)
@@ -171,6 +172,18 @@ struct CommandLineTests {
         ]
     )
     func usageErrors(arguments: [String], text: String) async throws {
+    @Test("JSON tells a signal from an exit status of the same number")
+    func jsonSignal() async throws {
+        for (script, signal) in [("exit 137", nil), ("kill -9 $$", 9)] as [(String, Int?)] {
+            let result = try await ToolProcess.run(["run", "--output", "json", "--", "sh", "-c", script])
+            #expect(result.status == 137)
+            let object = try Self.object(result.text)
+            #expect(object["exit_status"] as? Int == 137)
+            #expect(object["signal"] as? Int == signal)
+            #expect(object["error"] is NSNull)
+        }
+    }
+
         let result = try await ToolProcess.run(arguments)
         #expect(result.status == 2)
         #expect(result.output.isEmpty)

@@ -25,6 +25,8 @@ package struct JSONRenderer: RunRenderer {
         var line = Array("{\"target\":".utf8)
         line += JSONStringEscaper.string(report.target)
         line += ",\"exit_status\":\(report.outcome.exitStatus.map { "\($0)" } ?? "null")".utf8
+        // "exit 137" and an end by SIGKILL have the same status.
+        line += ",\"signal\":\(report.outcome.signal.map { "\($0)" } ?? "null")".utf8
         for stream in OutputStreamKind.allCases {
             try Self.write(report.output, stream, &line, &sink)
         }

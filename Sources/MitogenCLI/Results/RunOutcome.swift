@@ -52,6 +52,11 @@ package enum RunOutcome: Hashable, Sendable {
         }
     }
 
+    /// The signal that ended the command; `nil` if none did or its end is not known.
+    package var signal: Int32? {
+        if case .signaled(let signal) = self { signal } else { nil }
+    }
+
     /// What stands under `error` in the JSON output: `nil` if the command ended, with whatever status.
     package var failure: FailureReport? {
         switch self {
