@@ -96,8 +96,8 @@ struct LiveRendererTests {
         let input = Array("abc\r\n\n0123456789é\u{1b}[K\nxyz€".utf8)
         let expected =
             sink.terminals.isEmpty
-            ? "t | abc\r\nt | \nt | 01234567\nt | 89é\u{1b}[K\nt | xyz€\n"
-            : "t | abc\nt | \nt | 01234567\nt | 89é^[[K\nt | xyz€\n"
+            ? "t | abc\r\nt | \nt | 01234567\nt + 89é\u{1b}[K\nt | xyz€\n"
+            : "t | abc\nt | \nt | 01234567\nt + 89é^[[K\nt | xyz€\n"
         for cut in 0...input.count {
             let events: [RunEvent] = [
                 .output(target: "t", stream: .stdout, bytes: Array(input[..<cut])),
@@ -109,7 +109,7 @@ struct LiveRendererTests {
     }
 
     @Test(
-        "A line that is too long is cut between characters",
+        "A line that is too long is cut between characters, and what goes on a line is marked",
         arguments: [
             ("12345678", ["12345678"]),
             ("123456789", ["12345678", "9"]),
@@ -118,11 +118,13 @@ struct LiveRendererTests {
             ("123456€", ["123456", "€"]),
             ("12345😀6", ["12345", "😀6"]),
             ("1234😀6", ["1234😀", "6"]),
+            ("12345678123456781", ["12345678", "12345678", "1"]),
         ]
     )
     func longLines(text: String, lines: [String]) throws {
         let sink = try show([output("t", .stdout, text), .ended], with: StreamRenderer(labels: ["t"], limit: 8))
-        #expect(sink.stdout == lines.map { "t | \($0)\n" }.joined())
+        let marks = ["|"] + Array(repeating: "+", count: lines.count - 1)
+        #expect(sink.stdout == zip(marks, lines).map { "t \($0) \($1)\n" }.joined())
     }
 
     @Test("Bytes that are no characters are cut at the limit")
@@ -131,8 +133,7 @@ struct LiveRendererTests {
             .output(target: "t", stream: .stdout, bytes: [UInt8](repeating: 0x80, count: 9)), .ended,
         ]
         let sink = try show(events, with: StreamRenderer(labels: ["t"], limit: 8))
-        let prefix = Array("t | ".utf8)
-        let expected = prefix + [UInt8](repeating: 0x80, count: 8) + [0x0a] + prefix + [0x80, 0x0a]
+        let expected = Array("t | ".utf8) + [UInt8](repeating: 0x80, count: 8) + Array("\nt + ".utf8) + [0x80, 0x0a]
         #expect(sink.entries.flatMap(\.bytes) == expected)
     }
 

@@ -39,6 +39,10 @@ package struct RunCommand: ParsableCommand {
             The command is started with its arguments as they are given, without a shell. Options of mitogen come \
             before it.
 
+            With --output stream a line of more than 64 KiB is cut into several; those that go on a line have '+' for \
+            '|' after the target. JSON objects have "signal" beside "exit_status": the number of the signal that ended \
+            the command, or null.
+
             EXAMPLES:
               mitogen run -- uname -a
               mitogen run -t local:a -t local:b --output gather -- uptime

@@ -7,7 +7,8 @@
 /// Shows lines as they come, each behind the name of its target.
 ///
 /// Only whole lines are written, so two targets never share one. A line of more than ``lineLimit`` bytes is cut
-/// into several, so that a command which never ends a line needs no more memory than that.
+/// into several, so that a command which never ends a line needs no more memory than that. Those after the first have
+/// `+` in the place of `|`: they go on where the target's line before, of the same stream, was cut.
 package struct StreamRenderer: RunRenderer {
     /// How many bytes of a line are waited for.
     package static let lineLimit = 64 << 10
@@ -63,7 +64,7 @@ package struct StreamRenderer: RunRenderer {
         var assembler =
             self.assemblers.removeValue(forKey: key)
             ?? LineAssembler(
-                prefix: Array("\(self.padded(key.target)) | ".utf8),
+                label: Array(self.padded(key.target).utf8),
                 limit: self.limit,
                 isTerminal: sink.isTerminal(key.stream)
             )
@@ -93,13 +94,15 @@ package struct StreamRenderer: RunRenderer {
 
 /// Makes prefixed lines of pieces of output.
 private struct LineAssembler: Sendable {
-    private let prefix: [UInt8]
+    private let label: [UInt8]
     private let limit: Int
+    /// Whether the next line begins in the middle of one.
+    private var goesOn = false
     private var sanitizer: TerminalSanitizer
     private var partial: [UInt8] = []
 
-    init(prefix: [UInt8], limit: Int, isTerminal: Bool) {
-        self.prefix = prefix
+    init(label: [UInt8], limit: Int, isTerminal: Bool) {
+        self.label = label
         self.limit = limit
         self.sanitizer = TerminalSanitizer(isActive: isTerminal)
     }
@@ -115,7 +118,7 @@ private struct LineAssembler: Sendable {
     mutating func finish() -> [UInt8] {
         var lines: [UInt8] = []
         self.split(self.sanitizer.finish(), into: &lines)
-        if !self.partial.isEmpty { self.endLine(self.partial.count, &lines) }
+        if !self.partial.isEmpty { self.endLine(&lines) }
         return lines
     }
 
@@ -123,7 +126,7 @@ private struct LineAssembler: Sendable {
         var rest = bytes[...]
         while let newline = rest.firstIndex(of: 0x0a) {
             self.extend(with: rest[..<newline], &lines)
-            self.endLine(self.partial.count, &lines)
+            self.endLine(&lines)
             rest = rest[(newline + 1)...]
         }
         self.extend(with: rest, &lines)
@@ -135,13 +138,20 @@ private struct LineAssembler: Sendable {
             let room = self.limit - self.partial.count
             self.partial += rest.prefix(room)
             rest = rest.dropFirst(room)
-            self.endLine(self.wholeCharacters, &lines)
+            self.write(self.wholeCharacters, &lines)
+            self.goesOn = true
         }
         self.partial += rest
     }
 
-    private mutating func endLine(_ count: Int, _ lines: inout [UInt8]) {
-        lines += self.prefix
+    private mutating func endLine(_ lines: inout [UInt8]) {
+        self.write(self.partial.count, &lines)
+        self.goesOn = false
+    }
+
+    private mutating func write(_ count: Int, _ lines: inout [UInt8]) {
+        lines += self.label
+        lines += (self.goesOn ? " + " : " | ").utf8
         lines += self.partial.prefix(count)
         lines.append(0x0a)
         self.partial.removeFirst(count)
