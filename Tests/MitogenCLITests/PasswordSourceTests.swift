@@ -30,6 +30,15 @@ struct PasswordSourceTests {
         }
     }
 
+    @Test("A password that is not UTF-8 is refused, not changed")
+    func bytes() throws {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("password-\(UUID().uuidString)").path
+        try Data([0x61, 0xe9, 0x0a]).write(to: URL(fileURLWithPath: path))
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let error = #expect(throws: ArgumentError.self) { try PasswordSource.file(path).read() }
+        #expect(error?.description == "the password is not UTF-8")
+    }
+
     @Test("An empty or missing file, and two sources at once, are errors that show no password")
     func errors() throws {
         try withFile("\nsecret\n") { path in

@@ -51,25 +51,7 @@ enum PasswordSource: Hashable, Sendable {
     }
 
     private static func ask(_ prompt: String) throws(ArgumentError) -> Secret {
-        let terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)
-        guard terminal >= 0 else {
-            throw ArgumentError("there is no terminal to ask for the password; give a password file instead")
-        }
-        defer { close(terminal) }
-        var before = termios()
-        guard tcgetattr(terminal, &before) == 0 else { throw ArgumentError("cannot use the terminal") }
-        var silent = before
-        silent.c_lflag &= ~tcflag_t(ECHO)
-        tcsetattr(terminal, TCSAFLUSH, &silent)
-        defer { tcsetattr(terminal, TCSAFLUSH, &before) }
-        write(prompt, to: terminal)
-        defer { write("\n", to: terminal) }
-        return try readLine(from: terminal, "no password was typed")
-    }
-
-    private static func write(_ text: String, to descriptor: Int32) {
-        var text = text
-        text.withUTF8 { _ = systemWrite(descriptor, $0.baseAddress, $0.count) }
+        try secret(PasswordPrompt().ask(prompt), "no password was typed")
     }
 
     /// Byte by byte, so that nothing behind the line is taken: standard input may go on.
@@ -80,13 +62,16 @@ enum PasswordSource: Hashable, Sendable {
             bytes.append(byte)
         }
         if bytes.last == UInt8(ascii: "\r") { bytes.removeLast() }
-        guard !bytes.isEmpty else { throw ArgumentError(whenEmpty) }
-        return Secret(String(decoding: bytes, as: UTF8.self))
+        return try secret(bytes, whenEmpty)
     }
-}
 
-private func systemWrite(_ descriptor: Int32, _ bytes: UnsafePointer<UInt8>?, _ count: Int) -> Int {
-    write(descriptor, bytes, count)
+    private static func secret(_ bytes: [UInt8], _ whenEmpty: String) throws(ArgumentError) -> Secret {
+        guard !bytes.isEmpty else { throw ArgumentError(whenEmpty) }
+        let text = String(decoding: bytes, as: UTF8.self)
+        // Another password would be tried otherwise.
+        guard text.utf8.elementsEqual(bytes) else { throw ArgumentError("the password is not UTF-8") }
+        return Secret(text)
+    }
 }
 
 private func systemRead(_ descriptor: Int32, _ bytes: UnsafeMutablePointer<UInt8>, _ count: Int) -> Int {
