@@ -59,4 +59,71 @@ struct TerminalTests {
         #expect(session.hasEcho)
         #expect(!session.text.contains("secret"))
     }
+
+    @Test("A job in the background that reads its terminal is stopped, and goes on in the foreground")
+    func backgroundInput() async throws {
+        let session = try TerminalSession.shell()
+        session.type("\(Self.mitogen) run --stdin -- cat &\n")
+        let job = try await Self.job(of: session)
+        #expect(try await eventually { Processes.state(of: job) == "T" })
+        #expect(!session.text.contains("Input/output error"))
+        session.type("fg\n")
+        try await session.wait(for: "run --stdin", times: 2)
+        session.type("hello\n")
+        // Once as it was typed.
+        try await session.wait(for: "hello", times: 2)
+        session.type("\u{4}")
+        session.type("echo status $?.\n")
+        try await session.wait(for: "status 0.")
+    }
+
+    /// The only child of the shell.
+    private static func job(of session: TerminalSession) async throws -> Int32 {
+        var jobs: [Int32] = []
+        _ = try await eventually {
+            jobs = Processes.children(of: session.pid)
+            return jobs.count == 1
+        }
+        return try #require(jobs.first)
+    }
+
+    @Test("The progress line is drawn in the foreground only")
+    func progress() async throws {
+        let command = "\(Self.mitogen) run -t local:1 -t local:2 -- sleep 0.5"
+        let session = try TerminalSession.shell()
+        session.type("\(command) &\n")
+        try await session.wait(for: "(exit 0, ", times: 2)
+        #expect(!session.text.contains("running"))
+        #expect(!session.text.contains("\u{1b}[K"))
+        session.type("\(command)\n")
+        try await session.wait(for: "0/2 done, 2 running")
+        try await session.wait(for: "(exit 0, ", times: 4)
+    }
+
+    @Test("A progress line that was left in the foreground is not erased from the background")
+    func progressLeft() async throws {
+        let session = try TerminalSession.shell()
+        session.type("\(Self.mitogen) run -t local:1 -t local:2 -- sleep 0.7\n")
+        try await session.wait(for: "0/2 done, 2 running")
+        session.type("\u{1a}")
+        try await session.wait(for: "Stopped")
+        let before = session.text.count
+        session.type("bg\n")
+        try await session.wait(for: "(exit 0, ", times: 2)
+        let after = String(session.text.dropFirst(before))
+        #expect(!after.contains("\u{1b}[K"))
+        #expect(!after.contains("running"))
+    }
+
+    @Test("With 'stty tostop' a background job is stopped before it writes")
+    func stoppedOutput() async throws {
+        let session = try TerminalSession.shell()
+        session.type("stty tostop; echo set.\n")
+        try await session.wait(for: "set.", times: 2)
+        session.type("\(Self.mitogen) run -- expr 40 + 2 &\n")
+        let job = try await Self.job(of: session)
+        #expect(try await eventually { Processes.state(of: job) == "T" })
+        session.type("fg\n")
+        try await session.wait(for: "42")
+    }
 }

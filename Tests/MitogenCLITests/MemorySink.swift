@@ -22,6 +22,7 @@ struct MemorySink: OutputSink {
     var streamsShareDestination = false
     /// The stream whose reader has gone.
     var broken: OutputStreamKind?
+    var isInForeground = true
     private(set) var entries: [Entry] = []
 
     /// A pair of files.

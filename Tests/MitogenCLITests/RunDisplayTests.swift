@@ -48,6 +48,25 @@ struct RunDisplayTests {
         #expect(line.erase() == nil)
     }
 
+    @Test("In the background the line is neither drawn nor erased")
+    func background() throws {
+        var line = ProgressSink(base: MemorySink.terminal, line: ProgressLine(isEnabled: true))
+        let counts = ProgressLine.Counts(total: 1)
+        line.base.isInForeground = false
+        try line.draw(counts, at: .zero)
+        #expect(line.base.all.isEmpty)
+        line.base.isInForeground = true
+        try line.draw(counts, at: .zero)
+        let drawn = line.base.all
+        #expect(!drawn.isEmpty)
+        line.base.isInForeground = false
+        try line.write("result\n", to: .stdout)
+        #expect(line.base.all == drawn + "result\n")
+        line.base.isInForeground = true
+        try line.write("another\n", to: .stdout)
+        #expect(line.base.all == drawn + "result\nanother\n")
+    }
+
     @Test("The progress line makes room for results")
     func display() throws {
         var display = RunDisplay(mode: .grouped, labels: ["a", "b"], sink: MemorySink.terminal, terminal: "xterm")

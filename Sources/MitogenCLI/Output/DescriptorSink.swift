@@ -67,13 +67,22 @@ package struct DescriptorSink: OutputSink {
         self.state(of: stream).usesColor
     }
 
+    /// Whether the process group is the one that the terminal of standard error belongs to now.
+    package var isInForeground: Bool {
+        tcgetpgrp(self.stderr.descriptor) == getpgrp()
+    }
+
     /// Writes all bytes; waits if the descriptor is full, also where somebody made it non-blocking.
     package mutating func write(_ bytes: [UInt8], to stream: OutputStreamKind) throws(OutputError) {
         let descriptor = self.state(of: stream).descriptor
+        let mayStop = self.state(of: stream).isTerminal
         var written = 0
         while written < bytes.count {
             let count = bytes.withUnsafeBytes { buffer in
-                Glibc.write(descriptor, buffer.baseAddress.map { $0 + written }, buffer.count - written)
+                // With "stty tostop" a background job is stopped.
+                JobControl.withStops(by: mayStop ? SIGTTOU : nil) {
+                    Glibc.write(descriptor, buffer.baseAddress.map { $0 + written }, buffer.count - written)
+                }
             }
             if count >= 0 {
                 written += count

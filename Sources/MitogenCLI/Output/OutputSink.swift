@@ -15,11 +15,17 @@ package protocol OutputSink: Sendable {
     /// Whether both streams end up in the same place, so that a heading on one serves the other as well.
     var streamsShareDestination: Bool { get }
 
+    /// Whether this process may draw on the terminal of standard error: in the background that is the shell's.
+    var isInForeground: Bool { get }
+
     /// Writes all bytes before it returns.
     mutating func write(_ bytes: [UInt8], to stream: OutputStreamKind) throws(OutputError)
 }
 
 extension OutputSink {
+    /// There is no terminal that a shell could have.
+    package var isInForeground: Bool { true }
+
     /// Writes a text.
     package mutating func write(_ text: String, to stream: OutputStreamKind) throws(OutputError) {
         try self.write(Array(text.utf8), to: stream)

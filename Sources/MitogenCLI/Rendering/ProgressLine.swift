@@ -88,6 +88,8 @@ struct ProgressSink<Base: OutputSink>: OutputSink {
 
     var streamsShareDestination: Bool { self.base.streamsShareDestination }
 
+    var isInForeground: Bool { self.base.isInForeground }
+
     func isTerminal(_ stream: OutputStreamKind) -> Bool { self.base.isTerminal(stream) }
 
     func usesColor(_ stream: OutputStreamKind) -> Bool { self.base.usesColor(stream) }
@@ -99,10 +101,12 @@ struct ProgressSink<Base: OutputSink>: OutputSink {
     }
 
     mutating func erase() throws(OutputError) {
-        if let bytes = self.line.erase() { try self.base.write(bytes, to: .stderr) }
+        // What stands there in the background is not this line any more.
+        if let bytes = self.line.erase(), self.isInForeground { try self.base.write(bytes, to: .stderr) }
     }
 
     mutating func draw(_ counts: ProgressLine.Counts, at elapsed: Duration) throws(OutputError) {
+        guard self.isInForeground else { return try self.erase() }
         if let bytes = self.line.draw(counts, at: elapsed) { try self.base.write(bytes, to: .stderr) }
     }
 }

@@ -13,10 +13,12 @@ final class StandardInput: Sendable {
     private static let pieceSize = 64 << 10
 
     private let descriptor: Int32
+    private let isTerminal: Bool
     private let error = Mutex<Int32?>(nil)
 
     init(descriptor: Int32 = STDIN_FILENO) {
         self.descriptor = descriptor
+        self.isTerminal = isatty(descriptor) == 1
     }
 
     /// Why reading has ended too soon, if it has.
@@ -29,7 +31,10 @@ final class StandardInput: Sendable {
         while true {
             var result = 0
             let bytes = [UInt8](unsafeUninitializedCapacity: Self.pieceSize) { buffer, count in
-                result = cmitogen_read(self.descriptor, buffer.baseAddress, buffer.count)
+                // A background job that reads from its terminal is stopped, as cat is.
+                result = JobControl.withStops(by: self.isTerminal ? SIGTTIN : nil) {
+                    cmitogen_read(self.descriptor, buffer.baseAddress, buffer.count)
+                }
                 count = max(0, result)
             }
             if result > 0 { return bytes }
