@@ -50,6 +50,8 @@ static int place_descriptors(const int wanted[3], int null, int terminal, int pr
     int high[3];
     for (int i = 0; i < 3; i++) { // out of the way first, so that no dup2 overwrites one that is still needed
         int from = wanted[i] == -2 ? terminal : wanted[i] < 0 ? null : wanted[i];
+        if (from < 0) errno = -from; // why /dev/null could not be opened
+        if (from < 0) return -1;
         high[i] = fcntl(from, F_DUPFD, 3);
         if (high[i] < 0) return -1;
     }
@@ -137,12 +139,13 @@ static int child_main(void *argument) {
     int terminal = what->terminal ? open(what->terminal, O_RDWR) : -1;
     if (what->terminal && terminal < 0) goto failed;
     child->stage = CMITOGEN_SPAWN_DESCRIPTORS;
-    if (what->open_files_hard && cmitogen_set_open_files(what->open_files_soft, what->open_files_hard) < 0) goto failed;
     if (place_descriptors(what->descriptors, child->null, terminal, entry ? entry->program : -1) < 0) goto failed;
     child->stage = CMITOGEN_SPAWN_USER;
     if (entry && become(entry) < 0) goto failed;
     child->stage = CMITOGEN_SPAWN_DIRECTORY;
     if (what->directory && chdir(what->directory) < 0 && !entry) goto failed;
+    // Only now: the numbers that the descriptors had before may be above the limit.
+    if (what->open_files_hard && cmitogen_set_open_files(what->open_files_soft, what->open_files_hard) < 0) goto failed;
     child->stage = CMITOGEN_SPAWN_EXEC;
     errno = search_and_exec(what);
 failed:

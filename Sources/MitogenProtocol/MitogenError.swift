@@ -33,6 +33,8 @@ public struct MitogenError: Error, Sendable {
         public static let connectionCancelled = Code("connectionCancelled")
         /// The program that makes the connection could not be started.
         public static let spawnError = Code("spawnError")
+        /// The process, or the machine, has as many files open as it may.
+        public static let tooManyOpenFiles = Code("tooManyOpenFiles")
         /// The child runs another program than the one it was sent.
         public static let imageMismatch = Code("imageMismatch")
         /// This program cannot be started as a copy of itself.

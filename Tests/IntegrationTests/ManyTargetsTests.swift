@@ -84,6 +84,39 @@ struct ManyTargetsTests {
         }
     }
 
+    /// The outcomes of `true` on 60 targets, which take 180 descriptors.
+    private static func runLimited(_ limit: String, _ options: String = "") async throws -> HelperProcess {
+        let mitogen = try #require(BuiltProgram.path(of: "mitogen"))
+        let targets = (1...60).map { "local:\($0)" }.joined(separator: ",")
+        let script = "\(limit) && exec \(mitogen) run -t \(targets) \(options) --output json -- true"
+        return try HelperProcess(["sh", "-c", script])
+    }
+
+    @Test("The soft limit of open files limits no number of targets")
+    func softLimit() async throws {
+        let run = try await Self.runLimited("ulimit -S -n 100")
+        #expect(try await run.waitForEnd(within: .seconds(60)) == 0, "\(run.lines.suffix(3))")
+        #expect(run.lines.count == 60)
+    }
+
+    @Test("Where the hard limit of open files is met, the error says what is needed, and --fanout helps")
+    func hardLimit() async throws {
+        let run = try await Self.runLimited("ulimit -n 124")
+        #expect(try await run.waitForEnd(within: .seconds(60)) == 4)
+        let errors = try run.lines.map(CommandLineTests.object).compactMap { $0["error"] as? [String: Any] }
+        #expect(!errors.isEmpty)
+        for error in errors {
+            #expect(error["code"] as? String == "tooManyOpenFiles")
+            let message = try #require(error["message"] as? String)
+            #expect(message.contains("60 connections at a time need about 304 open files"))
+            #expect(message.contains("the hard limit is 124 (ulimit -Hn): raise it, or use --fanout 15"))
+        }
+        let fanout = try await Self.runLimited("ulimit -n 124", "--fanout 15")
+        #expect(try await fanout.waitForEnd(within: .seconds(60)) == 0, "\(fanout.lines.suffix(3))")
+        let enough = try await Self.runLimited("ulimit -n 304")
+        #expect(try await enough.waitForEnd(within: .seconds(60)) == 0, "\(enough.lines.suffix(3))")
+    }
+
     @Test("With --fanout a hop is shared, and closed when nobody needs it any more")
     func closing() async throws {
         try await Self.withFile { path in

@@ -225,7 +225,7 @@ package final class SpawnedProcess: Sendable {
             let name = String(cString: cmitogen_namespace_name(stage - Int32(CMITOGEN_SPAWN_NAMESPACES)))
             return NamespaceEntry.failure("cannot enter the container's \(name) namespace", code)
         default:
-            return MitogenError(.spawnError, "cannot make a process for \(path): \(reason)")
+            return .system("cannot make a process for \(path)", errno: code, .spawnError)
         }
     }
 }

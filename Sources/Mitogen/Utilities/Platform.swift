@@ -13,13 +13,19 @@ package import MitogenProtocol
 #endif
 
 extension MitogenError {
-    /// A system call failed.
+    /// A system call failed. Where the limit of open files is the reason, that is the code, whatever was tried.
     package static func system(
         _ what: String,
         errno code: Int32,
         _ errorCode: Code = .streamError
     ) -> MitogenError {
-        MitogenError(errorCode, "\(what): \(String(cString: strerror(code)))")
+        let message = "\(what): \(String(cString: strerror(code)))"
+        switch code {
+        case EMFILE: return MitogenError(.tooManyOpenFiles, message, hint: OpenFilesLimit.hint)
+        case ENFILE:
+            return MitogenError(.tooManyOpenFiles, message, hint: "the machine's limit is the sysctl fs.file-max")
+        default: return MitogenError(errorCode, message)
+        }
     }
 }
 

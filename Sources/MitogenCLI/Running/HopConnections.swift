@@ -11,6 +11,8 @@ internal import Synchronization
 struct HopFailure: Error {
     let hop: Hop
     let error: MitogenError
+    /// Whether the hop begins on this machine.
+    let isFirst: Bool
 }
 
 /// The connections of a run: each hop is made once, by the first target that needs it.
@@ -57,7 +59,8 @@ final class HopConnections: Sendable {
             do throws(MitogenError) {
                 context = try await self.context(at: node, via: context)
             } catch {
-                throw HopFailure(hop: self.tree.nodes[node].hop, error: error)
+                let hop = self.tree.nodes[node]
+                throw HopFailure(hop: hop.hop, error: error, isFirst: hop.parent == nil)
             }
         }
         return context

@@ -50,3 +50,28 @@ extension FailureReport {
         )
     }
 }
+
+extension MitogenError {
+    /// The same error with what the user of the tool can do, if so many connections at a time need more open files than
+    /// this process may have.
+    ///
+    /// - Parameter limit: The hard limit; nil if it is not known.
+    func advisingFanout(for connections: Int, limit: Int? = OpenFilesLimit.hard) -> MitogenError {
+        guard code == .tooManyOpenFiles, let limit else { return self }
+        let needed = OpenFilesLimit.besides + connections * OpenFilesLimit.perConnection
+        // Then it is not this process's limit that was met.
+        guard needed > limit else { return self }
+        let fitting = max(1, (limit - OpenFilesLimit.besides) / OpenFilesLimit.perConnection)
+        return MitogenError(
+            code,
+            message,
+            context: context,
+            remote: remote,
+            diagnostics: diagnostics,
+            hint:
+                "\(connections) connections at a time need about \(needed) open files, and the hard limit is \(limit) "
+                + "(ulimit -Hn): raise it, or use --fanout \(fitting)",
+            connection: connection
+        )
+    }
+}

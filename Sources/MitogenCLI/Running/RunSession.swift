@@ -17,6 +17,8 @@ struct RunSession: Sendable {
     let presenter: RunPresenter
     let input: InputBroadcast?
     private let connections: HopConnections
+    /// How many connections of this machine there can be at a time.
+    private let width: Int
     private let clock = ContinuousClock()
 
     init(
@@ -32,7 +34,9 @@ struct RunSession: Sendable {
         self.presenter = presenter
         self.input = input
         let hops = options.hops
-        self.connections = HopConnections(TargetTree(options.targets), closesUnused: options.fanout != nil) {
+        let tree = TargetTree(options.targets)
+        self.width = min(options.fanout ?? tree.firstHopCount, tree.firstHopCount)
+        self.connections = HopConnections(tree, closesUnused: options.fanout != nil) {
             (hop, context) async throws(MitogenError) in
             try await router.connect(hop, via: context, hops)
         }
@@ -75,7 +79,8 @@ struct RunSession: Sendable {
             // Those whose turn comes after the interruption are not begun.
             context = Task.isCancelled ? nil : try await self.connections.context(for: target)
         } catch {
-            let outcome = RunOutcome(failure: error.error, of: error.hop)
+            let cause = error.isFirst ? error.error.advisingFanout(for: self.width) : error.error
+            let outcome = RunOutcome(failure: cause, of: error.hop)
             return await self.report(outcome, for: target, since: start, output: CapturedOutput())
         }
         guard let context else {

@@ -46,6 +46,9 @@ struct TargetTree: Hashable, Sendable {
         }
     }
 
+    /// How many connections begin on this machine.
+    var firstHopCount: Int { self.nodes.count { $0.parent == nil } }
+
     /// The hops of a target, from this machine outwards.
     func path(to target: Int) -> [Int] {
         var path: [Int] = []
