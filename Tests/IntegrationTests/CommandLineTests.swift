@@ -5,6 +5,7 @@
 //
 
 import Foundation
+import Glibc
 import Testing
 
 @Suite(
@@ -80,6 +81,27 @@ struct CommandLineTests {
         #expect(result.status == 0)
     }
 
+    @Test("The command, --env and --cwd are passed byte by byte")
+    func bytes() async throws {
+        let mitogen = try #require(BuiltProgram.path(of: "mitogen"))
+        let script = """
+            e=$(printf '\\351')
+            exec \(mitogen) run --env "A=$e" --cwd "$1" -- sh -c 'printf %s "$A$1"; touch "$1"' sh "caf$e"
+            """
+        try await withTemporaryDirectory { directory in
+            let helper = try HelperProcess(["sh", "-c", "(\(script)) | od -An -tx1", "sh", directory])
+            #expect(try await helper.waitForEnd() == 0)
+            #expect(helper.lines == [" e9 63 61 66 e9"])
+            // Nothing stands in the place of the byte.
+            #expect(unlink("\(directory)/caf\u{fffd}") != 0)
+            let name: [CChar] = (Array("\(directory)/caf".utf8) + [0xe9, 0]).map { CChar(bitPattern: $0) }
+            #expect(unlink(name) == 0)
+        }
+        let refused = try HelperProcess(["sh", "-c", "exec \(mitogen) doctor \"local:$(printf '\\351')\""])
+        #expect(try await refused.waitForEnd() == 2)
+        #expect(refused.lines.first?.contains("'local:\\xe9' is not UTF-8") == true)
+    }
+
     @Test("--stdin reaches every target whole, also when another takes only some of it")
     func standardInput() async throws {
         let input = (0..<5_000_000).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 13) }
@@ -123,6 +145,18 @@ struct CommandLineTests {
         #expect(object["stdout_base64"] as? String == Data([0x61, 0xff, 0x62]).base64EncodedString())
         #expect(object["stderr"] as? String == "text ü\n")
         #expect(object["error"] is NSNull)
+    }
+
+    @Test("JSON tells a signal from an exit status of the same number")
+    func jsonSignal() async throws {
+        for (script, signal) in [("exit 137", nil), ("kill -9 $$", 9)] as [(String, Int?)] {
+            let result = try await ToolProcess.run(["run", "--output", "json", "--", "sh", "-c", script])
+            #expect(result.status == 137)
+            let object = try Self.object(result.text)
+            #expect(object["exit_status"] as? Int == 137)
+            #expect(object["signal"] as? Int == signal)
+            #expect(object["error"] is NSNull)
+        }
     }
 
     @Test("40 MB of output go through a temporary file")
@@ -172,18 +206,6 @@ struct CommandLineTests {
         ]
     )
     func usageErrors(arguments: [String], text: String) async throws {
-    @Test("JSON tells a signal from an exit status of the same number")
-    func jsonSignal() async throws {
-        for (script, signal) in [("exit 137", nil), ("kill -9 $$", 9)] as [(String, Int?)] {
-            let result = try await ToolProcess.run(["run", "--output", "json", "--", "sh", "-c", script])
-            #expect(result.status == 137)
-            let object = try Self.object(result.text)
-            #expect(object["exit_status"] as? Int == 137)
-            #expect(object["signal"] as? Int == signal)
-            #expect(object["error"] is NSNull)
-        }
-    }
-
         let result = try await ToolProcess.run(arguments)
         #expect(result.status == 2)
         #expect(result.output.isEmpty)

@@ -6,6 +6,7 @@
 
 import ArgumentParser
 import Foundation
+import Mitogen
 import Testing
 
 @testable import MitogenCLI
@@ -53,7 +54,7 @@ struct RunOptionsTests {
     func passthrough(arguments: [String]) throws {
         for prefix in [[], ["--"], ["-t", "local:x"], ["-t", "local:x", "--"]] {
             let command = try MitogenCommand.parseAsRoot(["run"] + prefix + arguments)
-            #expect(try #require(command as? RunCommand).options().command == arguments)
+            #expect(try #require(command as? RunCommand).options().command == arguments.map { ByteString($0) })
         }
     }
 

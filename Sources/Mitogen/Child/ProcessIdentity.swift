@@ -69,11 +69,11 @@ package enum ProcessIdentity {
     }()
 
     /// The environment as `NAME=VALUE`.
-    static var environment: [String] {
-        var result: [String] = []
+    static var environment: [ByteString] {
+        var result: [ByteString] = []
         guard var entry = cmitogen_environment() else { return result }
         while let text = entry.pointee {
-            result.append(String(cString: text))
+            result.append(ByteString(cString: text))
             entry += 1
         }
         return result

@@ -303,7 +303,7 @@ final class Handshake: Sendable {
     /// - Parameter entry: Where it is to run, if not here.
     func start(
         _ command: (path: String?, arguments: [String]),
-        environment: [String] = ProcessIdentity.environment,
+        environment: [ByteString] = ProcessIdentity.environment,
         directory: String? = nil,
         entry: NamespaceEntry? = nil
     ) throws(MitogenError) {

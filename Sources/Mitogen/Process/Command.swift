@@ -49,9 +49,9 @@ final class Command: Sendable {
         let pipes = try Pipes(hasInput: request.hasInput)
         do throws(MitogenError) {
             let request = SpawnRequest(
-                arguments: request.arguments,
-                environment: Self.environment(adding: request.environment),
-                directory: request.directory,
+                arguments: request.command.arguments,
+                environment: Self.environment(adding: request.command.environment),
+                directory: request.command.directory,
                 descriptors: (
                     pipes.input.map { .descriptor($0.child) } ?? .null, .descriptor(pipes.output.child),
                     .descriptor(pipes.error.child)
@@ -71,11 +71,13 @@ final class Command: Sendable {
     }
 
     /// This process's environment with `additions` in it.
-    private static func environment(adding additions: [String: String]) -> [String] {
+    private static func environment(adding additions: [ByteString]) -> [ByteString] {
+        let equalsSign = UInt8(ascii: "=")
+        let names = additions.map { $0.bytes.prefix { $0 != equalsSign } }
         let kept = ProcessIdentity.environment.filter { entry in
-            entry.firstIndex(of: "=").map { additions[String(entry[..<$0])] == nil } ?? true
+            !names.contains { $0 == entry.bytes.prefix { $0 != equalsSign } }
         }
-        return kept + additions.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+        return kept + additions
     }
 
     private func start(_ pipes: Pipes, timeout: Double?) {

@@ -31,16 +31,20 @@ extension Context {
         timeout: Duration? = nil,
         outputLimit: Int = 128 << 20
     ) async throws(MitogenError) -> ProcessResult {
+        let command = RunProcess.Invocation(arguments, environment, workingDirectory)
+        return try await run(command, stdin: stdin, timeout: timeout, outputLimit: outputLimit)
+    }
+
+    func run(
+        _ command: RunProcess.Invocation,
+        stdin: ProcessInput,
+        timeout: Duration?,
+        outputLimit: Int
+    ) async throws(MitogenError) -> ProcessResult {
         var output: [UInt8] = []
         var errors: [UInt8] = []
         var isTooMuch = false
-        let result = try await run(
-            arguments,
-            stdin: stdin,
-            environment: environment,
-            workingDirectory: workingDirectory,
-            timeout: timeout
-        ) { piece in
+        let result = try await run(command, stdin: stdin, timeout: timeout) { piece in
             isTooMuch = isTooMuch || output.count + errors.count + piece.bytes.count > outputLimit
             if isTooMuch { return false }
             switch piece.source {
@@ -50,7 +54,7 @@ extension Context {
             return true
         }
         if isTooMuch {
-            throw MitogenError(.misuse, "\(arguments[0]) wrote more than \(outputLimit) bytes", context: displayName)
+            throw MitogenError(.misuse, "\(command.name) wrote more than \(outputLimit) bytes", context: displayName)
         }
         return ProcessResult(
             status: result.status,
@@ -82,13 +86,21 @@ extension Context {
         timeout: Duration? = nil,
         onOutput: (ProcessOutput) async -> Bool
     ) async throws(MitogenError) -> ProcessResult {
+        let command = RunProcess.Invocation(arguments, environment, workingDirectory)
+        return try await run(command, stdin: stdin, timeout: timeout, onOutput: onOutput)
+    }
+
+    func run(
+        _ command: RunProcess.Invocation,
+        stdin: ProcessInput,
+        timeout: Duration?,
+        onOutput: (ProcessOutput) async -> Bool
+    ) async throws(MitogenError) -> ProcessResult {
         let timeout = try CallDeadline.timeLeft(timeout)
         let session = try ProcessSession(context: self)
         defer { session.close() }
         var request = RunProcess(
-            arguments: arguments,
-            environment: environment,
-            directory: workingDirectory,
+            command: command,
             timeout: timeout.map { Double($0.nanoseconds) / 1e9 },
             hasInput: true,
             handle: session.handle

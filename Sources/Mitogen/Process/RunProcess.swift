@@ -15,9 +15,30 @@ internal import CMitogenPlatform
 /// Runs a command in the context that it is called in; the library's own remote function behind
 /// ``Context/run(_:stdin:environment:workingDirectory:timeout:outputLimit:)``.
 struct RunProcess: RemoteFunction {
-    var arguments: [String]
-    var environment: [String: String]
-    var directory: String?
+    /// What to start, as bytes: nothing on the way may change them.
+    struct Invocation: Codable, Sendable {
+        var arguments: [ByteString]
+        /// Variables as `NAME=VALUE`.
+        var environment: [ByteString]
+        var directory: ByteString?
+
+        init(_ arguments: [String], _ environment: [String: String], _ directory: String?) {
+            self.arguments = arguments.map { ByteString($0) }
+            self.environment = environment.sorted { $0.key < $1.key }.map { ByteString("\($0.key)=\($0.value)") }
+            self.directory = directory.map { ByteString($0) }
+        }
+
+        init(_ arguments: [ByteString], _ environment: [ByteString: ByteString], _ directory: ByteString?) {
+            self.arguments = arguments
+            self.environment = environment.map { ByteString(bytes: $0.key.bytes + "=".utf8 + $0.value.bytes) }
+            self.directory = directory
+        }
+
+        /// What to call it in messages.
+        var name: String { arguments.first?.description ?? "" }
+    }
+
+    var command: Invocation
     var timeout: Double?
     var hasInput: Bool
     /// The caller's handle that output goes to.

@@ -15,17 +15,39 @@ internal import Synchronization
 
 /// What to start, and with what.
 package struct SpawnRequest: Sendable {
-    package var arguments: [String]
+    package var arguments: [ByteString]
     /// The program, if it is not the first argument: a path, or a name to look for in `PATH`.
-    package var path: String?
-    package var environment: [String]
-    package var directory: String?
+    package var path: ByteString?
+    package var environment: [ByteString]
+    package var directory: ByteString?
     /// What becomes descriptors 0, 1 and 2.
     package var descriptors: (SpawnDescriptor, SpawnDescriptor, SpawnDescriptor)
     /// The path of what becomes the controlling terminal; there is none by default.
     package var terminal: String?
     /// Where it is to run instead of here. Then a directory that cannot be entered does not matter.
     package var entry: NamespaceEntry?
+}
+
+extension SpawnRequest {
+    init(
+        arguments: [String],
+        path: String? = nil,
+        environment: [ByteString],
+        directory: String?,
+        descriptors: (SpawnDescriptor, SpawnDescriptor, SpawnDescriptor),
+        terminal: String? = nil,
+        entry: NamespaceEntry? = nil
+    ) {
+        self.init(
+            arguments: arguments.map { ByteString($0) },
+            path: path.map { ByteString($0) },
+            environment: environment,
+            directory: directory.map { ByteString($0) },
+            descriptors: descriptors,
+            terminal: terminal,
+            entry: entry
+        )
+    }
 }
 
 /// What one of a new program's first descriptors is.
@@ -154,13 +176,15 @@ package final class SpawnedProcess: Sendable {
 
     private static func spawn(_ request: SpawnRequest) throws(MitogenError) -> pid_t {
         let path = request.path ?? request.arguments.first ?? ""
-        guard !path.isEmpty else { throw MitogenError(.spawnError, "there is no program to start") }
+        guard !path.bytes.isEmpty else { throw MitogenError(.spawnError, "there is no program to start") }
         for text in request.arguments + request.environment + [path, request.directory ?? ""]
-        where text.utf8.contains(0) {
-            throw MitogenError(.spawnError, "cannot start \(path.debugDescription): an argument contains a NUL")
+        where text.bytes.contains(0) {
+            let name = path.description.debugDescription
+            throw MitogenError(.spawnError, "cannot start \(name): an argument contains a NUL")
         }
         var stage: Int32 = 0
-        let searchPath = request.environment.first { $0.hasPrefix("PATH=") }?.dropFirst(5) ?? "/usr/bin:/bin"
+        let variable = request.environment.first { $0.hasPrefix("PATH=") }?.bytes.dropFirst(5)
+        let searchPath = variable.map { ByteString(bytes: Array($0)) } ?? "/usr/bin:/bin"
         let limits = OpenFilesLimit.original
         func start(_ what: inout cmitogen_spawn) -> pid_t {
             guard let entry = request.entry else { return cmitogen_spawn(&what, &stage) }
@@ -171,10 +195,10 @@ package final class SpawnedProcess: Sendable {
         }
         let pid = withCStrings(request.arguments) { arguments in
             withCStrings(request.environment) { environment in
-                path.withCString { path in
-                    String(searchPath).withCString { searchPath in
+                withOptionalCString(path) { path in
+                    withOptionalCString(searchPath) { searchPath in
                         withOptionalCString(request.directory) { directory in
-                            withOptionalCString(request.terminal) { terminal in
+                            withOptionalCString(request.terminal.map { ByteString($0) }) { terminal in
                                 let descriptors = request.descriptors
                                 var what = cmitogen_spawn(
                                     path: path,
@@ -199,7 +223,7 @@ package final class SpawnedProcess: Sendable {
         throw failure(path: path, request: request, stage: stage, code: -pid)
     }
 
-    private static func failure(path: String, request: SpawnRequest, stage: Int32, code: Int32) -> MitogenError {
+    private static func failure(path: ByteString, request: SpawnRequest, stage: Int32, code: Int32) -> MitogenError {
         let reason = String(cString: strerror(code))
         switch Int(stage) {
         case CMITOGEN_SPAWN_EXEC:
@@ -209,7 +233,7 @@ package final class SpawnedProcess: Sendable {
         case CMITOGEN_SPAWN_DIRECTORY:
             return MitogenError(
                 .spawnError,
-                "cannot start \(path) in the directory \(request.directory ?? ""): \(reason)"
+                "cannot start \(path) in the directory \(request.directory?.description ?? ""): \(reason)"
             )
         case CMITOGEN_SPAWN_ROOT:
             return NamespaceEntry.failure("cannot enter the container's root folder", code)
@@ -232,19 +256,30 @@ package final class SpawnedProcess: Sendable {
 
 /// Calls `body` with the strings as a C vector that ends with NULL.
 private func withCStrings<Result>(
-    _ strings: [String],
+    _ strings: [ByteString],
     _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
 ) -> Result {
-    var pointers: [UnsafeMutablePointer<CChar>?] = strings.map { strdup($0) }
-    pointers.append(nil)
-    defer { for pointer in pointers { free(pointer) } }
-    return pointers.withUnsafeBufferPointer { buffer in
-        // The buffer is not empty: it holds at least the NULL.
-        body(buffer.baseAddress.unsafelyUnwrapped)
+    // One block holds them all.
+    var block: [CChar] = []
+    var starts: [Int] = []
+    for string in strings {
+        starts.append(block.count)
+        block.append(contentsOf: string.bytes.lazy.map { CChar(bitPattern: $0) })
+        block.append(0)
+    }
+    return block.withUnsafeMutableBufferPointer { block in
+        var pointers = starts.map { start in block.baseAddress.map { $0 + start } }
+        pointers.append(nil)
+        return pointers.withUnsafeBufferPointer { buffer in
+            // The buffer is not empty: it holds at least the NULL.
+            body(buffer.baseAddress.unsafelyUnwrapped)
+        }
     }
 }
 
-private func withOptionalCString<Result>(_ string: String?, _ body: (UnsafePointer<CChar>?) -> Result) -> Result {
+private func withOptionalCString<Result>(_ string: ByteString?, _ body: (UnsafePointer<CChar>?) -> Result) -> Result {
     guard let string else { return body(nil) }
-    return string.withCString(body)
+    return (string.bytes + [0]).withUnsafeBufferPointer { bytes in
+        bytes.withMemoryRebound(to: CChar.self) { body($0.baseAddress) }
+    }
 }

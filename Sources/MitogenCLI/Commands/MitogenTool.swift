@@ -19,7 +19,9 @@ package enum MitogenTool {
         self.reserveStandardDescriptors()
         self.startLogging()
         do {
-            var command = try MitogenCommand.parseAsRoot()
+            let words = ByteArguments.ofProcess()
+            var command = try MitogenCommand.parseAsRoot(words)
+            try ByteArguments.check(words, of: command)
             try command.run()
             Glibc.exit(0)
         } catch {
@@ -29,7 +31,7 @@ package enum MitogenTool {
 
     private static func exit(with error: any Error) -> Never {
         let status = self.exitStatus(for: error)
-        let message = MitogenCommand.fullMessage(for: error)
+        let message = ByteArguments.visible(MitogenCommand.fullMessage(for: error))
         if !message.isEmpty {
             var sink = DescriptorSink()
             // Where a message cannot be written, nobody can be told that either.

@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+package import Mitogen
+
 /// What `mitogen run` is asked to do.
 package struct RunOptions: Hashable, Sendable {
     /// Where the command runs; only empty if files were not read.
@@ -22,10 +24,10 @@ package struct RunOptions: Hashable, Sendable {
     package let timeout: Duration?
 
     /// Variables for the command.
-    package let environment: [String: String]
+    package let environment: [ByteString: ByteString]
 
     /// The command's working directory.
-    package let directory: String?
+    package let directory: ByteString?
 
     /// Whether the command gets what this process reads.
     package let readsStandardInput: Bool
@@ -34,7 +36,7 @@ package struct RunOptions: Hashable, Sendable {
     package var hops: HopSettings
 
     /// The program and its arguments; never empty.
-    package let command: [String]
+    package let command: [ByteString]
 
     /// Checks the arguments of the command line.
     ///
@@ -48,20 +50,21 @@ package struct RunOptions: Hashable, Sendable {
         self.timeout = try arguments.timeout.map { (text) throws(ArgumentError) in
             try TimeoutArgument(parsing: text).duration
         }
-        var environment: [String: String] = [:]
+        var environment: [ByteString: ByteString] = [:]
         for text in arguments.environment {
             let assignment = try EnvironmentAssignment(parsing: text)
-            environment[assignment.name] = assignment.value
+            environment[ByteArguments.bytes(of: assignment.name)] = ByteArguments.bytes(of: assignment.value)
         }
         self.environment = environment
-        self.directory = arguments.directory
+        self.directory = arguments.directory.map(ByteArguments.bytes)
         self.readsStandardInput = arguments.readsStandardInput
         self.hops = try arguments.connections.settings()
         // Only the first "--" is the tool's: a later one is an argument of the command.
-        self.command = Array(arguments.command.dropFirst(arguments.command.first == "--" ? 1 : 0))
+        let words = arguments.command.dropFirst(arguments.command.first == "--" ? 1 : 0)
+        self.command = words.map(ByteArguments.bytes)
         guard let program = self.command.first else { throw ArgumentError("there is no command to run") }
-        if program.isEmpty { throw ArgumentError("the name of the program to run is empty") }
-        if self.directory?.isEmpty == true { throw ArgumentError("the directory for the command is empty") }
+        if program.bytes.isEmpty { throw ArgumentError("the name of the program to run is empty") }
+        if self.directory?.bytes.isEmpty == true { throw ArgumentError("the directory for the command is empty") }
         // Last, so that no targets are read for a command line that is not right.
         (self.targets, self.warnings) = try arguments.targets.selection(
             readsFiles: readsFiles,

@@ -68,7 +68,7 @@ final class LeaderSearch: Sendable {
     }
 
     /// Some tools translate their words.
-    private static var environment: [String] {
+    private static var environment: [ByteString] {
         ProcessIdentity.environment.filter { !$0.hasPrefix("LC_ALL=") && !$0.hasPrefix("LANGUAGE=") } + ["LC_ALL=C"]
     }
 
@@ -140,7 +140,7 @@ extension Handshake {
             try start(
                 image.command(argument: programArgument),
                 // The program needs SWIFT_ROOT where there is no /proc.
-                environment: entry.account.environment + ["SWIFT_ROOT=/"],
+                environment: entry.account.environment.map { ByteString($0) } + ["SWIFT_ROOT=/"],
                 directory: entry.account.home,
                 entry: entry
             )
