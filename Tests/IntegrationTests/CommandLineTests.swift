@@ -102,6 +102,31 @@ struct CommandLineTests {
         #expect(refused.lines.first?.contains("'local:\\xe9' is not UTF-8") == true)
     }
 
+    @Test("A connection that is lost under a command is told with its hop", arguments: [0, 1])
+    func lostConnection(level: Int) async throws {
+        let arguments = ["run", "-t", "local:a+local:b", "--output", "json", "--", "sh", "-c", "echo x; sleep 60"]
+        let process = try ToolProcess(arguments)
+        let running = try await process.waitForProcesses { $0.contains { $0.hasSuffix(": sleep 60 ") } }
+        // Of the agents, the inner one is the child of the outer one.
+        let agents = running.filter { $0.contains(": mitogen:") }.compactMap { Int32($0.prefix { $0 != ":" }) }
+        try #require(agents.count == 2, "\(running)")
+        let outer = try #require(agents.first { !Processes.children(of: $0).filter(agents.contains).isEmpty })
+        let inner = try #require(agents.first { $0 != outer })
+        kill(level == 0 ? outer : inner, SIGKILL)
+        let result = try await process.wait()
+        #expect(result.status == 5)
+        let object = try Self.object(result.text)
+        let error = try #require(object["error"] as? [String: Any])
+        #expect(error["hop"] as? String == (level == 0 ? "local:a" : "local:b"))
+        #expect(error["code"] as? String == "channelError")
+        let message = try #require(error["message"] as? String)
+        #expect(message.contains("whether and how the command has ended is not known"))
+        #expect(message.contains("SIGKILL"))
+        #expect(!message.contains("RunProcess") && !message.contains("respondent"))
+        #expect(object["exit_status"] is NSNull && object["stdout"] as? String == "x\n")
+        #expect(try await process.waitForProcesses(\.isEmpty).isEmpty)
+    }
+
     @Test("--stdin reaches every target whole, also when another takes only some of it")
     func standardInput() async throws {
         let input = (0..<5_000_000).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 13) }

@@ -106,7 +106,12 @@ extension Context {
             handle: session.handle
         )
         if case .null = stdin { request.hasInput = false }
-        let result = try await session.run(request, stdin: stdin, within: timeout, onOutput)
+        let result: RunProcess.Output
+        do throws(MitogenError) {
+            result = try await session.run(request, stdin: stdin, within: timeout, onOutput)
+        } catch {
+            throw await explain(error, of: command)
+        }
         return ProcessResult(
             status: result.status,
             standardOutput: [],

@@ -66,6 +66,16 @@ final class HopConnections: Sendable {
         return context
     }
 
+    /// The hop of a target whose connection is lost: the first one that cannot be reached any more.
+    func lostHop(of target: Int) -> Hop? {
+        let path = self.tree.path(to: target)
+        let lost = path.first { node in
+            guard case .success(let context) = self.state.withLock({ $0.contexts[node]?.outcome }) else { return false }
+            return !context.isReachable
+        }
+        return (lost ?? path.last).map { self.tree.nodes[$0].hop }
+    }
+
     private func context(at node: Int, via: Context?) async throws(MitogenError) -> Context {
         let (shared, isFirst) = self.state.withLock { state in
             if let known = state.contexts[node] { return (known, false) }

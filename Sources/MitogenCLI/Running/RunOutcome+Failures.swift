@@ -20,11 +20,13 @@ extension RunOutcome {
     }
 
     /// What became of a command that was not started, or whose end is not known.
-    init(failure error: MitogenError) {
+    ///
+    /// - Parameter lostHop: The hop whose connection was lost, if that is the reason.
+    init(failure error: MitogenError, lostHop: Hop? = nil) {
         switch error.code {
         case .cancelled: self = .interrupted
         case .timeoutError: self = .unanswered(FailureReport(error))
-        default: self = .failed(FailureReport(error))
+        default: self = .failed(FailureReport(error, hop: lostHop))
         }
     }
 

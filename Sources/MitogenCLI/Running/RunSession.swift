@@ -116,7 +116,8 @@ struct RunSession: Sendable {
             }
             outcome = RunOutcome(result)
         } catch {
-            outcome = RunOutcome(failure: error)
+            let isLoss = error.code == .channelError
+            outcome = RunOutcome(failure: error, lostHop: isLoss ? self.connections.lostHop(of: target) : nil)
         }
         return await self.report(outcome, for: target, since: start, output: spool.finish())
     }
