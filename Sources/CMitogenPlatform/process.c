@@ -134,18 +134,22 @@ static int child_main(void *argument) {
     child->stage = CMITOGEN_SPAWN_SESSION;
     if (setsid() < 0) goto failed;
     reset_signals();
+    child->stage = CMITOGEN_SPAWN_GUARD;
+    // By the process itself: its parent may be gone before it could tell.
+    errno = what->guard ? -cmitogen_guard_tell(what->guard, getpid()) : 0;
+    if (errno) goto failed;
     child->stage = CMITOGEN_SPAWN_TERMINAL;
     // The first terminal that the leader of a session opens becomes the session's controlling one.
     int terminal = what->terminal ? open(what->terminal, O_RDWR) : -1;
     if (what->terminal && terminal < 0) goto failed;
     child->stage = CMITOGEN_SPAWN_DESCRIPTORS;
     if (place_descriptors(what->descriptors, child->null, terminal, entry ? entry->program : -1) < 0) goto failed;
+    // Only now: the numbers that the descriptors had before may be above the limit.
+    if (what->open_files_hard && cmitogen_set_open_files(what->open_files_soft, what->open_files_hard) < 0) goto failed;
     child->stage = CMITOGEN_SPAWN_USER;
     if (entry && become(entry) < 0) goto failed;
     child->stage = CMITOGEN_SPAWN_DIRECTORY;
     if (what->directory && chdir(what->directory) < 0 && !entry) goto failed;
-    // Only now: the numbers that the descriptors had before may be above the limit.
-    if (what->open_files_hard && cmitogen_set_open_files(what->open_files_soft, what->open_files_hard) < 0) goto failed;
     child->stage = CMITOGEN_SPAWN_EXEC;
     errno = search_and_exec(what);
 failed:
@@ -241,6 +245,7 @@ pid_t cmitogen_spawn(const struct cmitogen_spawn *what, int *stage) {
     if (child.null >= 0) close(child.null);
     if (pid < 0) return -error;
     if (child.error == 0) return pid;
+    if (what->guard) cmitogen_guard_tell(what->guard, -pid);
     wait_for(pid);
     *stage = child.stage;
     return -child.error;
@@ -276,6 +281,14 @@ int cmitogen_reap(pid_t pid, int *status) {
         if (result == 0) return 0;
         if (errno != EINTR) return -errno;
     }
+}
+
+int cmitogen_has_ended(pid_t pid) {
+    siginfo_t information = { 0 };
+    while (waitid(P_PID, (id_t)pid, &information, WEXITED | WNOHANG | WNOWAIT) < 0) {
+        if (errno != EINTR) return -errno;
+    }
+    return information.si_pid == pid;
 }
 
 int cmitogen_status_code(int status, int *signal) {

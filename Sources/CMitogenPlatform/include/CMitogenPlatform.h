@@ -119,10 +119,11 @@ struct cmitogen_spawn {
     const char *terminal;     // what becomes the controlling terminal; NULL: there is none
     uint64_t open_files_soft, open_files_hard; // RLIMIT_NOFILE to set if hard is not 0
     const struct cmitogen_entry *entry; // NULL: it runs here; else a directory that cannot be entered does not matter
+    int guard;                          // the descriptor of a guard that is told of the process before it runs; 0: none
 };
 
 enum { CMITOGEN_SPAWN_CLONE = 1, CMITOGEN_SPAWN_SESSION, CMITOGEN_SPAWN_TERMINAL, CMITOGEN_SPAWN_DESCRIPTORS, CMITOGEN_SPAWN_DIRECTORY, CMITOGEN_SPAWN_EXEC,
-    CMITOGEN_SPAWN_ROOT, CMITOGEN_SPAWN_USER, CMITOGEN_SPAWN_NAMESPACES /* and the namespace's place in the list */ };
+    CMITOGEN_SPAWN_GUARD, CMITOGEN_SPAWN_ROOT, CMITOGEN_SPAWN_USER, CMITOGEN_SPAWN_NAMESPACES /* and the namespace's place in the list */ };
 
 /// Starts a program in a session of its own, with default signal dispositions and an empty mask, and nothing open
 /// but 0, 1 and 2. Returns the process id, or a negative errno and in `stage` the step that failed.
@@ -135,8 +136,19 @@ int cmitogen_open_terminal(char *path, size_t capacity);
 int cmitogen_pidfd_open(pid_t pid);
 /// 1 and the raw wait status if the process ended (it is reaped), 0 if it still runs, negative errno otherwise.
 int cmitogen_reap(pid_t pid, int *status);
+/// 1 if the process ended and is still to be reaped, 0 if it runs, negative errno otherwise.
+int cmitogen_has_ended(pid_t pid);
 /// Splits a raw wait status: the exit status, or -1 and the signal.
 int cmitogen_status_code(int status, int *signal);
+
+/// Starts a process that ends the process groups that it is told of when nobody holds the descriptor `output` any more:
+/// TERM, and KILL 500 ms later. Returns its id or a negative errno.
+pid_t cmitogen_guard_start(int *output);
+/// Tells it of a process group, or, with the negative number, that the group is no longer its concern, or, with 0, nothing. 0, or -EPIPE if the
+/// guard is gone, -EAGAIN if it stands still.
+int cmitogen_guard_tell(int output, pid_t record);
+/// Ends it, and nothing else.
+void cmitogen_guard_end(pid_t pid, int output);
 
 /// Raises the soft RLIMIT_NOFILE to the hard one and tells both old values; 0 or negative errno.
 int cmitogen_raise_open_files(uint64_t *soft, uint64_t *hard);

@@ -166,7 +166,10 @@ enum ChildRuntime {
     static func parentWasLost(_ router: Router) {
         router.dispatcher.cancelAll()
         router.closeChildren()
-        router.processes.terminateAll(after: .milliseconds(500), on: router.broker) { _exit(0) }
+        router.processes.terminateAll(after: .milliseconds(500), on: router.broker) {
+            router.processes.endGuard()
+            _exit(0)
+        }
     }
 
     /// See ``ExternalContext/detach(timeout:)``.

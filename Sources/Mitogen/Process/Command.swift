@@ -48,7 +48,7 @@ final class Command: Sendable {
         handle = request.handle
         let pipes = try Pipes(hasInput: request.hasInput)
         do throws(MitogenError) {
-            let request = SpawnRequest(
+            var request = SpawnRequest(
                 arguments: request.command.arguments,
                 environment: Self.environment(adding: request.command.environment),
                 directory: request.command.directory,
@@ -57,8 +57,11 @@ final class Command: Sendable {
                     .descriptor(pipes.error.child)
                 )
             )
-            process = try router.processes.start { () throws(MitogenError) in
-                try SpawnedProcess(request, broker: router.broker)
+            process = try router.processes.start { (guardDescriptor) throws(MitogenError) in
+                request.guardDescriptor = guardDescriptor
+                return try SpawnedProcess(request, broker: router.broker) { [processes = router.processes] pid in
+                    processes.leaveGuard(pid)
+                }
             }
         } catch {
             pipes.closeChildEnds()

@@ -20,8 +20,10 @@ struct ProcessKey: Hashable, Sendable {
 
 /// The commands that run in this context for others, so that none outlives it.
 final class ProcessTable: Sendable {
-    private struct Running {
+    fileprivate struct Running {
         var processes: [pid_t: SpawnedProcess] = [:]
+        /// There is one from the first command on.
+        var commandGuard: CommandGuard?
         /// Whether this context ends: nothing is started any more.
         var isClosed = false
     }
@@ -51,13 +53,24 @@ final class ProcessTable: Sendable {
     /// Starts a command, and knows it until it ends.
     ///
     /// The lock is held meanwhile, so that a context that ends sees every command that it has to take along.
+    ///
+    /// - Parameter spawn: Starts it, with the descriptor of the guard that it is to be known to.
     func start(
-        _ spawn: () throws(MitogenError) -> SpawnedProcess
+        _ spawn: (Int32) throws(MitogenError) -> SpawnedProcess
     ) throws(MitogenError) -> SpawnedProcess {
         let result = running.withLock { running -> Result<SpawnedProcess, MitogenError> in
             if running.isClosed { return .failure(MitogenError(.cancelled, "the context is about to end")) }
             do throws(MitogenError) {
-                let process = try spawn()
+                let process: SpawnedProcess
+                let descriptor = try running.guardDescriptor()
+                do throws(MitogenError) {
+                    process = try spawn(descriptor)
+                } catch {
+                    // Whoever has ended the guard does not keep commands from running.
+                    guard running.commandGuard?.isThere == false else { throw error }
+                    running.dropGuard()
+                    process = try spawn(try running.guardDescriptor())
+                }
                 running.processes[process.pid] = process
                 return .success(process)
             } catch {
@@ -71,9 +84,24 @@ final class ProcessTable: Sendable {
         return process
     }
 
-    /// KILL to the process groups of commands that a shutdown has left.
+    /// A command has ended and is about to be reaped: what it has left in its group lives on.
+    func leaveGuard(_ pid: pid_t) {
+        running.withLock { running in
+            guard let commandGuard = running.commandGuard, !commandGuard.forget(pid) else { return }
+            // It would end whoever has the number next.
+            running.dropGuard()
+        }
+    }
+
+    /// KILL to the process groups of commands that a shutdown has left. There is nothing to guard any more.
     func killAll() {
         for process in close() { process.signalGroup(SIGKILL) }
+        endGuard()
+    }
+
+    /// The context is about to exit.
+    func endGuard() {
+        running.withLock { $0.dropGuard() }
     }
 
     private func close() -> [SpawnedProcess] {
@@ -116,5 +144,22 @@ final class ProcessTable: Sendable {
         broker.schedule(after: .milliseconds(10)) { [weak self] in
             self?.waitForEnd(of: left, until: deadline, on: broker, completion)
         }
+    }
+}
+
+extension ProcessTable.Running {
+    /// The descriptor of the guard; one is started if there is none.
+    fileprivate mutating func guardDescriptor() throws(MitogenError) -> Int32 {
+        if let commandGuard { return commandGuard.descriptor }
+        let new = try CommandGuard()
+        commandGuard = new
+        // Commands that another guard knew which is gone.
+        for process in processes.values where !process.isOver { new.follow(process.pid) }
+        return new.descriptor
+    }
+
+    fileprivate mutating func dropGuard() {
+        commandGuard?.end()
+        commandGuard = nil
     }
 }

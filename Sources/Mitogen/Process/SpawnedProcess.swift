@@ -26,6 +26,8 @@ package struct SpawnRequest: Sendable {
     package var terminal: String?
     /// Where it is to run instead of here. Then a directory that cannot be entered does not matter.
     package var entry: NamespaceEntry?
+    /// The descriptor of a guard that ends the process's group with this process; 0: none.
+    var guardDescriptor: Int32 = 0
 }
 
 extension SpawnRequest {
@@ -77,18 +79,28 @@ package final class SpawnedProcess: Sendable {
     private let isAskedToEnd = Atomic<Bool>(false)
     private let side = Mutex<Side?>(nil)
     private let end = OneShot<ExitStatus>()
+    private let beforeReaping: (@Sendable (Int32) -> Void)?
 
     /// Starts a program.
     ///
+    /// - Parameter beforeReaping: Called when it has ended, as long as its number is not given to another process.
     /// - Throws: ``MitogenError`` with `.spawnError`, which tells the step that failed.
-    package init(_ request: SpawnRequest, broker: Broker) throws(MitogenError) {
+    package init(
+        _ request: SpawnRequest,
+        broker: Broker,
+        beforeReaping: (@Sendable (Int32) -> Void)? = nil
+    ) throws(MitogenError) {
         self.broker = broker
+        self.beforeReaping = beforeReaping
         pid = try Self.spawn(request)
         watch()
     }
 
     /// How it ended, if it has.
     package var status: ExitStatus? { try? end.outcome?.get() }
+
+    /// Whether it was reaped, or let go.
+    var isOver: Bool { isReaped.withLock { $0 } }
 
     package func whenEnded(_ body: @escaping @Sendable (ExitStatus) -> Void) {
         end.whenResolved { outcome in
@@ -154,6 +166,7 @@ package final class SpawnedProcess: Sendable {
     }
 
     private func reap() -> Bool {
+        if let beforeReaping, !isReaped.withLock({ $0 }), cmitogen_has_ended(pid) == 1 { beforeReaping(pid) }
         let result = isReaped.withLock { isReaped -> ExitStatus? in
             guard !isReaped else { return nil }
             var raw: Int32 = 0
@@ -210,7 +223,8 @@ package final class SpawnedProcess: Sendable {
                                     terminal: terminal,
                                     open_files_soft: limits?.soft ?? 0,
                                     open_files_hard: limits?.hard ?? 0,
-                                    entry: nil
+                                    entry: nil,
+                                    guard: request.guardDescriptor
                                 )
                                 return start(&what)
                             }
@@ -228,6 +242,8 @@ package final class SpawnedProcess: Sendable {
         switch Int(stage) {
         case CMITOGEN_SPAWN_EXEC:
             return MitogenError(.spawnError, "cannot start \(path): \(reason)")
+        case CMITOGEN_SPAWN_GUARD:
+            return .system("cannot tell the process that guards commands", errno: code, .spawnError)
         case CMITOGEN_SPAWN_TERMINAL:
             return MitogenError(.spawnError, "cannot open a terminal for \(path): \(reason)")
         case CMITOGEN_SPAWN_DIRECTORY:

@@ -42,8 +42,17 @@ enum Processes {
         String((Files.text("/proc/\(pid)/cmdline") ?? "").prefix { $0 != "\0" })
     }
 
-    /// The children of a process, the dead ones that nobody has reaped included.
+    /// The children of a process, the dead ones that nobody has reaped included, but not the guard of its commands.
     static func children(of pid: Int32) -> [Int32] {
+        allChildren(of: pid).filter { name(of: $0) != "mitogen-guard" }
+    }
+
+    /// The process that guards the commands of a context.
+    static func guards(of pid: Int32) -> [Int32] {
+        allChildren(of: pid).filter { name(of: $0) == "mitogen-guard" }
+    }
+
+    private static func allChildren(of pid: Int32) -> [Int32] {
         Files.names(in: "/proc/\(pid)/task").flatMap { task in
             (Files.text("/proc/\(pid)/task/\(task)/children") ?? "").split(separator: " ").compactMap { Int32($0) }
         }
