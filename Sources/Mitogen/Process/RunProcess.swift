@@ -13,7 +13,7 @@ internal import CMitogenPlatform
 #endif
 
 /// Runs a command in the context that it is called in; the library's own remote function behind
-/// ``Context/run(_:stdin:environment:workingDirectory:timeout:outputLimit:)``.
+/// ``Context/run(_:stdin:environment:workingDirectory:timeout:outputLimit:)-(_,_,_,String?,_,_)``.
 struct RunProcess: RemoteFunction {
     /// What to start, as bytes: nothing on the way may change them.
     struct Invocation: Codable, Sendable {
