@@ -90,6 +90,7 @@ extension BootstrapFailure {
         let words = Transcript.printable(Array(text.utf8)).split(separator: " ")
         let reasons = [
             "write": "not writable", "run": "programs do not run there", "space": "not enough space",
+            "inodes": "no inodes left",
         ]
         let tried = words.map { word in
             guard let equals = word.lastIndex(of: "="), let reason = reasons[String(word[word.index(after: equals)...])]
@@ -97,6 +98,16 @@ extension BootstrapFailure {
             return "\(word[..<equals]) (\(reason))"
         }
         let isFull = words.contains { $0.hasSuffix("=space") }
+        if !isFull, words.contains(where: { $0.hasSuffix("=inodes") }) {
+            return BootstrapFailure(
+                stage: stage,
+                code: .diskFull,
+                message: "no folder of the target has inodes left for one more file and lets it run",
+                hint: "remove files there (`df -i` counts inodes, or a quota has a limit for them), or set TMPDIR to a "
+                    + "folder of another file system",
+                tried: tried
+            )
+        }
         return BootstrapFailure(
             stage: stage,
             code: isFull ? .diskFull : .noPlaceToRun,

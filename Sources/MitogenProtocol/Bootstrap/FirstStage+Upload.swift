@@ -41,12 +41,14 @@ extension FirstStage {
     private static let freeSpace =
         #"s(){ export LC_ALL=C;set -- $(df -Pk "$1" 2>/dev/null);echo "${11}";}"#
 
-    // p FOLDER: whether a program runs there and an image fits. Makes the file f, which nobody else can have made.
+    // p FOLDER: whether a program runs there and an image fits. Makes the file f, which nobody else can have made. Where
+    // no file can be made for lack of space, and there is space, it is the inodes that are used up, or a quota of them.
     private static func place(kibibytes: Int) -> String {
         #"p(){ [ -d "$1" ]||return;f=$1/.mitogen-$m;r=write;"#
-            + #"if (set -C;printf '#!/bin/sh\nexit 7\n' >"$f") 2>/dev/null;then r=run;chmod 700 "$f";"#
-            + #""$f" 2>/dev/null;if [ $? = 7 ];then "#
-            + #"if [ "$(s "$1")" -lt \#(kibibytes) ] 2>/dev/null;then r=space;else return 0;fi;fi;fi;"#
+            + #"b(){ [ "$(s "$1")" -lt \#(kibibytes) ] 2>/dev/null;};"#
+            + #"if w=$( (export LC_ALL=C;set -C;printf '#!/bin/sh\nexit 7\n' >"$f") 2>&1);then r=run;chmod 700 "$f";"#
+            + #""$f" 2>/dev/null;if [ $? = 7 ];then if b "$1";then r=space;else return 0;fi;fi;"#
+            + #"else case $w in *[Nn]"o space"*|*uota*)r=inodes;b "$1"&&r=space;esac;fi;"#
             + #"[ -e "$f" ]&&[ ! -s "$f" ]&&r=space;rm -f "$f" 2>/dev/null;f=;t="$t $1=$r";return 1;}"#
     }
 

@@ -298,7 +298,9 @@ struct FailureTable {
     }
 
     /// A sudo for whom all places are file systems of this kind, and nothing can make a file in memory.
-    private static func sudo(places options: String) -> [String: String] {
+    ///
+    /// - Parameter use: What is done with each as `$place` when it is there.
+    private static func sudo(places options: String, use: String = ":") -> [String: String] {
         sudo(
             """
             exec unshare -m sh -c '
@@ -307,8 +309,10 @@ struct FailureTable {
             done
             for place in /tmp /var/tmp /run /dev/shm; do mount -t tmpfs -o \(options) tmpfs $place; done
             mount -t tmpfs -o \(options) tmpfs /mnt
+            use() { \(use); }
             for name in null zero random urandom tty; do touch /mnt/$name; mount --bind /dev/$name /mnt/$name; done
             mount --rbind /mnt /dev
+            for place in /tmp /var/tmp /run /dev/shm /dev; do use; done
             cd /tmp; export HOME=/tmp PATH=/usr/bin:/bin; unset TMPDIR XDG_RUNTIME_DIR
             exec "$@"' sh "$@"
             """
@@ -325,6 +329,18 @@ struct FailureTable {
                 stage: .sendingImage,
                 hop: "sudo.root",
                 hint: "TMPDIR"
+            ),
+            Row(
+                name: "no inodes",
+                target: "sudo",
+                programs: sudo(
+                    places: "size=64m,nr_inodes=20",
+                    use: "(n=0; while :>$place/$n; do n=$((n+1)); done) 2>/dev/null"
+                ),
+                code: .diskFull,
+                stage: .sendingImage,
+                hop: "sudo.root",
+                hint: "df -i"
             ),
             Row(
                 name: "programs run nowhere",

@@ -171,6 +171,21 @@ extension ShellTests {
         #expect(full.failure?.tried.contains("/tmp (not enough space)") == true)
     }
 
+    @Test("Where inodes are used up, the error says so", arguments: posixShells)
+    func inodes(name: String) throws {
+        defer { folder.remove() }
+        let none = Self.mounts("nr_inodes=1,size=64m") + Self.hide("perl", "python3")
+        let failure = try #require(try runMounted(name, none).failure)
+        #expect(failure.code == .diskFull)
+        #expect(failure.message.contains("inodes"))
+        #expect(failure.hint?.contains("df -i") == true)
+        #expect(failure.tried.contains("/tmp (no inodes left)"))
+        // A disk without space for a file's name, either, is one without space.
+        let full = try runMounted("sh", Self.mounts("nr_inodes=1,size=64k") + Self.hide("perl", "python3"))
+        #expect(full.failure?.tried.contains("/tmp (not enough space)") == true)
+        expectRun(try runMounted(name, Self.mounts("nr_inodes=1", except: "/run")), from: "/run/.mitogen-")
+    }
+
     @Test("A disk that becomes full is told from a cut link", arguments: [ImageCompression.gzip, .none])
     func diskFull(compression: ImageCompression) throws {
         defer { folder.remove() }
