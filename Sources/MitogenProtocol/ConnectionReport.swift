@@ -40,6 +40,9 @@ public struct ConnectionReport: Sendable, Codable {
     public var platform: String?
     /// Whether the image was found in the far side's cache.
     public var wasCached = false
+    /// The container of a Kubernetes pod that was named, or that kubectl says it has taken; nil if it says nothing, which
+    /// it does if the pod has one only, or an annotation for it.
+    public var podContainer: String?
     /// How many bytes of the image were sent; 0 if none was needed.
     public var imageBytes = 0
 

@@ -32,6 +32,7 @@ final class ConnectionTimeline: Sendable {
             notes.note(machine.stage, at: time)
             notes.platform = machine.platform?.description
             notes.wasCached = machine.wasCached
+            notes.podContainer = machine.podContainer
         }
     }
 

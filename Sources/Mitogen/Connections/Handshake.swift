@@ -167,6 +167,8 @@ final class Handshake: Sendable {
             case .failed(let error, let mayWorkWithoutCache):
                 if error.code == .noShell, let copy = attempt.otherWay {
                     self?.start(copy, images, remoteName)
+                } else if error.code == .noSuchContainer, let query = attempt.plan.container?.containerQuery {
+                    self?.fail(error, askingFor: query)
                 } else {
                     self?.parts.withLock { $0.mayWorkWithoutCache = mayWorkWithoutCache }
                     self?.fail(error)
@@ -206,8 +208,8 @@ final class Handshake: Sendable {
         return try Watchdog(command, on: broker)
     }
 
-    /// There is no shell: brings the program there without one.
-    private func start(_ copy: ProgramCopy, _ images: ImageStore, _ remoteName: String) {
+    /// The tool has done what it can; something else is tried.
+    private func leaveTool() {
         let process = parts.withLock { parts in
             // From now on nobody knows more about the attempt than that its time is over.
             parts.driver = nil
@@ -215,6 +217,26 @@ final class Handshake: Sendable {
             return parts.process.take()
         }
         process?.terminate()
+    }
+
+    /// A pod has no such container: the error says which it has, if kubectl tells in time.
+    private func fail(_ error: MitogenError, askingFor command: [String]) {
+        leaveTool()
+        let limit = min(.seconds(5), deadline - .now - .milliseconds(100))
+        guard limit > .zero, let query = try? ToolQuery(command, hint: "", on: router.broker) else {
+            return fail(error)
+        }
+        let timer = router.broker.schedule(after: limit) { [weak self] in self?.fail(error) }
+        query.whenDone { [weak self] _, lines in
+            timer.cancel()
+            self?.fail(PodContainers(said: lines).map(error.listing) ?? error)
+        }
+        follow(query.process)
+    }
+
+    /// There is no shell: brings the program there without one.
+    private func start(_ copy: ProgramCopy, _ images: ImageStore, _ remoteName: String) {
+        leaveTool()
         do throws(MitogenError) {
             let watchdog = try Self.watchdog(copy.cleanUp, on: router.broker)
             result.whenResolved { if case .failure = $0 { watchdog?.trigger() } }
@@ -453,6 +475,12 @@ final class Handshake: Sendable {
 }
 
 extension MitogenError {
+    /// Says also which containers a pod has.
+    fileprivate func listing(_ containers: PodContainers) -> MitogenError {
+        let names = containers.names.joined(separator: ", ")
+        return MitogenError(code, "\(message); it has \(names)", diagnostics: diagnostics, hint: hint)
+    }
+
     static var brokerIsLeaving: MitogenError {
         MitogenError(
             .connectionCancelled,

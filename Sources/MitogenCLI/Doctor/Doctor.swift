@@ -52,10 +52,14 @@ struct Doctor: Sendable {
         var context: Context?
         for count in 1...target.hops.count {
             let place = target.hops[..<count].map(\.canonicalText).joined(separator: "+")
-            let finding: HopFinding
+            var finding: HopFinding
             do throws(MitogenError) {
-                let next = try await router.connect(target.hops[count - 1], via: context, self.hops)
+                let hop = target.hops[count - 1]
+                let next = try await router.connect(hop, via: context, self.hops)
                 finding = await self.finding(at: place, in: next)
+                if hop.kind == HopKind.kubectl.name, finding.failure == nil, finding.podContainer == nil {
+                    finding.podContainer = await self.podContainer(of: hop, via: context, router)
+                }
                 context = next
             } catch {
                 finding = HopFinding(target: place, failure: error)
@@ -86,6 +90,18 @@ struct Doctor: Sendable {
         finding.user = await self.firstLine(of: ["id", "-un"], in: context)
         finding.host = await self.firstLine(of: ["uname", "-n"], in: context)
         return finding
+    }
+
+    /// Asks kubectl, where it makes the connection, which container it takes if none is named and it does not say.
+    private func podContainer(of hop: Hop, via: Context?, _ router: Router) async -> String? {
+        let query = self.hops.kubectlOptions(for: hop).containerQuery
+        let place: Context?
+        if let via { place = via } else { place = try? await router.local() }
+        guard let place, let result = try? await place.run(query, timeout: .seconds(10)), result.status.isSuccess else {
+            return nil
+        }
+        let lines = result.outputText.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        return KubectlOptions.standardContainer(said: lines)
     }
 
     private func firstLine(of command: [String], in context: Context) async -> String? {

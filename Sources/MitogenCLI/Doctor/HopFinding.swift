@@ -16,11 +16,14 @@ struct HopFinding: Sendable {
     var processID: Int32?
     var user: String?
     var host: String?
+    /// The container of a pod that was reached.
+    var podContainer: String?
     var failure: MitogenError?
 
     init(target: String, connection: ConnectionReport?) {
         self.target = target
         self.connection = connection
+        self.podContainer = connection?.podContainer
     }
 
     init(target: String, failure: MitogenError) {
@@ -66,7 +69,8 @@ struct HopFinding: Sendable {
             let place = [self.user, self.host].compactMap { $0 }.joined(separator: "@")
             let process = self.processID.map { "process \($0)" }
             let who = [place.isEmpty ? nil : place, process].compactMap { $0 }.joined(separator: ", ")
-            return [call, who.isEmpty ? nil : Line(name: "reached", value: who)].compactMap { $0 }
+            let pod = self.podContainer.map { Line(name: "container", value: $0) }
+            return [call, pod, who.isEmpty ? nil : Line(name: "reached", value: who)].compactMap { $0 }
         }
         var lines = [Line(name: "cause", value: "\(failure.code): \(failure.message)")]
         if let context = failure.context { lines.append(Line(name: "at", value: context)) }
@@ -124,6 +128,7 @@ struct HopFinding: Sendable {
             if let platform = connection.platform { members.append(("platform", Self.string(platform))) }
         }
         if let roundTrip { members.append(("call_p50_ms", DecimalText.text(roundTrip, digits: 3))) }
+        if let podContainer { members.append(("container", Self.string(podContainer))) }
         if let user { members.append(("user", Self.string(user))) }
         if let host { members.append(("host", Self.string(host))) }
         if let processID { members.append(("pid", "\(processID)")) }

@@ -34,12 +34,8 @@ extension Router {
                 settings.apply(to: &options)
             }
         case HopKind.kubectl.name:
-            let destination = PodDestination(argument)
-            return try await self.kubectl(pod: destination.pod, via: via) { options in
-                options.namespace = destination.namespace
-                options.container = destination.container
-                settings.apply(to: &options)
-            }
+            let made = settings.kubectlOptions(for: hop)
+            return try await self.kubectl(pod: made.pod, via: via) { $0 = made }
         case HopKind.lxc.name:
             return try await self.lxc(container: argument, via: via) { settings.apply(to: &$0) }
         case HopKind.lxd.name:
@@ -64,6 +60,16 @@ extension Router {
 }
 
 extension HopSettings {
+    /// The options of a kubectl hop.
+    func kubectlOptions(for hop: Hop) -> KubectlOptions {
+        let destination = PodDestination(hop.argument ?? "")
+        var options = KubectlOptions(pod: destination.pod)
+        options.namespace = destination.namespace
+        options.container = destination.container
+        self.apply(to: &options)
+        return options
+    }
+
     /// Sets what all methods have in common.
     func apply(to options: inout some ContextOptions) {
         options.connectTimeout = connectTimeout

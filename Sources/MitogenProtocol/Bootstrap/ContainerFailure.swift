@@ -10,6 +10,7 @@
 /// another one with each of the others.
 package enum ContainerFailure: Sendable, Hashable, CaseIterable {
     case noSuchContainer
+    case noSuchPodContainer
     case noSuchImage
     case notRunning
     /// LXC says the same of both.
@@ -69,8 +70,10 @@ package enum ContainerFailure: Sendable, Hashable, CaseIterable {
         Rule(.noSuchContainer, "no machine", "known", by: [.machinectl]),
         Rule(.noSuchContainer, "no container with name or id", by: [.podman]),
         Rule(.noSuchContainer, "container not known", by: [.buildah]),
+        // kubectl looks first; the server says it if the pod has changed meanwhile.
+        Rule(.noSuchPodContainer, "container", "not found in pod", by: [.kubectl]),
+        Rule(.noSuchPodContainer, "is not valid for pod", by: [.kubectl]),
         Rule(.noSuchContainer, "(notfound)", by: [.kubectl]),
-        Rule(.noSuchContainer, "is not valid for pod", by: [.kubectl]),
         Rule(.noSuchContainer, "instance not found", by: [.lxd, .incus]),
         Rule(.noSuchContainer, "error: not found", by: [.lxd, .incus]),
         Rule(.noSuchContainer, "jail \"", "not found", by: [.jail]),
@@ -129,7 +132,7 @@ package enum ContainerFailure: Sendable, Hashable, CaseIterable {
 
     private var code: MitogenError.Code {
         switch self {
-        case .noSuchContainer: .noSuchContainer
+        case .noSuchContainer, .noSuchPodContainer: .noSuchContainer
         case .noSuchImage: .noSuchImage
         case .notRunning, .notThereOrNotRunning, .paused: .containerNotRunning
         case .engineUnavailable: .engineUnavailable
@@ -144,6 +147,7 @@ package enum ContainerFailure: Sendable, Hashable, CaseIterable {
         let tool = target.tool
         return switch self {
         case .noSuchContainer: "there is no \(tool.noun) \(target.name)"
+        case .noSuchPodContainer: "the pod \(target.name) has no container \(target.podContainer ?? "of this name")"
         case .noSuchImage: "there is no image \(target.name), and it could not be fetched"
         case .notRunning: "\(target.description) is not running"
         case .notThereOrNotRunning: "\(target.description) is not there, or not running"
@@ -159,6 +163,9 @@ package enum ContainerFailure: Sendable, Hashable, CaseIterable {
     private func hint(_ target: ContainerTarget) -> String {
         switch self {
         case .noSuchContainer: "`\(target.listCommand)` lists what is there"
+        case .noSuchPodContainer:
+            "name another one, as in `kubectl:\(target.namespace ?? "")/\(target.name)/CONTAINER`, or none; "
+                + "`\(target.startCommand)` lists them"
         case .noSuchImage: "`docker pull \(target.name)` must work on the machine where the connection is made"
         case .notRunning where target.tool == .kubectl: "`\(target.startCommand)` tells why"
         case .notRunning: "start it: `\(target.startCommand)`"

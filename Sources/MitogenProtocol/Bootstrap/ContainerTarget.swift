@@ -48,6 +48,12 @@ package struct ContainerTarget: Sendable, Codable, Equatable {
     package var isImage = false
     /// The user to be in the container, if one was named.
     package var username: String?
+    /// The namespace of a pod, if one was named.
+    package var namespace: String?
+    /// The container of a pod, if one was named.
+    package var podContainer: String?
+    /// The command that tells the containers of a pod, see ``PodContainers``.
+    package var containerQuery: [String]?
 
     package init(_ tool: ContainerTool, _ name: String, username: String? = nil, isImage: Bool = false) {
         self.tool = tool
@@ -56,7 +62,19 @@ package struct ContainerTarget: Sendable, Codable, Equatable {
         self.isImage = isImage
     }
 
-    package var description: String { isImage ? "the image \(name)" : "the \(tool.noun) \(name)" }
+    package var description: String {
+        if let podContainer { return "the container \(podContainer) of the pod \(name)" }
+        return isImage ? "the image \(name)" : "the \(tool.noun) \(name)"
+    }
+
+    /// A pod, or a container of it, as it is written in targets: `[NAMESPACE/]POD[/CONTAINER]`, with an empty namespace
+    /// if only the container is named.
+    package var podPath: String {
+        let words = [namespace ?? (podContainer == nil ? nil : ""), name, podContainer]
+        return words.compactMap(\.self).joined(separator: "/")
+    }
+
+    private var namespaceWords: String { namespace.map { " --namespace \($0)" } ?? "" }
 
     /// What to do when the tool cannot be started.
     package var missingToolHint: String {
@@ -90,7 +108,7 @@ package struct ContainerTarget: Sendable, Codable, Equatable {
         switch tool {
         case .docker, .podman: "\(tool.program) ps --all"
         case .buildah: "buildah containers"
-        case .kubectl: "kubectl get pods --all-namespaces"
+        case .kubectl: "kubectl get pods\(namespace == nil ? " --all-namespaces" : namespaceWords)"
         case .lxc: "lxc-ls --fancy"
         case .lxd, .incus: "\(tool.program) list"
         case .jail: "jls"
@@ -102,7 +120,7 @@ package struct ContainerTarget: Sendable, Codable, Equatable {
         switch tool {
         case .docker, .podman, .lxd, .incus, .machinectl: "\(tool.program) start \(name)"
         case .buildah: "buildah from --name \(name) IMAGE"
-        case .kubectl: "kubectl describe pod \(name)"
+        case .kubectl: "kubectl describe pod \(name)\(namespaceWords)"
         case .lxc: "lxc-start --name \(name)"
         case .jail: "service jail start \(name)"
         }

@@ -73,14 +73,14 @@ struct ContainerStubs {
                 options.username = "joe"
             }
         },
-        Sample(name: "kubectl.api[]", arguments: ["exec", "-i", "api", "--", "sh", "-c", "SCRIPT"]) {
+        Sample(name: "kubectl:api", arguments: ["exec", "-i", "api", "--", "sh", "-c", "SCRIPT"]) {
             router,
             tool,
             via in
             try await router.kubectl(pod: "api", via: via) { $0.kubectlPath = tool }
         },
         Sample(
-            name: "kubectl.api['--context', 'x', '-n', 'shop', '-c', 'server']",
+            name: "kubectl:shop/api/server",
             arguments: [
                 "--context", "x", "-n", "shop", "exec", "-i", "api", "-c", "server", "--", "sh", "-c", "SCRIPT",
             ]

@@ -94,7 +94,62 @@ struct ContainerTests {
     }
 
     @Test("Kubernetes", .needs(.kubectl))
-    func kubectl() async throws { try await exercise(.kubectl, name: "kubectl.tb[]") }
+    func kubectl() async throws { try await exercise(.kubectl, name: "kubectl:tb") }
+
+    @Test("A container of a pod is named, and one that is not there is told from a pod", .needs(.kubectl))
+    func podContainers() async throws {
+        let program = try Engine.kubectl.program
+        try await withFixtureRouter { router in
+            let via = try await router.local { $0.name = "near" }
+            let side = try await router.kubectl(pod: "tb", via: via) { options in
+                options.kubectlPath = program
+                options.container = "side"
+            }
+            #expect(side.name == "near.kubectl:/tb/side")
+            #expect(try await side.run(["sh", "-c", "echo $TB_CONTAINER"]).outputText == "side\n")
+            #expect(side.connection?.podContainer == "side")
+            #expect(try await router.container(.kubectl).connection?.podContainer == "main")
+            for place in [nil, via] {
+                let missing = try await failure {
+                    try await router.kubectl(pod: "tb", via: place) { options in
+                        options.kubectlPath = program
+                        options.namespace = "default"
+                        options.container = "nosuch"
+                    }
+                }
+                #expect(missing.code == .noSuchContainer, "\(missing)")
+                #expect(missing.message.contains("the pod tb has no container nosuch"))
+                #expect(missing.message.hasSuffix("it has main, side"))
+                #expect(missing.hint?.contains("kubectl:default/tb/CONTAINER") == true)
+                #expect(missing.context?.hasSuffix("kubectl:default/tb/nosuch") == true)
+            }
+        }
+    }
+
+    @Test("doctor says which container of a pod was used", .needs(.kubectl), .enabled(if: ToolProcess.isBuilt))
+    func podContainerInDoctor() async throws {
+        let path = "\(try Testbed.fact("TESTBED"))/bin:/usr/bin:/bin"
+        for (target, container) in [("kubectl:tb", "main"), ("local+kubectl:/tb/side", "side")] {
+            let result = try await ToolProcess.run(["doctor", target], environment: ["PATH": path])
+            #expect(result.lines.contains("  container     \(container)"), "\(result.text)")
+        }
+        // One that kubectl takes without a word.
+        try await withTemporaryDirectory { directory in
+            let client = "\(directory)/kubectl"
+            let script = """
+                #!/bin/sh
+                if [ "$1" = get ]; then printf 'standard=\\nnames=only\\n'; exit; fi
+                shift; exec \(path.prefix { $0 != ":" })/kubectl exec -q "$@"
+
+                """
+            try Files.write(Array(script.utf8), to: client)
+            let result = try await ToolProcess.run(
+                ["doctor", "kubectl:tb"],
+                environment: ["PATH": "\(directory):/usr/bin:/bin"]
+            )
+            #expect(result.lines.contains("  container     only"), "\(result.text)")
+        }
+    }
 
     @Test("LXC", .needs(.lxc))
     func lxc() async throws { try await exercise(.lxc) }

@@ -83,7 +83,8 @@ struct ContainerFailureTests {
             .buildah, "Error: determining run uid: user: unknown user error looking up user \"u\"", .unknownUser
         ),
         (.kubectl, "Error from server (NotFound): pods \"web\" not found", .noSuchContainer),
-        (.kubectl, "Error from server (BadRequest): container c is not valid for pod web", .noSuchContainer),
+        (.kubectl, "Error from server (BadRequest): container c is not valid for pod web", .noSuchPodContainer),
+        (.kubectl, "error: container c not found in pod web", .noSuchPodContainer),
         (.kubectl, "error: unable to upgrade connection: container not found (\"web\")", .notRunning),
         (
             .kubectl, "error: cannot exec into a container in a completed pod; current phase is Succeeded", .notRunning

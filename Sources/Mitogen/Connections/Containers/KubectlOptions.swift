@@ -26,18 +26,28 @@ public struct KubectlOptions: ContextOptions {
 }
 
 extension KubectlOptions {
+    /// kubectl with what selects the cluster and the namespace.
+    private var selection: [String] { [kubectlPath] + kubectlArguments + (namespace.map { ["-n", $0] } ?? []) }
+
+    /// The command that tells the pod's containers, for ``PodContainers``.
+    package var containerQuery: [String] { selection + PodContainers.query(pod) }
+
+    /// The container that kubectl takes if none is named, by what it answers to ``containerQuery``.
+    package static func standardContainer(said lines: [String]) -> String? { PodContainers(said: lines)?.standard }
+
     func request() throws(MitogenError) -> ConnectionRequest {
         if let namespace { try ContainerName.check(namespace, "the name of a namespace") }
         if let container { try ContainerName.check(container, "the name of a container") }
-        let selection = kubectlArguments + (namespace.map { ["-n", $0] } ?? [])
-        let containerSelection = container.map { ["-c", $0] } ?? []
-        // A pod's name alone says little: the arguments that select it stand behind it, as Python shows a list.
-        let words = (selection + containerSelection).map { "'\($0)'" }
+        var target = ContainerTarget(.kubectl, pod)
+        target.namespace = namespace
+        target.podContainer = container
+        if container != nil { target.containerQuery = containerQuery }
         return try request(
-            into: ContainerTarget(.kubectl, pod),
+            into: target,
             // Mitogen also asks for a terminal, gets none as its input is a pipe, and a warning.
-            [kubectlPath] + selection + ["exec", "-i", pod] + containerSelection + ["--"],
-            defaultName: "kubectl.\(pod)[\(words.joined(separator: ", "))]"
+            selection + ["exec", "-i", pod] + (container.map { ["-c", $0] } ?? []) + ["--"],
+            // As it is written in a target of the tool.
+            defaultName: "kubectl:\(target.podPath)"
         ) { tool in
             // A cluster is elsewhere.
             tool.compressesImage = true

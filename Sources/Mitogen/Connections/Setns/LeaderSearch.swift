@@ -4,9 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
-internal import CMitogenPlatform
 internal import MitogenProtocol
-internal import Synchronization
 
 #if canImport(Glibc)
     internal import Glibc
@@ -16,71 +14,32 @@ internal import Synchronization
 
 /// Asks an engine's tool which process is a container's first one.
 final class LeaderSearch: Sendable {
-    let process: ChildProcess
+    let query: ToolQuery
     private let target: NamespaceTarget
-    private let command: [String]
-    private let said: Lines
-
-    private final class Lines: Sendable {
-        let all = Mutex<[String]>([])
-    }
 
     /// Starts the tool.
     ///
     /// - Throws: ``MitogenError`` with `.spawnError`.
     init(_ target: NamespaceTarget, on broker: Broker) throws(MitogenError) {
         self.target = target
-        command = ContainerLeader.arguments(
-            target.container.tool,
-            program: target.toolPath,
-            container: target.container.name
+        query = try ToolQuery(
+            ContainerLeader.arguments(
+                target.container.tool,
+                program: target.toolPath,
+                container: target.container.name
+            ),
+            hint: "install \(target.program) on the machine where the connection is made, or name its path with "
+                + "`toolPath`",
+            on: broker
         )
-        var pipe: [Int32] = [0, 0]
-        let piped = cmitogen_pipe(&pipe, true)
-        guard piped >= 0 else { throw .system("cannot make a pipe", errno: -piped) }
-        defer { _ = systemClose(pipe[1]) }
-        let spawned: SpawnedProcess
-        do throws(MitogenError) {
-            spawned = try SpawnedProcess(
-                SpawnRequest(
-                    arguments: command,
-                    environment: Self.environment,
-                    directory: nil,
-                    descriptors: (.null, .descriptor(pipe[1]), .descriptor(pipe[1]))
-                ),
-                broker: broker
-            )
-        } catch {
-            _ = systemClose(pipe[0])
-            throw MitogenError(
-                error.code,
-                error.message,
-                hint: "install \(target.program) on the machine where the connection is made, or name its path with "
-                    + "`toolPath`"
-            )
-        }
-        let said = Lines()
-        self.said = said
-        process = ChildProcess(process: spawned, diagnostics: pipe[0], broker: broker) { line in
-            // What counts is near the beginning; after it a tool may print all that a container has logged.
-            said.all.withLock { if $0.count < 200 { $0.append(line) } }
-        }
-    }
-
-    /// Some tools translate their words.
-    private static var environment: [ByteString] {
-        ProcessIdentity.environment.filter { !$0.hasPrefix("LC_ALL=") && !$0.hasPrefix("LANGUAGE=") } + ["LC_ALL=C"]
     }
 
     /// Calls `body` once, on the Broker's thread, when the tool has ended.
     func whenDone(_ body: @escaping @Sendable (Result<Int32, MitogenError>) -> Void) {
-        process.process.whenEnded { [self] status in
-            process.reportEnd(within: .seconds(1)) { [self] _ in body(outcome(status)) }
-        }
+        query.whenDone { [self] status, lines in body(outcome(status, lines)) }
     }
 
-    private func outcome(_ status: ExitStatus) -> Result<Int32, MitogenError> {
-        let lines = said.all.withLock { $0 }
+    private func outcome(_ status: ExitStatus, _ lines: [String]) -> Result<Int32, MitogenError> {
         let tool = target.container.tool
         switch ContainerLeader(tool, said: lines) {
         case .running(let leader): return .success(leader)
@@ -102,7 +61,7 @@ final class LeaderSearch: Sendable {
                     .streamError,
                     "\(target.program) \(end) the first process of \(target.container.name)",
                     diagnostics: lines,
-                    hint: "run it by hand: `\(command.joined(separator: " "))`"
+                    hint: "run it by hand: `\(query.command.joined(separator: " "))`"
                 )
             )
         }
@@ -123,7 +82,7 @@ extension Handshake {
             throw NamespaceEntry.failure("cannot enter the container \(target.container.name)", EPERM)
         }
         let search = try LeaderSearch(target, on: router.broker)
-        follow(search.process)
+        follow(search.query.process)
         search.whenDone { [self] result in
             // Unstructured, as the attempt is one: whatever settles it counts here, too. Copying the program takes
             // milliseconds, which the Broker does not have.
