@@ -34,7 +34,11 @@ extension BootstrapMachine {
         prompts = nil
         switch (state, report) {
         case (_, .failed(let stage, let text)):
-            return fail(BootstrapFailure(reportedStage: stage, text: text, during: self.stage))
+            var failure = BootstrapFailure(reportedStage: stage, text: text, during: self.stage)
+            if stage == "place", let container, let hint = failure.hint {
+                failure.hint = hint + container.hintWithoutPlace
+            }
+            return fail(failure)
         case (.connecting, .cached(let platform)):
             self.platform = platform
             if case .image(let first) = firstStage.program { image = first }

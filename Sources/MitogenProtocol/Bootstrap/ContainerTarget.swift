@@ -82,12 +82,19 @@ package struct ContainerTarget: Sendable, Codable, Equatable {
     }
 
     /// The end of a hint: what leads there without a shell, if anything does.
-    package var hintWithoutShell: String {
+    package var hintWithoutShell: String { namespaceHint("no shell") }
+
+    /// The end of a hint: what leads there where no program can be put, if anything does.
+    var hintWithoutPlace: String { namespaceHint("no folder, as it runs the program from memory") }
+
+    private func namespaceHint(_ needs: String) -> String {
         switch tool {
         // An instance of another machine cannot be entered by its namespaces.
         case .docker, .podman, .lxc, .lxd, .incus:
             isImage || name.utf8.contains(UInt8(ascii: ":"))
-                ? "" : "; from root, `setns-\(tool.rawValue):\(name)` needs no shell"
+                ? ""
+                : "; from root, "
+                    + "`setns-\(tool.rawValue):\(username.map { "\($0)@" } ?? "")\(name)` needs \(needs)"
         default: ""
         }
     }

@@ -234,6 +234,11 @@ struct ContainerTests {
             // Podman's file system is read-only everywhere.
             let place = try await failure { try await router.container(.podman, "tb-readonly") }
             #expect(place.code == .noPlaceToRun)
+            #expect(place.hint?.contains("`setns-podman:tb-readonly` needs no folder") == true)
+            // It does what it says.
+            let program = try Engine.podman.program
+            let entered = try await router.setns(container: "tb-readonly", kind: .podman) { $0.toolPath = program }
+            #expect(try await entered.call(Add(1, 2)) == 3)
         }
     }
 
