@@ -47,6 +47,8 @@ public struct MitogenError: Error, Sendable {
         public static let passwordError = Code("passwordError")
         /// A password was asked for and none was given.
         public static let passwordRequired = Code("passwordRequired")
+        /// The tool on the way asks something that is not understood.
+        public static let unknownPrompt = Code("unknownPrompt")
         /// No key that was offered is accepted, and no password was asked for.
         public static let authenticationFailed = Code("authenticationFailed")
         /// The host's key is unknown.

@@ -22,6 +22,12 @@ final class BootstrapDriver: Sendable {
         var side: Side?
         /// The terminal's or pipe's own side, to type on.
         var terminal: Int32?
+        /// The same, if it is a terminal for questions; nil when no more are expected.
+        var questions: QuestionTerminal?
+        /// The tool's process.
+        var pid: Int32 = 0
+        /// Runs out when nothing has come for a while.
+        var silence: Timer?
         var pending = Queue<[UInt8]>()
         /// While it runs the Broker does not end.
         var grace: Timer?
@@ -83,12 +89,14 @@ final class BootstrapDriver: Sendable {
     func start(whenLine: @escaping @Sendable (String) -> Void) throws(MitogenError) -> ChildProcess {
         let ends = try ConnectionEnds(terminal: plan.terminal)
         defer { ends.closeFarEnds() }
+        let questions = plan.hasQuestions ? QuestionTerminal(master: ends.diagnostics ?? ends.stream) : nil
+        questions?.prepare()
         let spawned: SpawnedProcess
         do throws(MitogenError) {
             spawned = try SpawnedProcess(
                 SpawnRequest(
                     arguments: plan.arguments,
-                    environment: ProcessIdentity.environment,
+                    environment: plan.environment,
                     directory: nil,
                     descriptors: ends.descriptors,
                     terminal: ends.terminalPath
@@ -109,6 +117,8 @@ final class BootstrapDriver: Sendable {
         state.withLock { state in
             state.side = side
             state.terminal = ends.diagnostics ?? ends.stream
+            state.questions = questions
+            state.pid = spawned.pid
         }
         let process = ChildProcess(
             process: spawned,
@@ -116,19 +126,29 @@ final class BootstrapDriver: Sendable {
             broker: broker,
             raw: { [weak self] bytes in
                 let copy = Array(bytes)
-                self?.feed { $0.receive(diagnostics: copy) }
+                self?.receive { $0.receive(diagnostics: copy) }
             },
+            rewritten: withoutEcho,
             whenLine: whenLine
         )
         broker.startReceive(side)
         if plan.startsProgram { feed { $0.startProgram() } }
-        process.whenDiagnosticsEnd { [weak self] in self?.feed { $0.diagnosticsDidEnd() } }
+        process.whenDiagnosticsEnd { [weak self] in
+            self?.state.withLock { $0.questions = nil }
+            self?.feed { $0.diagnosticsDidEnd() }
+        }
         spawned.whenEnded { [weak self] status in
             self?.broker.schedule { [weak self] in
                 self?.feed { $0.processDidExit(BootstrapExit(status)) }
             }
         }
         return process
+    }
+
+    /// What is kept of the tool's lines, and logged; nil for all of them.
+    private var withoutEcho: (@Sendable (String) -> String)? {
+        guard let table = plan.prompts else { return nil }
+        return { line in String(decoding: table.withoutEcho(Array(line.utf8)), as: UTF8.self) }
     }
 
     /// The time is over.
@@ -138,11 +158,11 @@ final class BootstrapDriver: Sendable {
 
     /// Ends the attempt without a word.
     func cancel() {
-        let (side, grace) = state.withLock { state in
+        let (side, timers) = state.withLock { state in
             state.isDone = true
-            return (state.side.take(), state.grace.take())
+            return (state.side.take(), [state.grace.take(), state.silence.take()])
         }
-        grace?.cancel()
+        for timer in timers { timer?.cancel() }
         if let side { broker.close(side) }
     }
 
@@ -157,11 +177,44 @@ final class BootstrapDriver: Sendable {
         for action in actions { perform(action) }
     }
 
+    /// Feeds what the tool has written, and looks when nothing more comes.
+    private func receive(_ event: (inout BootstrapMachine) -> [BootstrapAction]) {
+        let questions = state.withLock { $0.questions }
+        feed { machine in
+            if let questions { machine.hidesInput = questions.hidesInput }
+            return event(&machine)
+        }
+        guard questions != nil else { return }
+        let (old, mayAsk) = state.withLock { ($0.silence.take(), !$0.isDone && $0.machine.mayAsk) }
+        old?.cancel()
+        if mayAsk { awaitSilence(Self.shortSilence) }
+    }
+
+    /// What comes from a terminal in pieces comes faster.
+    private static let shortSilence = Duration.milliseconds(100)
+    /// What is not understood and waits so long for an answer will wait for ever.
+    private static let longSilence = Duration.seconds(3)
+    private static let silenceStep = Duration.seconds(1)
+
+    private func awaitSilence(_ time: Duration, after: Duration = .zero) {
+        let timer = broker.schedule(after: time - after) { [weak self] in self?.didFallSilent(time) }
+        state.withLock { $0.silence = timer }
+    }
+
+    private func didFallSilent(_ time: Duration) {
+        let (questions, pid) = state.withLock { ($0.questions, $0.pid) }
+        guard let questions else { return }
+        let sight = questions.sight(tool: pid)
+        feed { $0.fellSilent(sight, isLong: time >= Self.longSilence) }
+        guard state.withLock({ !$0.isDone && $0.machine.mayAsk }) else { return }
+        awaitSilence(max(Self.longSilence, time + Self.silenceStep), after: time)
+    }
+
     private func perform(_ action: BootstrapAction) {
         switch action {
         case .send(let bytes): send(bytes)
-        case .typePassword: type((plan.password?.value ?? "") + "\n")
-        case .typePassphrase: type((plan.passphrase?.value ?? "") + "\n")
+        case .typePassword: type(secret: plan.password)
+        case .typePassphrase: type(secret: plan.passphrase)
         case .acceptHostKey: type("yes\n")
         case .findImage(let platform):
             let path = images.path(for: platform)
@@ -231,11 +284,16 @@ final class BootstrapDriver: Sendable {
             return feed { $0.outputDidEnd() }
         }
         let bytes = Array(UnsafeRawBufferPointer(rebasing: scratch[..<count]))
-        feed { $0.receive(output: bytes) }
+        receive { $0.receive(output: bytes) }
     }
 
     private func send(_ bytes: [UInt8]) {
-        state.withLock { $0.pending.append(bytes) }
+        let questions = state.withLock { state in
+            state.pending.append(bytes)
+            return state.questions.take()
+        }
+        // Nothing more is asked. If the terminal also is the connection, bytes must get through as they are.
+        if plan.terminal == .all { questions?.makeRaw() }
         write()
     }
 
@@ -254,6 +312,11 @@ final class BootstrapDriver: Sendable {
             return broker.startTransmit(side)
         }
         if let side = state.withLock({ $0.side }) { broker.stopTransmit(side) }
+    }
+
+    private func type(secret: Secret?) {
+        state.withLock { $0.questions }?.hideInput()
+        type((secret?.value ?? "") + "\n")
     }
 
     private func type(_ text: String) {
@@ -277,15 +340,19 @@ final class BootstrapDriver: Sendable {
     }
 
     private func closeSide() {
-        if let side = state.withLock({ $0.side.take() }) { broker.close(side) }
+        let side = state.withLock { state in
+            if plan.terminal == .all { state.questions = nil }
+            return state.side.take()
+        }
+        if let side { broker.close(side) }
     }
 
     private func finish(_ outcome: Outcome) {
-        let (isFirst, grace) = state.withLock { state in
+        let (isFirst, timers) = state.withLock { state in
             defer { state.isDone = true }
-            return (!state.isDone, state.grace.take())
+            return (!state.isDone, [state.grace.take(), state.silence.take()])
         }
-        grace?.cancel()
+        for timer in timers { timer?.cancel() }
         closeSide()
         if isFirst { finished(outcome) }
     }

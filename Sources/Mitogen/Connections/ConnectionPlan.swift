@@ -15,10 +15,14 @@ struct ConnectionPlan: Sendable {
     var prompts: PromptTable?
     /// What the tool says when it fails.
     var failures = ToolFailures()
+    /// The tool's environment.
+    var environment = ProcessIdentity.environment
     var password: Secret?
     var passphrase: Secret?
     var compressesImage = false
     var container: ContainerTarget?
+    /// Whether the tool has the terminal to itself until the first stage runs.
+    private var asksBeforeItConnects: Bool
     /// Whether the tool runs the program itself, without a first stage.
     var startsProgram = false
 
@@ -32,12 +36,18 @@ struct ConnectionPlan: Sendable {
         self.arguments = arguments
         terminal = tool.terminal
         prompts = tool.prompts
+        asksBeforeItConnects = tool.dialect == .su
         failures = tool.failures
         password = tool.password
         passphrase = tool.passphrase
         compressesImage = tool.compressesImage
         container = tool.container
+        if tool.dialect.speaksEnglish { environment = ToolLocale.environment }
     }
+
+    /// Whether the tool asks on a terminal that it may change. One that the whole connection goes through from the start,
+    /// whose settings a tool passes on to the far side, stays as it is.
+    var hasQuestions: Bool { prompts != nil && (terminal == .diagnostics || terminal == .all && asksBeforeItConnects) }
 }
 
 extension ConnectionTool {
@@ -55,11 +65,20 @@ extension ConnectionTool {
                 hostKeyAnswer: questions.acceptsHostKeys ? .accept : .refuse,
                 passwordPrompt: questions.passwordPrompt
             )
-        case .sudo: return .sudo
+        case .sudo:
+            var table = PromptTable.sudo
+            if let other = questions.passwordPrompt { table.passwordPrompts.append(.ending(other)) }
+            return table
         case .su:
-            return .su(passwordPrompt: questions.passwordPrompt ?? "", incorrectPrompts: questions.incorrectPrompts)
+            return .su(
+                passwordPrompt: questions.passwordPrompt ?? PromptTable.suPrompt,
+                incorrectPrompts: questions.incorrectPrompts
+            )
         case .doas:
-            return .doas(passwordPrompt: questions.passwordPrompt ?? "", incorrectPrompts: questions.incorrectPrompts)
+            return .doas(
+                passwordPrompt: questions.passwordPrompt ?? PromptTable.suPrompt,
+                incorrectPrompts: questions.incorrectPrompts
+            )
         case .other:
             return PromptTable(
                 tool: program,

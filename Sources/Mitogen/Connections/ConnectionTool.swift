@@ -15,6 +15,10 @@ struct ConnectionTool: Sendable, Codable {
         case su
         case doas
         case other
+
+        /// Whether it is run with ``ToolLocale``, so that its words are known. ssh would pass the variables on to the
+        /// server (`SendEnv`), and what leads into containers to what runs there.
+        var speaksEnglish: Bool { self == .sudo || self == .su || self == .doas }
     }
 
     /// What it may ask, and with what it says that an answer was wrong.

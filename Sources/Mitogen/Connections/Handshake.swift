@@ -121,13 +121,14 @@ final class Handshake: Sendable {
         } else {
             program = try .image(images.own())
         }
-        let stage = try FirstStage(
+        var stage = try FirstStage(
             program: program,
             usesCache: common.usesImageCache,
             replacesCached: replacesCached,
             remoteName: remoteName,
             random: Self.randomWord()
         )
+        if tool.dialect.speaksEnglish { stage.restores(locale: ToolLocale.own, insteadOf: ToolLocale.name) }
         let copy = tool.copy.map { ProgramCopy(stage: stage, tool: tool, commands: $0) }
         if let copy, copy.commands.isOnlyWay { return start(copy, images, remoteName) }
         let attempt = Attempt(

@@ -17,6 +17,7 @@ extension Router {
     /// - Returns: The context, ready to be called.
     /// - Throws: ``MitogenError``, after which no process is left: `.unknownHost`, `.connectionRefused`, `.noRoute`,
     ///   `.hostKeyError`, `.hostKeyChanged`, `.authenticationFailed`, `.passwordRequired`, `.passwordError`,
+    ///   `.unknownPrompt`,
     ///   `.accountExpired`, `.noLoginShell`, `.loginExited`, `.forcedCommand`, `.noMarker`, `.connectionLost`,
     ///   `.eofError`, `.spawnError`, `.timeoutError`, those of the first stage, and `.cancelled` if the calling task is.
     public func ssh(

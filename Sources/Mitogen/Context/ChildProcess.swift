@@ -32,12 +32,14 @@ final class ChildProcess: Sendable {
     ///
     /// - Parameters:
     ///   - raw: Called on the Broker's thread with the diagnostics as they arrive.
+    ///   - rewritten: What is kept and passed on of a line; all by default.
     ///   - whenLine: Called on the Broker's thread with every line of them.
     init(
         process: SpawnedProcess,
         diagnostics descriptor: Int32?,
         broker: Broker,
         raw: (@Sendable (UnsafeRawBufferPointer) -> Void)? = nil,
+        rewritten: (@Sendable (String) -> String)? = nil,
         whenLine: @escaping @Sendable (String) -> Void
     ) {
         self.process = process
@@ -45,6 +47,7 @@ final class ChildProcess: Sendable {
         let kept = Kept()
         diagnostics = descriptor.map { descriptor in
             LineReader(descriptor: descriptor, broker: broker, raw: raw) { line in
+                let line = rewritten?(line) ?? line
                 kept.append(line)
                 whenLine(line)
             }

@@ -38,6 +38,24 @@ package struct ConnectionArguments: ParsableArguments {
     @Flag(name: .customLong("sudo-terminal"), help: "Give sudo a terminal, for accounts with 'requiretty'.")
     package var requestsSudoTerminal = false
 
+    @Option(
+        name: .customLong("sudo-prompt"),
+        help: ArgumentHelp("Another text that ends sudo's question for the password.", valueName: "TEXT")
+    )
+    package var sudoPrompt: String?
+
+    @Option(
+        name: .customLong("su-prompt"),
+        help: ArgumentHelp("Another text than 'Password:' that ends su's question for it.", valueName: "TEXT")
+    )
+    package var suPrompt: String?
+
+    @Option(
+        name: .customLong("doas-prompt"),
+        help: ArgumentHelp("Another text than 'password:' that ends the question of doas for it.", valueName: "TEXT")
+    )
+    package var doasPrompt: String?
+
     @Flag(name: .customLong("no-image-cache"), help: "Keep no copy of the program in ~/.cache/mitogen of a target.")
     package var avoidsImageCache = false
 
@@ -128,6 +146,12 @@ package struct ConnectionArguments: ParsableArguments {
         )
     }
 
+    private static func prompt(_ text: String?, _ option: String) throws(ArgumentError) -> String? {
+        // It would be found everywhere.
+        if let text, text.utf8.allSatisfy({ $0 == 0x20 }) { throw ArgumentError("\(option) needs a text") }
+        return text
+    }
+
     /// What was asked for, without passwords.
     ///
     /// - Throws: ``ArgumentError``.
@@ -138,6 +162,9 @@ package struct ConnectionArguments: ParsableArguments {
         var settings = HopSettings(sshConfig: sshConfig, sshOptions: sshOptions, identity: identity)
         settings.acceptsNewHostKeys = acceptsNewHostKeys
         settings.requestsSudoTerminal = requestsSudoTerminal
+        settings.sudoPrompt = try Self.prompt(sudoPrompt, "--sudo-prompt")
+        settings.suPrompt = try Self.prompt(suPrompt, "--su-prompt")
+        settings.doasPrompt = try Self.prompt(doasPrompt, "--doas-prompt")
         settings.usesImageCache = !avoidsImageCache
         if let hopTable { settings.table = try HopTable(path: hopTable) } else { settings.table = try .usual() }
         if let connectTimeout {

@@ -33,7 +33,7 @@ struct HopFinding: Sendable {
     }
 
     /// The last lines that the other side has said are shown up to this number.
-    private static let shownLines = 20
+    static let shownLines = 10
 
     // MARK: For people
 

@@ -21,11 +21,18 @@ extension Router {
             return try await self.sudo(via: via) { options in
                 settings.apply(to: &options, user: hop.argument)
                 options.requestsTerminal = settings.requestsSudoTerminal
+                options.passwordPrompt = settings.sudoPrompt
             }
         case HopKind.su.name:
-            return try await self.su(via: via) { settings.apply(to: &$0, user: hop.argument) }
+            return try await self.su(via: via) { options in
+                settings.apply(to: &options, user: hop.argument)
+                if let prompt = settings.suPrompt { options.passwordPrompt = prompt }
+            }
         case HopKind.doas.name:
-            return try await self.doas(via: via) { settings.apply(to: &$0, user: hop.argument) }
+            return try await self.doas(via: via) { options in
+                settings.apply(to: &options, user: hop.argument)
+                if let prompt = settings.doasPrompt { options.passwordPrompt = prompt }
+            }
         case HopKind.local.name:
             return try await self.local(via: via) { options in
                 guard let name = hop.argument else { return }
@@ -58,6 +65,10 @@ package struct HopSettings: Hashable, Sendable {
     var connectTimeout = 30.0
     var acceptsNewHostKeys = false
     var requestsSudoTerminal = false
+    /// Other texts that end the questions of sudo, su and doas for the password.
+    var sudoPrompt: String?
+    var suPrompt: String?
+    var doasPrompt: String?
     var usesImageCache = true
     /// The user's own kinds of hops.
     var table = HopTable()

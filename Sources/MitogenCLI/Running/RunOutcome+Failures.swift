@@ -43,7 +43,8 @@ extension FailureReport {
     /// The error without the place in the program, which says nothing to people who run commands.
     init(_ error: MitogenError, hop: Hop? = nil) {
         var lines = [error.message]
-        if !error.diagnostics.isEmpty { lines += ["last lines received:"] + error.diagnostics.map { "  \($0)" } }
+        let said = error.diagnostics.suffix(HopFinding.shownLines)
+        if !said.isEmpty { lines += ["last lines received:"] + said.map { "  \($0)" } }
         if let hint = error.hint { lines.append("hint: \(hint)") }
         self.init(
             code: error.code.description,

@@ -37,7 +37,7 @@ package struct BootstrapFailure: Error, Sendable, Equatable {
         var text = message
         if !tried.isEmpty { text += "; tried \(tried.joined(separator: ", "))" }
         if let exit { text += " (\(exit))" }
-        return MitogenError(code, text, diagnostics: lines, hint: hint)
+        return MitogenError(code, text, diagnostics: lines.suffix(Transcript.shownLines), hint: hint)
     }
 
     /// Whether the image may run when it is sent again: the one in the cache was executed and said nothing.

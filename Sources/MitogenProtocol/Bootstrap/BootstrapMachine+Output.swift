@@ -24,7 +24,7 @@ extension BootstrapMachine {
     }
 
     private mutating func takeNoise(_ line: [UInt8]) -> [BootstrapAction] {
-        transcript.append(line)
+        noteOutput(line)
         guard state == .connecting else { return [] }
         noiseSize += line.count + 1
         return noiseSize > Self.noiseLimit ? fail(tooMuchNoise()) : []

@@ -47,8 +47,11 @@ package struct BootstrapMachine: Sendable {
     package private(set) var podContainer: String?
     private let promptPlace: PromptPlace
     private let ignoredStarts: [[UInt8]]
+    private let table: PromptTable?
     private let tool: ToolFailures
     var prompts: PromptMachine?
+    /// Whether the terminal that the tool asks on does not show what is typed.
+    package var hidesInput = true
     var state = State.connecting
     package internal(set) var platform: TargetPlatform?
     /// The image that is executed, once it is; nil for an executable.
@@ -76,7 +79,8 @@ package struct BootstrapMachine: Sendable {
     ) {
         self.firstStage = firstStage
         self.prompts = prompts
-        ignoredStarts = prompts?.ignoredStarts ?? []
+        table = prompts?.table
+        ignoredStarts = table?.ignoredStarts ?? []
         self.promptPlace = promptPlace
         self.tool = tool
         marker = Array(firstStage.marker.utf8)
@@ -215,14 +219,32 @@ package struct BootstrapMachine: Sendable {
 
     // MARK: Prompts
 
+    /// Whether the tool may have asked something: it is news, then, that nothing more comes.
+    package var mayAsk: Bool { state == .connecting && prompts?.hasUnfinishedLine == true }
+
+    /// Nothing came for a while, see ``PromptMachine/fellSilent(_:isLong:)``.
+    package mutating func fellSilent(_ seen: TerminalSight, isLong: Bool) -> [BootstrapAction] {
+        guard state == .connecting, let answers = prompts?.fellSilent(seen, isLong: isLong) else { return [] }
+        return perform(answers)
+    }
+
     private mutating func answers(to bytes: some Collection<UInt8>, on place: PromptPlace) -> [BootstrapAction] {
-        guard place == promptPlace, state == .connecting, let answers = prompts?.receive(bytes) else { return [] }
-        return answers.flatMap { answer -> [BootstrapAction] in
+        guard place == promptPlace, state == .connecting,
+            let answers = prompts?.receive(bytes, hidesInput: hidesInput)
+        else { return [] }
+        return perform(answers)
+    }
+
+    private mutating func perform(_ answers: [PromptMachine.Answer]) -> [BootstrapAction] {
+        answers.flatMap { answer -> [BootstrapAction] in
             switch answer {
-            case .typePassword: [.typePassword]
-            case .typePassphrase: [.typePassphrase]
-            case .acceptHostKey: [.acceptHostKey]
-            case .fail(let code, let message, let hint): giveUp(code, message, hint: hint)
+            case .typePassword:
+                // What was said before is for everybody. What is not understood later comes after it.
+                transcript.beginAnswer()
+                return [.typePassword]
+            case .typePassphrase: return [.typePassphrase]
+            case .acceptHostKey: return [.acceptHostKey]
+            case .fail(let code, let message, let hint): return giveUp(code, message, hint: hint)
             }
         }
     }
@@ -238,6 +260,9 @@ package struct BootstrapMachine: Sendable {
 
     private mutating func failAtEnd() -> [BootstrapAction] {
         takeRests()
+        if state == .connecting, case .fail(let code, let message, let hint)? = prompts?.toolDidEnd() {
+            return giveUp(code, message, hint: hint)
+        }
         if state == .connecting, let container,
             let known = ContainerFailure(container.tool, said: transcript.lines)
         {
@@ -246,7 +271,7 @@ package struct BootstrapMachine: Sendable {
         var failure = BootstrapFailure.ended(
             stage: stage,
             exit: exit,
-            lines: transcript.lines,
+            lines: transcript.answer,
             program: firstStage.program,
             noiseSize: noiseSize,
             tool: tool
@@ -257,9 +282,9 @@ package struct BootstrapMachine: Sendable {
 
     /// What has no line end belongs to what was said, too.
     private mutating func takeRests() {
-        while let line = output.next() { transcript.append(line) }
+        while let line = output.next() { noteOutput(line) }
         noiseSize += output.rest.count
-        transcript.append(output.takeRest())
+        noteOutput(output.takeRest())
         note(diagnostics.takeRest())
     }
 
@@ -268,14 +293,18 @@ package struct BootstrapMachine: Sendable {
         if container?.tool == .kubectl, let name = PodContainers.chosen(in: Transcript.printable(line)) {
             podContainer = name
         }
-        if !ByteSearch.begins(line, withOneOf: ignoredStarts) { transcript.append(line) }
+        if !ByteSearch.begins(line, withOneOf: ignoredStarts) { transcript.append(table?.withoutEcho(line) ?? line) }
+    }
+
+    mutating func noteOutput(_ line: [UInt8]) {
+        transcript.append(promptPlace == .output ? table?.withoutEcho(line) ?? line : line)
     }
 
     mutating func fail(_ failure: BootstrapFailure) -> [BootstrapAction] {
         takeRests()
         state = .failed(failure.stage)
         var failure = failure
-        failure.lines = transcript.lines
+        failure.lines = transcript.lastLines
         failure.exit = exit
         failure.wasCached = wasCached
         return [.fail(failure)]

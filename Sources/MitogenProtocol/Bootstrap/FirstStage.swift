@@ -37,6 +37,8 @@ package struct FirstStage: Sendable, Equatable {
     package let argument: String
     /// Letters and digits that nobody can guess.
     package let random: String
+    /// Sets a variable back that was changed for the tool; empty if none was.
+    private var restoration = ""
 
     /// Creates a first stage.
     ///
@@ -69,21 +71,39 @@ package struct FirstStage: Sendable, Equatable {
         argument = "mitogen:" + String(decoding: bytes, as: UTF8.self)
     }
 
+    /// Gives the program the `LC_ALL` back that was changed for the tool, which may pass it on or not.
+    ///
+    /// What the account's own environment has set instead stays.
+    ///
+    /// - Parameters:
+    ///   - locale: What it was; nil if it was not set. A name that no locale has is not set again.
+    ///   - toolLocale: What it was changed to.
+    package mutating func restores(locale: String?, insteadOf toolLocale: String) {
+        if locale == toolLocale { return }
+        let command =
+            if let locale, locale.utf8.allSatisfy(Self.isPlainByte) { "export LC_ALL=\"\(locale)\"" } else {
+                "unset LC_ALL"
+            }
+        restoration = "[ \(toolLocale) = \"$LC_ALL\" ]&&\(command);"
+    }
+
     /// What every line of the script begins with. It is not in the script itself, which tools may print.
     package var marker: String { "MITO" + random }
 
     /// The script: one line without single quotes, backslashes, exclamation marks and `A=b command`.
     package var script: String {
         switch program {
-        case .image(let image): "m=\(random);" + imageScript(usesCache ? image : nil)
+        case .image(let image): start + imageScript(usesCache ? image : nil)
         case .executable(let words):
             if words.allSatisfy({ $0.utf8.allSatisfy(Self.isPlainByte) }) {
-                "m=\(random);echo \"MITO$m $(uname -sm) ready\";" + execution(of: words.map { "\"\($0)\"" })
+                start + "echo \"MITO$m $(uname -sm) ready\";" + execution(of: words.map { "\"\($0)\"" })
             } else {
-                "m=\(random);echo \"MITO$m $(uname -sm) ask\";read -r l&&eval \"$l\""
+                start + "echo \"MITO$m $(uname -sm) ask\";read -r l&&eval \"$l\""
             }
         }
     }
+
+    private var start: String { "m=\(random);" + restoration }
 
     /// The script as the words of a command, for tools that execute what they are given.
     package var arguments: [String] { ["sh", "-c", script] }

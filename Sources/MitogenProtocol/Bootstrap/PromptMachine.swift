@@ -21,14 +21,17 @@ package struct PromptMachine: Sendable {
 
     private static let longestLine = 4096
 
-    private let table: PromptTable
+    let table: PromptTable
     private let hasPassword: Bool
     private let hasPassphrase: Bool
-    let ignoredStarts: [[UInt8]]
+    private let ignoredStarts: [[UInt8]]
     private var line: [UInt8] = []
     private var typedPassword = false
     private var typedPassphrase = false
     private var sawChangedKey = false
+    /// What the lines before any question mean, should the tool end: a text that a system shows to everybody, such as
+    /// sudo's lecture, may have any words in it.
+    private var verdict: Answer?
     private var isDone = false
 
     /// - Parameters:
@@ -42,24 +45,45 @@ package struct PromptMachine: Sendable {
     }
 
     /// Reads what the tool has written.
-    package mutating func receive(_ bytes: some Collection<UInt8>) -> [Answer] {
+    ///
+    /// - Parameter hidesInput: Whether the terminal does not show what is typed. Tools see to that before they ask for a
+    ///   password, so what looks like such a question otherwise is answered only if nothing follows it, in
+    ///   ``fellSilent(_:isLong:)``.
+    package mutating func receive(_ bytes: some Collection<UInt8>, hidesInput: Bool = true) -> [Answer] {
         var answers: [Answer] = []
         for byte in bytes where !isDone {
             if byte == 10 {
-                if let answer = judge(line.map(ByteSearch.folded), said: line) { answers.append(answer) }
+                if let answer = judgeLine() { answers.append(answer) }
                 line.removeAll(keepingCapacity: true)
             } else if line.count < Self.longestLine {
                 line.append(byte)
             }
             if case .fail? = answers.last { isDone = true }
         }
-        if !isDone, !line.isEmpty, let answer = answer(to: line.map(ByteSearch.folded), said: line) {
-            // What is asked next is asked anew, even on the same line.
-            line.removeAll(keepingCapacity: true)
-            answers.append(answer)
-            if case .fail = answer { isDone = true }
-        }
+        if !isDone, !line.isEmpty { answers += answerToLine(hidesInput: hidesInput) }
         return answers
+    }
+
+    /// Whether there is an unfinished line, which may be a question.
+    package var hasUnfinishedLine: Bool {
+        !isDone && !ByteSearch.begins(line, withOneOf: ignoredStarts) && !unfinishedText.isEmpty
+    }
+
+    /// Nothing came for a while: 0.1 s, or some seconds if `isLong`.
+    package mutating func fellSilent(_ seen: TerminalSight, isLong: Bool) -> [Answer] {
+        guard hasUnfinishedLine else { return [] }
+        let answers = answerToLine(hidesInput: true)
+        guard answers.isEmpty, isLong, isQuestion(seen) else { return answers }
+        isDone = true
+        return [unknownQuestion]
+    }
+
+    /// The tool has ended: what it means; nil if it is nothing that is known.
+    package mutating func toolDidEnd() -> Answer? {
+        guard !isDone else { return nil }
+        let answer = judgeLine() ?? verdict
+        isDone = true
+        return answer
     }
 
     /// The far side speaks: what comes now is not the tool's.
@@ -69,7 +93,15 @@ package struct PromptMachine: Sendable {
 
     // MARK: Questions
 
-    private mutating func answer(to line: [UInt8], said original: [UInt8]) -> Answer? {
+    private mutating func answerToLine(hidesInput: Bool) -> [Answer] {
+        guard let answer = answer(to: line.map(ByteSearch.folded), said: line, hidesInput) else { return [] }
+        // What is asked next is asked anew, even on the same line.
+        line.removeAll(keepingCapacity: true)
+        if case .fail = answer { isDone = true }
+        return [answer]
+    }
+
+    private mutating func answer(to line: [UInt8], said original: [UInt8], _ hidesInput: Bool) -> Answer? {
         if ByteSearch.begins(line, withOneOf: ignoredStarts) { return nil }
         let end = line.lastIndex { $0 != 0x20 && $0 != 0x0D } ?? -1
         let text = line[...end]
@@ -87,11 +119,49 @@ package struct PromptMachine: Sendable {
             guard let key = key(in: original[...end], behind: prompt) else { continue }
             return matches(prompt, line, text) ? passphrase(for: Transcript.printable(key)) : nil
         }
-        guard table.passwordPrompts.contains(where: { matches($0, line, text) }) else { return nil }
+        guard hidesInput, table.passwordPrompts.contains(where: { matches($0, line, text) }) else { return nil }
         if typedPassword { return incorrectPassword }
         guard hasPassword else { return passwordRequired }
         typedPassword = true
+        verdict = nil
         return .typePassword
+    }
+
+    /// The unfinished line without what tools show for the letters of a password, and without spaces.
+    private var unfinishedText: String {
+        let shown = typedPassword || typedPassphrase ? PasswordEcho.removed(from: line[...]) : line
+        var scalars = Transcript.printable(shown).unicodeScalars[...]
+        while let last = scalars.last, Self.spaces.contains(last) { scalars.removeLast() }
+        return String(scalars)
+    }
+
+    /// French puts a space without a break before the colon, Japanese and Chinese have wide ones of both.
+    private static let spaces: [Unicode.Scalar] = [" ", "\u{A0}", "\u{202F}", "\u{3000}"]
+    private static let questionEnds: [Unicode.Scalar] = [":", "\u{FF1A}", "?", "\u{FF1F}", ">"]
+
+    /// Whether somebody waits for an answer to the unfinished line.
+    ///
+    /// Login scripts and PAM modules that take their time may leave a line unfinished, too. A tool that asks for a
+    /// password hides what is typed, and still takes it in lines; sudo, which passes on the output of a command that
+    /// runs on a terminal of its own, takes single characters. A question whose answer is shown looks like one, and is
+    /// about a password, or the tool has not started anything yet.
+    private func isQuestion(_ seen: TerminalSight) -> Bool {
+        if seen.hidesInput, seen.takesLines || !seen.toolHasChildren { return true }
+        let text = unfinishedText
+        guard table.asksOpenly, let last = text.unicodeScalars.last, Self.questionEnds.contains(last) else {
+            return false
+        }
+        return !seen.toolHasChildren || PromptTable.passwordWords.contains { ByteSearch.contains(text, $0) }
+    }
+
+    private var unknownQuestion: Answer {
+        .fail(
+            .unknownPrompt,
+            message: "\(table.tool) asks something that is not understood: \(unfinishedText)",
+            hint: "if it asks for the password, set these words as \(table.promptSetting)"
+                + (hasPassword ? "" : " and give the password (\(passwordOption))")
+                + "; other questions cannot be answered"
+        )
     }
 
     private func matches(_ prompt: PromptTable.Prompt, _ line: [UInt8], _ text: ArraySlice<UInt8>) -> Bool {
@@ -141,7 +211,15 @@ package struct PromptMachine: Sendable {
 
     // MARK: Complete lines
 
-    private mutating func judge(_ line: [UInt8], said original: [UInt8]) -> Answer? {
+    /// What the complete line means now; what it means for the tool's end is kept.
+    private mutating func judgeLine() -> Answer? {
+        guard let answer = meaning(of: line.map(ByteSearch.folded), said: line) else { return nil }
+        if typedPassword { return answer }
+        verdict = answer
+        return nil
+    }
+
+    private mutating func meaning(of line: [UInt8], said original: [UInt8]) -> Answer? {
         let rule = table.rules.first { rule in
             if rule.needsPassword && !typedPassword { return false }
             let text = ByteSearch.folded(rule.text)

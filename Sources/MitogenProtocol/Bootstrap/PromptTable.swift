@@ -5,7 +5,7 @@
 //
 
 /// What a tool asks and answers on the way to a shell (Mitogen semantics, sections 7.3 to 7.6). All texts are literal;
-/// the case of ASCII letters does not matter.
+/// the case of ASCII letters does not matter. sudo, su and doas are told to speak English (`LC_ALL=C`).
 package struct PromptTable: Sendable {
     /// A question that waits for an answer at the end of an unfinished line.
     package enum Prompt: Sendable {
@@ -66,6 +66,11 @@ package struct PromptTable: Sendable {
     package var tool: String
     /// The file that says what the tool permits.
     package var policy: String
+    /// What sets another question for the password, for people.
+    package var promptSetting: String
+    /// Whether only a question can be all that a tool without children has written on an unfinished line, even if what
+    /// is typed is shown: not so if what comes from the far side is on the same terminal.
+    package var asksOpenly: Bool
     package var passwordPrompts: [Prompt]
     /// Questions for the passphrase of a key, which they name.
     package var passphrasePrompts: [Prompt]
@@ -76,6 +81,8 @@ package struct PromptTable: Sendable {
     package init(
         tool: String,
         policy: String = "",
+        promptSetting: String = "`passwordPrompt`",
+        asksOpenly: Bool = false,
         passwordPrompts: [Prompt] = [],
         passphrasePrompts: [Prompt] = [],
         rules: [Rule] = [],
@@ -84,6 +91,8 @@ package struct PromptTable: Sendable {
     ) {
         self.tool = tool
         self.policy = policy
+        self.promptSetting = promptSetting
+        self.asksOpenly = asksOpenly
         self.passwordPrompts = passwordPrompts
         self.passphrasePrompts = passphrasePrompts
         self.rules = rules
@@ -126,10 +135,14 @@ extension PromptTable {
     package static let sudoPrompt = "mitogen-sudo-prompt:"
 
     /// For sudo and sudo-rs, which puts its own words around the prompt.
+    ///
+    /// PAM modules other than `pam_unix` may ask in words of their own, whatever sudo is told.
     package static let sudo = PromptTable(
         tool: "sudo",
         policy:
             "`ALL=(ALL) NOPASSWD: ALL` or the like for it in /etc/sudoers (`visudo`; `sudo -l -U USER` lists rules)",
+        promptSetting: "`passwordPrompt` (--sudo-prompt)",
+        asksOpenly: true,
         passwordPrompts: [.ending(sudoPrompt), .leading("[sudo: \(sudoPrompt)] ")],
         rules: [
             Rule("sorry, try again.", .incorrectPassword, isAtStart: true, needsPassword: true),
@@ -150,31 +163,48 @@ extension PromptTable {
         ]
     )
 
-    /// For su. The texts are those of several systems, and can be others in other languages.
-    package static func su(
-        passwordPrompt: String = "password:",
-        incorrectPrompts: [String] = [
-            "su: sorry", "su: authentication failure", "su: incorrect password", "authentication is denied",
-        ]
-    ) -> PromptTable {
+    /// What questions for a password have in them, in the languages of PAM's and sudo's messages that are used most.
+    static let passwordWords = [
+        "password", "mot de passe", "passwort", "kennwort", "contrase", "senha", "wachtwoord", "has\u{142}o", "heslo",
+        "parola", "\u{43F}\u{430}\u{440}\u{43E}\u{43B}", "\u{53E3}\u{4EE4}", "\u{5BC6}\u{7801}", "\u{5BC6}\u{78BC}",
+        "\u{30D1}\u{30B9}\u{30EF}\u{30FC}\u{30C9}", "\u{C554}\u{D638}",
+    ]
+
+    /// For su.
+    ///
+    /// - Parameters:
+    ///   - passwordPrompt: Another text that ends the question for the password.
+    ///   - incorrectPrompts: More texts that say that the password is wrong.
+    package static func su(passwordPrompt: String = suPrompt, incorrectPrompts: [String] = []) -> PromptTable {
         PromptTable(
             tool: "su",
             policy: "a line for it in /etc/pam.d/su",
-            passwordPrompts: [.ending(passwordPrompt)],
-            rules: incorrectPrompts.map { Rule($0, .incorrectPassword) }
+            promptSetting: "`passwordPrompt` (--su-prompt)",
+            asksOpenly: true,
+            passwordPrompts: [.ending(suPrompt), .ending(passwordPrompt)],
+            rules: (suIncorrectPrompts + incorrectPrompts).map { Rule($0, .incorrectPassword) }
         )
     }
 
-    /// For doas.
-    package static func doas(
-        passwordPrompt: String = "Password:",
-        incorrectPrompts: [String] = ["doas: authentication failed", "doas: authorization failed"]
-    ) -> PromptTable {
+    /// What ends su's question for the password, and that of doas.
+    package static let suPrompt = "password:"
+    /// What several systems' su says of a wrong password.
+    package static let suIncorrectPrompts = [
+        "su: sorry", "su: authentication failure", "su: incorrect password", "authentication is denied",
+    ]
+    package static let doasIncorrectPrompts = ["doas: authentication failed", "doas: authorization failed"]
+
+    /// For doas; the parameters are those of ``su(passwordPrompt:incorrectPrompts:)``.
+    package static func doas(passwordPrompt: String = suPrompt, incorrectPrompts: [String] = []) -> PromptTable {
         PromptTable(
             tool: "doas",
             policy: "a `permit` rule for it in /etc/doas.conf",
-            passwordPrompts: [.ending(passwordPrompt)],
-            rules: incorrectPrompts.map { Rule($0, .incorrectPassword, needsPassword: true) } + [
+            promptSetting: "`passwordPrompt` (--doas-prompt)",
+            asksOpenly: true,
+            passwordPrompts: [.ending(suPrompt), .ending(passwordPrompt)],
+            rules: (doasIncorrectPrompts + incorrectPrompts).map {
+                Rule($0, .incorrectPassword, needsPassword: true)
+            } + [
                 Rule("doas: authentication required", .passwordRequired),
                 Rule("doas: authentication failed", .passwordRequired),
                 Rule("doas: a tty is required", .passwordRequired),

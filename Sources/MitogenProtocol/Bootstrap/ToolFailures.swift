@@ -28,15 +28,24 @@ package struct ToolFailures: Sendable {
     package var hasLoginShell: Bool
     /// The first one that fits counts.
     package var rules: [Rule]
+    /// What lines have that are only warnings, whatever else is in them: the tool goes on.
+    package var warnings: [String]
 
-    package init(name: String = "", hasLoginShell: Bool = false, rules: [Rule] = []) {
+    package init(
+        name: String = "",
+        hasLoginShell: Bool = false,
+        warnings: [String] = [],
+        rules: [Rule] = []
+    ) {
         self.name = name
         self.hasLoginShell = hasLoginShell
+        self.warnings = warnings
         self.rules = rules
     }
 
     /// What the lines mean, with the line that says so; nil if none is known.
     func failure(in lines: [String]) -> BootstrapFailure? {
+        let lines = lines.filter { line in !warnings.contains { ByteSearch.contains(line, $0) } }
         for rule in rules {
             let line = lines.last { line in rule.texts.contains { ByteSearch.contains(line, $0) } }
             guard let line else { continue }
@@ -130,9 +139,13 @@ extension ToolFailures {
     /// For sudo and sudo-rs.
     package static let sudo = ToolFailures(
         name: "sudo",
+        warnings: [
+            "unable to resolve host", "setrlimit(", "unable to send audit message", "unable to change directory",
+        ],
         rules: [
             unknownUser("sudo", says: ["unknown user", "user not found", "sudo: user '", "sudo-rs: user '"]),
             expiredAccount,
+            noLoginShell,
             Rule(
                 .notPermitted,
                 "sudo cannot change the user here",
@@ -147,6 +160,7 @@ extension ToolFailures {
     package static let su = ToolFailures(
         name: "su",
         hasLoginShell: true,
+        warnings: ["warning: cannot change directory"],
         rules: [
             unknownUser("su", says: ["does not exist", "unknown id", "no passwd entry", "unknown login"]),
             expiredAccount,

@@ -6,14 +6,28 @@
 
 /// What was said during an attempt to connect, by both the tool and the far side, for the error of the attempt.
 ///
-/// The last 100 lines are kept, and 64 KiB. Nothing that steers a terminal gets through.
+/// The last 100 lines are kept, and 64 KiB; an error shows 10. Nothing that steers a terminal gets through.
 struct Transcript: Sendable {
     static let lineLimit = 100
     static let byteLimit = 64 << 10
     private static let longestLine = 4096
 
+    /// So many of the last lines say what is wrong, or nothing does.
+    static let shownLines = 10
+
     private(set) var lines: [String] = []
     private var size = 0
+    /// How many of the lines came before the answer to a question.
+    private var answerStart = 0
+
+    /// The last lines since a question was answered, for an error.
+    var lastLines: [String] { answer.suffix(Self.shownLines) }
+
+    /// The lines since a question was answered; all if none was.
+    var answer: [String] { Array(lines[answerStart...]) }
+
+    /// A question is answered.
+    mutating func beginAnswer() { answerStart = lines.count }
 
     /// Adds a line without its end.
     mutating func append(_ bytes: some Collection<UInt8>) {
@@ -23,6 +37,7 @@ struct Transcript: Sendable {
         size += text.utf8.count
         while lines.count > Self.lineLimit || size > Self.byteLimit {
             size -= lines.removeFirst().utf8.count
+            answerStart = max(0, answerStart - 1)
         }
     }
 

@@ -276,6 +276,15 @@ struct FailureTable {
                 hint: "getent passwd"
             ),
             Row(
+                name: "another question of sudo",
+                target: "sudo",
+                becomePassword: "secret",
+                programs: ["sudo": "stty -echo </dev/tty; printf 'Kennwort? ' >/dev/tty; read answer </dev/tty"],
+                code: .unknownPrompt,
+                hop: "sudo.root",
+                hint: "--sudo-prompt"
+            ),
+            Row(
                 name: "unknown user for su",
                 target: "su:no-such-user",
                 code: .unknownUser,

@@ -86,7 +86,9 @@ enum Tool {
     }
 
     /// What a program prints, without the line end; empty if it is not there or fails.
-    static func output(_ name: String, _ arguments: String...) -> String {
+    static func output(_ name: String, _ arguments: String...) -> String { output(name, arguments) }
+
+    static func output(_ name: String, _ arguments: [String]) -> String {
         guard let path = path(name) else { return "" }
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)

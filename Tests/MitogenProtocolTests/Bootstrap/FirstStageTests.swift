@@ -73,6 +73,24 @@ struct FirstStageTests {
         #expect(Tool.output("printf", "%b", String(parts[1])) == stage.script)
     }
 
+    @Test(
+        "LC_ALL is set back if the tool has passed its own on, and left alone if not",
+        arguments: [
+            ("fr_FR.UTF-8", "C", "fr_FR.UTF-8"), (nil, "C", nil), ("fr_FR", "de_DE", "de_DE"), ("fr_FR", nil, nil),
+            ("C", "C", "C"), ("$(echo x)'", "C", nil),
+        ] as [(String?, String?, String?)]
+    )
+    func locale(own: String?, passed: String?, expected: String?) throws {
+        var stage = try Self.stage(.executable(["/usr/bin/printenv", "LC_ALL"]))
+        stage.restores(locale: own, insteadOf: "C")
+        #expect(stage.script.utf8.allSatisfy { (0x20..<0x7F).contains($0) && !"'!\\".utf8.contains($0) })
+        let environment = passed.map { "LC_ALL=\($0)" } ?? "A=b"
+        for words in [stage.arguments, stage.loginArguments] {
+            let output = Tool.output("env", ["-u", "LC_ALL", environment, "sh", "-c", "\"$@\";true", "sh"] + words)
+            #expect(output.split(separator: "\n").dropFirst().first.map(String.init) == expected)
+        }
+    }
+
     @Test("The name is harmless, and as long as it was")
     func name() throws {
         #expect(try Self.stage(name: "a/b c'd$e").argument == "mitogen:a_b_c_d_e")

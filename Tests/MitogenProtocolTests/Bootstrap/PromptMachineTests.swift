@@ -230,6 +230,9 @@ struct PromptMachineTests {
             found += machine.receive(piece.utf8).map(Self.describe)
             for byte in piece.utf8 { foundSingly += single.receive(CollectionOfOne(byte)).map(Self.describe) }
         }
+        // Before a question only the tool's end decides.
+        if let end = machine.toolDidEnd() { found.append(Self.describe(end)) }
+        if let end = single.toolDidEnd() { foundSingly.append(Self.describe(end)) }
         #expect(found == example.answers)
         #expect(foundSingly == example.answers)
     }

@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import MitogenProtocol
+
 /// The options of ``Router/doas(via:_:)`` (Mitogen semantics, section 7.6).
 public struct DoasOptions: BecomeOptions {
     public var common = CommonOptions()
@@ -11,10 +13,11 @@ public struct DoasOptions: BecomeOptions {
     public var username = "root"
     /// The password, typed if doas asks for it.
     public var password: Secret?
-    /// The text that asks for the password, in any case; `password:` by default.
-    public var passwordPrompt = "password:"
-    /// Texts that say that the password is wrong, in any case.
-    public var incorrectPrompts = ["doas: authentication failed", "doas: authorization failed"]
+    /// Another text that ends the question for the password, in any case of ASCII letters, besides `password:`, which
+    /// is the default. doas is run with `LC_ALL=C`; PAM modules may ask in words of their own.
+    public var passwordPrompt = PromptTable.suPrompt
+    /// Texts that say that the password is wrong, in any case, besides those of the default.
+    public var incorrectPrompts = PromptTable.doasIncorrectPrompts
     /// The doas program; `doas` by default, looked for in `PATH`.
     public var doasPath = "doas"
 

@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import MitogenProtocol
+
 /// The options of ``Router/su(via:_:)`` (Mitogen semantics, section 7.5).
 public struct SuOptions: BecomeOptions {
     public var common = CommonOptions()
@@ -11,12 +13,12 @@ public struct SuOptions: BecomeOptions {
     public var username = "root"
     /// The password, typed if su asks for it.
     public var password: Secret?
-    /// The text that asks for the password, in any case; `password:` by default.
-    public var passwordPrompt = "password:"
-    /// Texts that say that the password is wrong, in any case.
-    public var incorrectPrompts = [
-        "su: sorry", "su: authentication failure", "su: incorrect password", "authentication is denied",
-    ]
+    /// Another text that ends the question for the password, in any case of ASCII letters, besides `password:`, which
+    /// is the default. su is run with `LC_ALL=C`, so that it asks in English whatever the language is; PAM modules may
+    /// ask in words of their own.
+    public var passwordPrompt = PromptTable.suPrompt
+    /// Texts that say that the password is wrong, in any case, besides those of the default.
+    public var incorrectPrompts = PromptTable.suIncorrectPrompts
     /// The su program; `su` by default, looked for in `PATH`.
     public var suPath = "su"
 

@@ -17,6 +17,9 @@ public struct SudoOptions: BecomeOptions {
     public var sudoArguments: [String] = []
     /// Give sudo a terminal even without a password, for accounts with `requiretty`; false by default.
     public var requestsTerminal = false
+    /// Another text that ends a question for the password, in any case of ASCII letters; none by default. sudo is told
+    /// its question, which PAM modules other than `pam_unix` do not use (sudo(8), `passprompt_override` in sudoers(5)).
+    public var passwordPrompt: String?
     /// The sudo program; `sudo` by default, looked for in `PATH`.
     public var sudoPath = "sudo"
 
@@ -100,6 +103,7 @@ public struct SudoOptions: BecomeOptions {
     /// - Throws: ``MitogenError`` with `.misuse` for options that make no sense.
     func request() throws(MitogenError) -> ConnectionRequest {
         try validateUser()
+        if let passwordPrompt { try validatePrompts([passwordPrompt], "passwordPrompt") }
         _ = try SudoArguments(parsing: sudoArguments)
         for name in preservedVariables where name.isEmpty || name.utf8.contains(where: { $0 <= 32 || $0 == 0x2C }) {
             throw MitogenError(.misuse, "\(name.debugDescription) is not the name of a variable")
@@ -111,7 +115,7 @@ public struct SudoOptions: BecomeOptions {
         var tool = ConnectionTool(command)
         tool.dialect = .sudo
         tool.terminal = password != nil || requestsTerminal ? .diagnostics : .none
-        tool.questions = .init()
+        tool.questions = .init(passwordPrompt: passwordPrompt)
         tool.password = password
         return try ConnectionRequest(common, "sudo.\(username)", .tool(tool))
     }
