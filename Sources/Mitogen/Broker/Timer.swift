@@ -10,11 +10,16 @@ internal import Synchronization
 public final class Timer: Sendable {
     /// When, on the monotonic clock.
     let deadline: Int64
-    private let action: Mutex<(@Sendable () -> Void)?>
+    private let action: Mutex<Action?>
+
+    // A struct, because a function that a generic type holds by itself is wrapped anew each time it is looked at.
+    private struct Action {
+        let body: @Sendable () -> Void
+    }
 
     init(deadline: Int64, action: @escaping @Sendable () -> Void) {
         self.deadline = deadline
-        self.action = Mutex(action)
+        self.action = Mutex(Action(body: action))
     }
 
     /// False once the timer was cancelled, and from just before it runs.
@@ -27,6 +32,6 @@ public final class Timer: Sendable {
     }
 
     func fire() {
-        action.withLock { $0.take() }?()
+        action.withLock { $0.take() }?.body()
     }
 }

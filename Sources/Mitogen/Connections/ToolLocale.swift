@@ -11,12 +11,14 @@ enum ToolLocale {
     private static let prefix = "LC_ALL="
 
     /// This process's environment with `LC_ALL=C`.
-    static var environment: [String] {
-        ProcessIdentity.environment.filter { !$0.hasPrefix(prefix) } + [prefix + name]
+    static var environment: [ByteString] {
+        ProcessIdentity.environment.filter { !$0.hasPrefix(prefix) } + [ByteString(prefix + name)]
     }
 
     /// What `LC_ALL` is in this process; nil if it is not set.
     static var own: String? {
-        ProcessIdentity.environment.first { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.utf8.count)) }
+        ProcessIdentity.environment.first { $0.hasPrefix(prefix) }.map { entry in
+            String(decoding: entry.bytes.dropFirst(prefix.utf8.count), as: UTF8.self)
+        }
     }
 }

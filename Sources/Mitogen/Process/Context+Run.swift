@@ -190,6 +190,8 @@ private final class ProcessSession: Sendable {
         call.pending.whenResolved { [continuation] _ in continuation.finish() }
         return try await withInput(stdin) { () async throws(MitogenError) in
             for await event in events {
+                // What has come before the call was given up is not wanted any more.
+                if case .failure = call.pending.outcome { break }
                 guard await pass(on: event, to: onOutput) else {
                     call.cancel(because: MitogenError(.cancelled, "the command's output is not wanted any more"))
                     return RunProcess.Output(status: .signaled(15), hasTimedOut: false)
