@@ -63,6 +63,8 @@ public struct MitogenError: Error, Sendable {
         public static let connectionRefused = Code("connectionRefused")
         /// The connection was cut.
         public static let connectionLost = Code("connectionLost")
+        /// The path of ssh's control socket is longer than the system allows.
+        public static let controlPathTooLong = Code("controlPathTooLong")
         /// The account, or its password, has expired.
         public static let accountExpired = Code("accountExpired")
         /// There is no such user on the target.

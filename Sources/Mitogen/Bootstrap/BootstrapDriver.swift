@@ -39,7 +39,7 @@ final class BootstrapDriver: Sendable {
         /// The program speaks: its descriptor, the first bytes that it has said, and the identity of the image that
         /// was executed; nil for an executable.
         case ready(StreamDescriptors, [UInt8], image: String?)
-        case failed(MitogenError, mayWorkWithoutCache: Bool)
+        case failed(MitogenError, retry: ConnectionRetries.Reason?)
     }
 
     private let broker: Broker
@@ -48,10 +48,12 @@ final class BootstrapDriver: Sendable {
     private let configuration: @Sendable (String?) -> [UInt8]
     private let timeline: ConnectionTimeline
     private let state: Mutex<State>
+    private let answered: @Sendable () -> Void
     private let finished: @Sendable (Outcome) -> Void
 
     /// - Parameters:
     ///   - configuration: The frame that the program waits for, by the image's identity; nil for an executable.
+    ///   - answered: Called when the first stage speaks: whoever has to log in has done so.
     ///   - finished: Called once, on the Broker's thread.
     init(
         _ stage: FirstStage,
@@ -60,6 +62,7 @@ final class BootstrapDriver: Sendable {
         configuration: @escaping @Sendable (String?) -> [UInt8],
         timeline: ConnectionTimeline,
         broker: Broker,
+        answered: @escaping @Sendable () -> Void,
         finished: @escaping @Sendable (Outcome) -> Void
     ) {
         self.broker = broker
@@ -67,6 +70,7 @@ final class BootstrapDriver: Sendable {
         self.images = images
         self.configuration = configuration
         self.timeline = timeline
+        self.answered = answered
         self.finished = finished
         let prompts = plan.prompts.map { table in
             PromptMachine(table, hasPassword: plan.password != nil, hasPassphrase: plan.passphrase != nil)
@@ -169,11 +173,14 @@ final class BootstrapDriver: Sendable {
     // MARK: The machine
 
     private func feed(_ event: (inout BootstrapMachine) -> [BootstrapAction]) {
-        let actions = state.withLock { state -> [BootstrapAction] in
-            guard !state.isDone else { return [] }
+        let (actions, isAnswer) = state.withLock { state -> ([BootstrapAction], Bool) in
+            guard !state.isDone else { return ([], false) }
             defer { timeline.note(state.machine) }
-            return event(&state.machine)
+            let before = state.machine.stage
+            let actions = event(&state.machine)
+            return (actions, before == .connecting && state.machine.stage != .connecting)
         }
+        if isAnswer { answered() }
         for action in actions { perform(action) }
     }
 
@@ -240,7 +247,7 @@ final class BootstrapDriver: Sendable {
             let timer = broker.schedule(after: .seconds(1)) { [weak self] in self?.feed { $0.graceDidEnd() } }
             state.withLock { $0.grace = timer }
         case .fail(let failure):
-            finish(.failed(failure.error, mayWorkWithoutCache: failure.mayWorkWithoutCache))
+            finish(.failed(failure.error, retry: failure.retry))
         }
     }
 
@@ -334,7 +341,7 @@ final class BootstrapDriver: Sendable {
         closeSide()
         guard descriptor >= 0 else {
             let error = MitogenError.system("cannot duplicate the connection", errno: -descriptor)
-            return finish(.failed(error, mayWorkWithoutCache: false))
+            return finish(.failed(error, retry: nil))
         }
         finish(.ready(StreamDescriptors(socket: descriptor), bytes, image: executedImage))
     }

@@ -63,6 +63,7 @@ extension ConnectionTool {
         case .ssh:
             return .ssh(
                 hostKeyAnswer: questions.acceptsHostKeys ? .accept : .refuse,
+                insistsOnHostKeys: questions.insistsOnHostKeys,
                 passwordPrompt: questions.passwordPrompt
             )
         case .sudo:
@@ -90,7 +91,7 @@ extension ConnectionTool {
 
     fileprivate var failures: ToolFailures {
         switch dialect {
-        case .ssh: .ssh
+        case .ssh: .ssh(serverCount: ssh?.serverCount ?? 1)
         case .sudo: .sudo
         case .su: .su
         case .doas: .doas

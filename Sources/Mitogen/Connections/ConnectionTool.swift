@@ -28,10 +28,14 @@ struct ConnectionTool: Sendable, Codable {
         var incorrectPrompts: [String] = []
         /// Whether a host's key that is not known is accepted.
         var acceptsHostKeys = false
+        /// Whether only known keys are accepted whatever the tool's configuration says.
+        var insistsOnHostKeys = false
     }
 
     var command: CommandTemplate
     var dialect = Dialect.other
+    /// What an ssh is asked before it is started; nil for other tools.
+    var ssh: SSHQuestion?
     var terminal = TerminalUse.none
     /// Nil if it asks nothing.
     var questions: Questions?

@@ -30,7 +30,8 @@ public struct CommonOptions: Sendable, Codable {
     public var isUnidirectional: Bool?
     /// Whether the context measures, see ``Router/isProfilingEnabled``; as the router by default.
     public var isProfilingEnabled: Bool?
-    /// How long the whole attempt may take, in seconds; 30 by default.
+    /// How long the whole attempt may take, in seconds; 30 by default. Waiting for other connections to the same ssh server
+    /// does not count as long as those come to something.
     public var connectTimeout: Double = 30
 
     public init() {}

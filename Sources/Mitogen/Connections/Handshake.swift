@@ -19,14 +19,19 @@ internal import Synchronization
 /// The first thing that settles the attempt counts: the child's greeting, the end of its stream, the deadline, the
 /// caller's cancellation or the router's shutdown. After any but the first, the process is ended.
 final class Handshake: Sendable {
-    private struct Parts {
+    struct Parts {
         var stream: Stream?
         var process: ChildProcess?
         var driver: BootstrapDriver?
         var timer: Timer?
         /// What the child must answer with; nil where only the version is compared.
         var identity: String?
-        var mayWorkWithoutCache = false
+        /// In which way another attempt may work.
+        var retry: ConnectionRetries.Reason?
+        /// What is waited for before the tool is started.
+        var waitsFor: String?
+        /// Until when more time is given for that.
+        var patience: (@Sendable () -> ContinuousClock.Instant?)?
         /// Counts the processes that were started one after the other; `process` is that of the last.
         var round = 0
     }
@@ -36,33 +41,35 @@ final class Handshake: Sendable {
     private let request: ConnectionRequest
     let image: ImageSource
     private let deadline: ContinuousClock.Instant
-    private let replacesCached: Bool
-    private let parts: Mutex<Parts>
+    private let retries: ConnectionRetries
+    let parts: Mutex<Parts>
     private let timeline = ConnectionTimeline()
-    private let result = OneShot<Context>()
+    let result = OneShot<Context>()
+    /// That the far side has answered, or nothing more is to be expected.
+    let answered = OneShot<Void>()
 
     /// - Parameters:
     ///   - deadline: When the time for the whole attempt is over.
-    ///   - replacesCached: Whether an image in the target's cache is not to be used but replaced.
+    ///   - retries: What is to be done otherwise than before, as the attempts so far have failed.
     init(
         router: Router,
         id: ContextID,
         request: ConnectionRequest,
         image: ImageSource,
         deadline: ContinuousClock.Instant,
-        replacesCached: Bool = false
+        retries: ConnectionRetries
     ) {
         self.router = router
         self.id = id
         self.request = request
         self.image = image
         self.deadline = deadline
-        self.replacesCached = replacesCached
+        self.retries = retries
         parts = Mutex(Parts(identity: image.identity))
     }
 
-    /// Whether the attempt has failed because of the image in the target's cache: it may run when it is sent again.
-    var mayWorkWithoutCache: Bool { parts.withLock { $0.mayWorkWithoutCache } }
+    /// In which way another attempt may work, if this one has failed.
+    var retry: ConnectionRetries.Reason? { parts.withLock { $0.retry } }
 
     var common: CommonOptions { request.common }
 
@@ -75,22 +82,29 @@ final class Handshake: Sendable {
         if case .failure = result.outcome { cleanUp() }
     }
 
-    /// Makes the attempt.
-    func connect() async throws(MitogenError) -> Context {
-        let timeout = Duration.seconds(common.connectTimeout)
-        let timer = router.broker.schedule(after: max(.zero, deadline - .now)) { [weak self] in
-            self?.deadlineDidPass(timeout)
-        }
-        parts.withLock { $0.timer = timer }
+    /// Begins the attempt: from now on it ends when its time is over, or the router's. ``finish()`` is to be called.
+    func begin() {
+        restart(until: deadline)
+        result.whenResolved { [answered] _ in answered.resolve(.success(())) }
         #if Metrics
             router.metrics.follow(result, of: request)
         #endif
         // A router that ends gives up its attempts, also those whose tool has not connected anything yet.
         router.attempts.withLock { $0[ObjectIdentifier(self)] = self }
-        defer { _ = router.attempts.withLock { $0.removeValue(forKey: ObjectIdentifier(self)) } }
+        if router.isLeaving { fail(.brokerIsLeaving) }
+    }
+
+    /// Starts what makes the connection.
+    ///
+    /// - Parameter way: The request's own, with what was found out since.
+    func start(_ way: ConnectionRequest.Way) {
+        guard !isSettled else { return }
+        parts.withLock { parts in
+            parts.waitsFor = nil
+            parts.patience = nil
+        }
         do throws(MitogenError) {
-            guard !router.isLeaving else { throw .brokerIsLeaving }
-            switch request.way {
+            switch way {
             case .program: try start(image.command(argument: programArgument))
             case .namespaces(let target): try findLeader(target)
             case .tool(let tool): try start(tool)
@@ -98,15 +112,12 @@ final class Handshake: Sendable {
         } catch {
             fail(error)
         }
-        return try await result.value { [self] in fail(.cancelledCaller) }
     }
 
-    private func deadlineDidPass(_ timeout: Duration) {
-        // What was said and how far it came belong into the error.
-        if let driver = parts.withLock({ $0.stream == nil ? $0.driver : nil }) {
-            return driver.deadlineDidPass(timeout)
-        }
-        fail(MitogenError(.timeoutError, "Connection timed out after \(timeout)."))
+    /// Waits for what comes of the attempt.
+    func finish() async throws(MitogenError) -> Context {
+        defer { _ = router.attempts.withLock { $0.removeValue(forKey: ObjectIdentifier(self)) } }
+        return try await result.value { [self] in fail(.cancelledCaller) }
     }
 
     // MARK: Starting
@@ -124,18 +135,20 @@ final class Handshake: Sendable {
         var stage = try FirstStage(
             program: program,
             usesCache: common.usesImageCache,
-            replacesCached: replacesCached,
+            replacesCached: retries.replacesCached,
             remoteName: remoteName,
             random: Self.randomWord()
         )
         if tool.dialect.speaksEnglish { stage.restores(locale: ToolLocale.own, insteadOf: ToolLocale.name) }
+        stage.avoidsExec = retries.avoidsExec
         let copy = tool.copy.map { ProgramCopy(stage: stage, tool: tool, commands: $0) }
         if let copy, copy.commands.isOnlyWay { return start(copy, images, remoteName) }
         let attempt = Attempt(
             plan: ConnectionPlan(tool, stage),
             stage: stage,
             otherWay: copy,
-            cleanUp: tool.cleanUp?.arguments(random: stage.random)
+            cleanUp: tool.cleanUp?.arguments(random: stage.random),
+            endsWithoutUs: tool.ssh == nil
         )
         try start(attempt, images, remoteName)
     }
@@ -148,6 +161,9 @@ final class Handshake: Sendable {
         var otherWay: ProgramCopy?
         /// The command that removes what is left.
         var cleanUp: [String]?
+        /// Whether the tool ends by itself when this program does. An ssh that waits for a server, or for another ssh, does
+        /// not look at its standard input.
+        var endsWithoutUs = true
         /// What runs such a command already, when it has to.
         var watchdog: Watchdog?
     }
@@ -162,16 +178,17 @@ final class Handshake: Sendable {
             images: images,
             configuration: { [weak self] image in self?.configurationFrame(remoteName, image) ?? [] },
             timeline: timeline,
-            broker: router.broker
+            broker: router.broker,
+            answered: { [answered] in answered.resolve(.success(())) }
         ) { [weak self] outcome in
             switch outcome {
-            case .failed(let error, let mayWorkWithoutCache):
+            case .failed(let error, let retry):
                 if error.code == .noShell, let copy = attempt.otherWay {
                     self?.start(copy, images, remoteName)
                 } else if error.code == .noSuchContainer, let query = attempt.plan.container?.containerQuery {
                     self?.fail(error, askingFor: query)
                 } else {
-                    self?.parts.withLock { $0.mayWorkWithoutCache = mayWorkWithoutCache }
+                    self?.parts.withLock { $0.retry = retry }
                     self?.fail(error)
                 }
             case .ready(let descriptors, let bytes, let image):
@@ -201,6 +218,7 @@ final class Handshake: Sendable {
         if let watchdog {
             process.process.whenEnded { $0 == .exited(0) ? watchdog.dismiss() : watchdog.trigger() }
         }
+        if !attempt.endsWithoutUs { guardGroup(of: process.process) }
         if case .failure = result.outcome { cleanUp() }
     }
 
@@ -224,9 +242,10 @@ final class Handshake: Sendable {
     private func fail(_ error: MitogenError, askingFor command: [String]) {
         leaveTool()
         let limit = min(.seconds(5), deadline - .now - .milliseconds(100))
-        guard limit > .zero, let query = try? ToolQuery(command, hint: "", on: router.broker) else {
-            return fail(error)
-        }
+        let environment = ToolLocale.environment
+        guard limit > .zero,
+            let query = try? ToolQuery(command, environment: environment, hearsErrors: true, on: router.broker)
+        else { return fail(error) }
         let timer = router.broker.schedule(after: limit) { [weak self] in self?.fail(error) }
         query.whenDone { [weak self] _, lines in
             timer.cancel()

@@ -19,7 +19,8 @@ extension Router {
     ///   `.hostKeyError`, `.hostKeyChanged`, `.authenticationFailed`, `.passwordRequired`, `.passwordError`,
     ///   `.unknownPrompt`,
     ///   `.accountExpired`, `.noLoginShell`, `.loginExited`, `.forcedCommand`, `.noMarker`, `.connectionLost`,
-    ///   `.eofError`, `.spawnError`, `.timeoutError`, those of the first stage, and `.cancelled` if the calling task is.
+    ///   `.controlPathTooLong`, `.misuse`, `.eofError`, `.spawnError`, `.timeoutError`, those of the first stage, and
+    ///   `.cancelled` if the calling task is.
     public func ssh(
         _ hostname: String,
         via: Context? = nil,

@@ -61,27 +61,13 @@ extension Router {
             // Without a Broker nobody would hear the child, or that its time is over.
             guard !isLeaving else { throw .brokerIsLeaving }
             let limit = limit ?? .seconds(request.common.connectTimeout)
-            let deadline = ContinuousClock.now + limit
-            let id = try await allocateID(timeout: limit)
-            func handshake(replacesCached: Bool) -> Handshake {
-                Handshake(
-                    router: self,
-                    id: id,
-                    request: request,
-                    image: image,
-                    deadline: deadline,
-                    replacesCached: replacesCached
-                )
-            }
-            let first = handshake(replacesCached: false)
-            do throws(MitogenError) {
-                return try await first.connect()
-            } catch {
-                guard first.mayWorkWithoutCache else { throw error }
-                let name = error.context ?? "a target"
-                logger.info("\(name): the image in the target's cache does not run, it is sent again: \(error.message)")
-                return try await handshake(replacesCached: true).connect()
-            }
+            return try await ConnectionRounds(
+                router: self,
+                id: allocateID(timeout: limit),
+                image: image,
+                limit: limit,
+                request: request
+            ).connect()
         }
     }
 

@@ -5,6 +5,7 @@
 //
 
 internal import CMitogenPlatform
+internal import MitogenProtocol
 internal import Synchronization
 
 #if canImport(Glibc)
@@ -13,7 +14,7 @@ internal import Synchronization
     internal import Musl
 #endif
 
-/// Asks a tool something: runs it, and keeps what it says on both of its outputs.
+/// Asks a tool about what is set up here, and collects the lines that it answers with.
 final class ToolQuery: Sendable {
     let process: ChildProcess
     let command: [String]
@@ -23,11 +24,23 @@ final class ToolQuery: Sendable {
         let all = Mutex<[String]>([])
     }
 
-    /// Starts the tool, in English.
+    /// What comes after so many lines is not kept: a tool may print all that a container has logged.
+    private static let lineLimit = 1000
+
+    /// Starts the tool.
     ///
-    /// - Parameter hint: What to do if it is not there.
+    /// - Parameters:
+    ///   - environment: Its environment; that of this process by default.
+    ///   - hearsErrors: Whether what it says on its standard error counts, too.
+    ///   - hint: What to do if the tool is not there.
     /// - Throws: ``MitogenError`` with `.spawnError`.
-    init(_ command: [String], hint: String, on broker: Broker) throws(MitogenError) {
+    init(
+        _ command: [String],
+        environment: [ByteString] = ProcessIdentity.environment,
+        hearsErrors: Bool = false,
+        hint: String? = nil,
+        on broker: Broker
+    ) throws(MitogenError) {
         self.command = command
         var pipe: [Int32] = [0, 0]
         let piped = cmitogen_pipe(&pipe, true)
@@ -37,26 +50,25 @@ final class ToolQuery: Sendable {
         do throws(MitogenError) {
             spawned = try SpawnedProcess(
                 SpawnRequest(
-                    arguments: command,
-                    environment: ToolLocale.environment,
+                    arguments: command.map { ByteString($0) },
+                    environment: environment,
                     directory: nil,
-                    descriptors: (.null, .descriptor(pipe[1]), .descriptor(pipe[1]))
+                    descriptors: (.null, .descriptor(pipe[1]), hearsErrors ? .descriptor(pipe[1]) : .null)
                 ),
                 broker: broker
             )
         } catch {
             _ = systemClose(pipe[0])
-            throw MitogenError(error.code, error.message, hint: hint)
+            throw MitogenError(error.code, error.message, hint: hint ?? error.hint)
         }
         let said = Lines()
         self.said = said
         process = ChildProcess(process: spawned, diagnostics: pipe[0], broker: broker) { line in
-            // What counts is near the beginning; after it a tool may print all that a container has logged.
-            said.all.withLock { if $0.count < 200 { $0.append(line) } }
+            said.all.withLock { if $0.count < Self.lineLimit { $0.append(line) } }
         }
     }
 
-    /// Calls `body` once, on the Broker's thread, when the tool has ended, with what it has said.
+    /// Calls `body` once, on the Broker's thread, when it has ended: with how it did, and what it has said.
     func whenDone(_ body: @escaping @Sendable (ExitStatus, [String]) -> Void) {
         process.process.whenEnded { [self] status in
             process.reportEnd(within: .seconds(1)) { [self] _ in body(status, said.all.withLock { $0 }) }

@@ -135,12 +135,15 @@ final class ChildProcess: Sendable {
         return said.isEmpty ? text : "\(text): \(said.joined(separator: "\n"))"
     }
 
-    /// Ends a process whose connection has failed: TERM now, KILL after a second.
+    /// Ends a process whose connection has failed, and what it has started: TERM now, KILL after a second.
+    ///
+    /// Its group is ended also when the process itself has ended, as ssh may have left what its `ProxyCommand` has started.
+    /// A group that still has somebody in it keeps its number.
     func terminate() {
-        process.signal(SIGTERM, group: true)
-        let timer = broker.schedule(after: .seconds(1)) { [process] in process.signal(SIGKILL, group: true) }
+        process.signalGroup(SIGTERM)
+        let timer = broker.schedule(after: .seconds(1)) { [process] in process.signalGroup(SIGKILL) }
         process.whenEnded { [self] _ in
-            timer.cancel()
+            if !process.hasGroup { timer.cancel() }
             diagnostics?.close()
         }
     }

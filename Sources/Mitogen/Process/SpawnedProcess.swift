@@ -125,6 +125,9 @@ package final class SpawnedProcess: Sendable {
         _ = kill(-pid, number)
     }
 
+    /// Whether the group has anybody in it; the process itself counts until it is reaped.
+    package var hasGroup: Bool { kill(-pid, 0) == 0 || errno == EPERM }
+
     /// TERM to the group, the first time: programs take a second one for "do not finish what you are doing".
     package func askGroupToEnd() {
         if !isAskedToEnd.exchange(true, ordering: .relaxed) { signalGroup(SIGTERM) }

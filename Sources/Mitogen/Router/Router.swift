@@ -59,6 +59,8 @@ public final class Router: Sendable {
     let eventHub = EventHub<RouterEvent>()
     var logger: Logger { LibraryLogHandler.logger() }
     let connectionLimit: AsyncSemaphore
+    let serverPlaces = ServerPlaces()
+    let sshConfigurations = SSHConfigurations()
     let dispatcher = CallDispatcher()
     /// The attempts to connect that are not settled.
     let attempts = Mutex<[ObjectIdentifier: Handshake]>([:])

@@ -52,7 +52,10 @@ struct Benchmark: Sendable {
     /// The context that is measured, and the one before it; nil if that is this process.
     private func connect(in router: Router) async throws(MitogenError) -> (parent: Context?, context: Context) {
         var parent: Context?
-        for hop in self.target.hops.dropLast() { parent = try await router.connect(hop, via: parent, self.hops) }
+        for (index, hop) in self.target.hops.dropLast().enumerated() {
+            let path = self.target.hops[..<index]
+            parent = try await router.connect(hop, behind: path, via: parent, self.hops)
+        }
         return (parent, try await self.connectLastHop(in: router, via: parent))
     }
 
@@ -63,7 +66,8 @@ struct Benchmark: Sendable {
         via parent: Context?,
         _ settings: HopSettings? = nil
     ) async throws(MitogenError) -> Context {
-        try await router.connect(self.lastHop, via: parent, settings ?? self.hops)
+        let path = self.target.hops.dropLast()
+        return try await router.connect(self.lastHop, behind: path, via: parent, settings ?? self.hops)
     }
 
     private func connectAndCall(in router: Router, via parent: Context?) async throws -> Double {
@@ -93,7 +97,8 @@ struct Benchmark: Sendable {
         guard self.lastHop.kind == HopKind.ssh.name else { return nil }
         let here: Context
         if let parent { here = parent } else { here = try await router.local() }
-        let command = self.hops.sshOptions(for: self.lastHop).arguments(command: "true")
+        let options = self.hops.sshOptions(for: self.lastHop, behind: self.target.hops.dropLast())
+        let command = options.arguments(command: "true")
         var uncached = self.hops
         uncached.usesImageCache = false
         var times = (bare: [Int64](), cached: [Int64](), uncached: [Int64]())

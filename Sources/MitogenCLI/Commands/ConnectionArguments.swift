@@ -5,23 +5,37 @@
 //
 
 package import ArgumentParser
+internal import Mitogen
 
 /// The options about connections, which several commands have.
 package struct ConnectionArguments: ParsableArguments {
     @Option(
         name: .customLong("ssh-config"),
-        help: ArgumentHelp("Use this configuration for ssh instead of the user's own.", valueName: "FILE")
+        help: ArgumentHelp(
+            "Use this configuration for ssh instead of the user's own, where ssh runs on this machine; with ssh:HOST= for "
+                + "hops to HOST, a file of where that ssh runs. May be given several times.",
+            valueName: "[ssh:HOST=]FILE"
+        )
     )
-    package var sshConfig: String?
+    package var sshConfigs: [String] = []
 
     @Option(
         name: .customLong("ssh-option"),
-        help: ArgumentHelp("Give ssh an option as for its -o; may be given several times.", valueName: "NAME=VALUE")
+        help: ArgumentHelp(
+            "Give ssh an option as for its -o, which wins over what mitogen sets; may be given several times.",
+            valueName: "[ssh:HOST=]NAME=VALUE"
+        )
     )
     package var sshOptions: [String] = []
 
-    @Option(help: ArgumentHelp("The private key for ssh to use.", valueName: "FILE"))
-    package var identity: String?
+    @Option(
+        name: .customLong("identity"),
+        help: ArgumentHelp(
+            "The private key for ssh to use, as --ssh-config says where.",
+            valueName: "[ssh:HOST=]FILE"
+        )
+    )
+    package var identities: [String] = []
 
     @Option(
         name: .customLong("connect-timeout"),
@@ -29,10 +43,18 @@ package struct ConnectionArguments: ParsableArguments {
     )
     package var connectTimeout: String?
 
-    @Flag(
-        name: .customLong("accept-new-host-keys"),
-        help: "Accept and remember the keys of hosts that are not known yet; a changed key is still refused."
+    @Option(
+        name: .customLong("check-host-keys"),
+        help: ArgumentHelp(
+            "What to do about the keys of hosts: 'enforce' refuses what is not known; 'accept' accepts and remembers new "
+                + "keys, a changed one is refused; 'ignore' looks at none; 'configured' leaves it to ssh's "
+                + "configuration. (default: configured)",
+            valueName: "WAY"
+        )
     )
+    package var hostKeyCheck: String?
+
+    @Flag(name: .customLong("accept-new-host-keys"), help: "The same as --check-host-keys accept.")
     package var acceptsNewHostKeys = false
 
     @Flag(name: .customLong("sudo-terminal"), help: "Give sudo a terminal, for accounts with 'requiretty'.")
@@ -152,6 +174,20 @@ package struct ConnectionArguments: ParsableArguments {
         return text
     }
 
+    private func hostKeys() throws(ArgumentError) -> SSHOptions.HostKeyCheck {
+        guard let hostKeyCheck else { return acceptsNewHostKeys ? .accept : .configured }
+        guard let check = SSHOptions.HostKeyCheck(rawValue: hostKeyCheck) else {
+            let known = SSHOptions.HostKeyCheck.allCases.map { "'\($0.rawValue)'" }.joined(separator: ", ")
+            throw ArgumentError(
+                "--check-host-keys is one of \(known), not '\(TerminalSanitizer.visible(hostKeyCheck))'"
+            )
+        }
+        if acceptsNewHostKeys, check != .accept {
+            throw ArgumentError("--accept-new-host-keys and --check-host-keys \(hostKeyCheck) exclude each other")
+        }
+        return check
+    }
+
     /// What was asked for, without passwords.
     ///
     /// - Throws: ``ArgumentError``.
@@ -159,8 +195,13 @@ package struct ConnectionArguments: ParsableArguments {
         _ = try passwordSource()
         _ = try passphraseSource()
         _ = try becomePasswordSource()
-        var settings = HopSettings(sshConfig: sshConfig, sshOptions: sshOptions, identity: identity)
-        settings.acceptsNewHostKeys = acceptsNewHostKeys
+        var settings = HopSettings()
+        settings.ssh = try SSHSettings(
+            configs: sshConfigs,
+            options: sshOptions,
+            identities: identities,
+            hostKeys: try hostKeys()
+        )
         settings.requestsSudoTerminal = requestsSudoTerminal
         settings.sudoPrompt = try Self.prompt(sudoPrompt, "--sudo-prompt")
         settings.suPrompt = try Self.prompt(suPrompt, "--su-prompt")

@@ -55,7 +55,8 @@ struct Doctor: Sendable {
             var finding: HopFinding
             do throws(MitogenError) {
                 let hop = target.hops[count - 1]
-                let next = try await router.connect(hop, via: context, self.hops)
+                let before = target.hops[..<(count - 1)]
+                let next = try await router.connect(hop, behind: before, via: context, self.hops)
                 finding = await self.finding(at: place, in: next)
                 if hop.kind == HopKind.kubectl.name, finding.failure == nil, finding.podContainer == nil {
                     finding.podContainer = await self.podContainer(of: hop, via: context, router)

@@ -20,8 +20,8 @@ struct HopFailure: Error {
 /// Whoever makes a hop waits for nothing but the hops before it, which are made already. So targets never wait for each
 /// other in a circle, however few of them are worked on at a time.
 final class HopConnections: Sendable {
-    /// Makes a hop that begins in a context, or in this process.
-    typealias Connect = @Sendable (Hop, Context?) async throws(MitogenError) -> Context
+    /// Makes a hop that begins in a context, or in this process, behind others.
+    typealias Connect = @Sendable (Hop, _ path: [Hop], Context?) async throws(MitogenError) -> Context
 
     private struct State {
         /// The hops that were made or are being made.
@@ -86,7 +86,7 @@ final class HopConnections: Sendable {
         // The run is cancelled as a whole, and with it whoever makes the connection; so its end is worth waiting for.
         guard isFirst else { return try await shared.wait().get() }
         do throws(MitogenError) {
-            let context = try await self.connect(self.tree.nodes[node].hop, via)
+            let context = try await self.connect(self.tree.nodes[node].hop, self.tree.hops(before: node), via)
             shared.resolve(.success(context))
             return context
         } catch {

@@ -10,12 +10,18 @@ extension Router {
     /// Makes one hop of a target.
     ///
     /// - Parameters:
+    ///   - path: The hops before it.
     ///   - via: Where the hop starts; nil for this process.
     ///   - settings: What the command line says about connections.
-    func connect(_ hop: Hop, via: Context?, _ settings: HopSettings) async throws(MitogenError) -> Context {
+    func connect(
+        _ hop: Hop,
+        behind path: some Sequence<Hop>,
+        via: Context?,
+        _ settings: HopSettings
+    ) async throws(MitogenError) -> Context {
         switch hop.kind {
         case HopKind.ssh.name:
-            let made = settings.sshOptions(for: hop)
+            let made = settings.sshOptions(for: hop, behind: path)
             return try await self.ssh(made.hostname, via: via) { $0 = made }
         case HopKind.sudo.name:
             return try await self.sudo(via: via) { options in
@@ -52,9 +58,8 @@ extension Router {
 
 /// What the command line says about how hops are connected.
 package struct HopSettings: Hashable, Sendable {
-    var sshConfig: String?
-    var sshOptions: [String] = []
-    var identity: String?
+    /// For ssh hops.
+    var ssh = SSHSettings()
     /// For ssh hops.
     var password: Secret?
     /// For the private key of ssh hops.
@@ -63,7 +68,6 @@ package struct HopSettings: Hashable, Sendable {
     var becomePassword: Secret?
     /// Seconds for each hop.
     var connectTimeout = 30.0
-    var acceptsNewHostKeys = false
     var requestsSudoTerminal = false
     /// Other texts that end the questions of sudo, su and doas for the password.
     var sudoPrompt: String?
@@ -84,19 +88,23 @@ package struct HopSettings: Hashable, Sendable {
 
 extension HopSettings {
     /// The options of an ssh hop.
-    func sshOptions(for hop: Hop) -> SSHOptions {
+    ///
+    /// - Parameter path: The hops before it.
+    func sshOptions(for hop: Hop, behind path: some Sequence<Hop>) -> SSHOptions {
         let destination = SSHDestination(hop.argument ?? "")
         var options = SSHOptions(hostname: destination.host)
         options.username = destination.user
         options.port = destination.port
-        options.configFile = self.sshConfig
-        if self.acceptsNewHostKeys { options.checkHostKeys = .accept }
-        options.sshArguments = self.sshOptions.flatMap { ["-o", $0] }
-        options.identityFile = self.identity
+        self.ssh.apply(to: &options, for: hop, runsHere: path.allSatisfy(\.staysHere))
         options.password = self.password
         options.passphrase = self.passphrase
         options.connectTimeout = self.connectTimeout
         options.usesImageCache = self.usesImageCache
         return options
     }
+}
+
+extension Hop {
+    /// Whether it leads to another process of the same machine, with the same files.
+    var staysHere: Bool { [HopKind.local, .sudo, .su, .doas].contains { $0.name == self.kind } }
 }

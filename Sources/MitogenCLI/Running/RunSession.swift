@@ -37,8 +37,8 @@ struct RunSession: Sendable {
         let tree = TargetTree(options.targets)
         self.width = min(options.fanout ?? tree.firstHopCount, tree.firstHopCount)
         self.connections = HopConnections(tree, closesUnused: options.fanout != nil) {
-            (hop, context) async throws(MitogenError) in
-            try await router.connect(hop, via: context, hops)
+            (hop, path, context) async throws(MitogenError) in
+            try await router.connect(hop, behind: path, via: context, hops)
         }
     }
 

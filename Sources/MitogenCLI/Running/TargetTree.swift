@@ -49,6 +49,17 @@ struct TargetTree: Hashable, Sendable {
     /// How many connections begin on this machine.
     var firstHopCount: Int { self.nodes.count { $0.parent == nil } }
 
+    /// The hops that lead to a node, from this machine outwards.
+    func hops(before node: Int) -> [Hop] {
+        var hops: [Hop] = []
+        var place = self.nodes[node].parent
+        while let node = place {
+            hops.append(self.nodes[node].hop)
+            place = self.nodes[node].parent
+        }
+        return hops.reversed()
+    }
+
     /// The hops of a target, from this machine outwards.
     func path(to target: Int) -> [Int] {
         var path: [Int] = []

@@ -9,7 +9,7 @@
 /// A plain host, with ranges, a user or a port if need be, matches every target that has a hop by ssh to it: `web1`
 /// matches `ssh:web1`, `ssh:deploy@web1:2222` and `ssh:web1+sudo`; `deploy@web1` only the second. Everything else
 /// matches the target that is written alike.
-package struct TargetExclusions: Sendable {
+package struct TargetExclusions: Hashable, Sendable {
     /// The exclusions as they were written.
     package private(set) var texts: [String] = []
 

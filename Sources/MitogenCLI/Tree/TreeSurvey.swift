@@ -76,11 +76,12 @@ struct TreeSurvey: Sendable {
         at path: [Hop],
         _ router: Router
     ) async -> TreeNode {
+        let before = path
         let path = path + [hop]
         var node = TreeNode(hop: hop, target: path.map(\.canonicalText).joined(separator: "+"))
         node.parentID = context?.id ?? 0
         do throws(MitogenError) {
-            let made = try await router.connect(hop, via: context, self.hops)
+            let made = try await router.connect(hop, behind: before, via: context, self.hops)
             node.id = made.id
             node.name = made.name
             // First what lies behind: the calls are measured when no connection is being made on the same way.

@@ -30,19 +30,16 @@ package struct BootstrapFailure: Error, Sendable, Equatable {
     package var lines: [String] = []
     /// The folders that were tried, with what was wrong with each.
     package var tried: [String] = []
-    /// Whether it was a cached image that could not be executed: without the cache it may work.
+    /// Whether it was a cached image that could not be executed.
     package var wasCached = false
+    /// In which way another attempt may work.
+    package var retry: ConnectionRetries.Reason?
 
     package var error: MitogenError {
         var text = message
         if !tried.isEmpty { text += "; tried \(tried.joined(separator: ", "))" }
         if let exit { text += " (\(exit))" }
         return MitogenError(code, text, diagnostics: lines.suffix(Transcript.shownLines), hint: hint)
-    }
-
-    /// Whether the image may run when it is sent again: the one in the cache was executed and said nothing.
-    package var mayWorkWithoutCache: Bool {
-        wasCached && stage == .starting && [.executeError, .wrongArchitecture, .eofError].contains(code)
     }
 
     /// There is no image for a platform.
@@ -171,6 +168,7 @@ extension BootstrapFailure {
     ) -> BootstrapFailure {
         switch stage {
         case .connecting:
+            if tool.hasLoginShell, ToolFailures.refusesExec(lines, exit) { return execRefused }
             if let known = tool.failure(in: lines) { return known }
             return noiseSize > 0 ? otherProgram(exit) : noAnswer(exit, isSilent: lines.isEmpty, tool)
         case .choosingImage, .sendingImage:
@@ -184,6 +182,19 @@ extension BootstrapFailure {
         case .starting, .ready:
             return execution(stage, exit, lines, program)
         }
+    }
+
+    private static var execRefused: BootstrapFailure {
+        var failure = BootstrapFailure(
+            stage: .connecting,
+            code: .noLoginShell,
+            message: "the login shell does not run the first stage",
+            hint:
+                "a restricted shell (rbash) runs only what is in its own PATH, which needs `sh`: give the account another "
+                + "shell with `usermod -s /bin/sh USER`, or log in as another user"
+        )
+        failure.retry = .withoutExec
+        return failure
     }
 
     /// Something was printed, and then it was over.

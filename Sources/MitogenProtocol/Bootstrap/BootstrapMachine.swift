@@ -307,6 +307,11 @@ package struct BootstrapMachine: Sendable {
         failure.lines = transcript.lastLines
         failure.exit = exit
         failure.wasCached = wasCached
+        // The image in the cache was executed and said nothing: it may have been damaged there.
+        if wasCached, failure.stage == .starting, [.executeError, .wrongArchitecture, .eofError].contains(failure.code)
+        {
+            failure.retry = .withoutCache
+        }
         return [.fail(failure)]
     }
 

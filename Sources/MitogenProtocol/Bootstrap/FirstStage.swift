@@ -39,6 +39,8 @@ package struct FirstStage: Sendable, Equatable {
     package let random: String
     /// Sets a variable back that was changed for the tool; empty if none was.
     private var restoration = ""
+    /// Whether the login shell is to run `sh` as its child, because it refuses `exec`.
+    package var avoidsExec = false
 
     /// Creates a first stage.
     ///
@@ -124,7 +126,7 @@ package struct FirstStage: Sendable, Equatable {
     }
 
     /// The script as a text for a login shell, which may be fish or tcsh.
-    package var shellCommand: String { "exec sh -c '\(script)'" }
+    package var shellCommand: String { (avoidsExec ? "" : "exec ") + "sh -c '\(script)'" }
 
     /// Looks for another image than the first, when the target turned out to be of its platform: a line to evaluate.
     package func lookupLine(for image: BootstrapImage) -> String { imageScript(image) }

@@ -109,9 +109,8 @@ package struct PromptMachine: Sendable {
             if table.hostKeyAnswer == .accept { return .acceptHostKey }
             return .fail(
                 .hostKeyError,
-                message: "\(table.tool) asks whether the host's key is the right one",
-                hint:
-                    "`StrictHostKeyChecking` in other options overrides `checkHostKeys`, or it is `accept` that is wanted"
+                message: "\(table.tool) asks whether the host's key is the right one\(insistence)",
+                hint: hostKeyHint
             )
         }
         // First, as a key's name may have the word `password` in it, and may be unfinished.
@@ -276,16 +275,28 @@ package struct PromptMachine: Sendable {
         sawChangedKey
             ? .fail(
                 .hostKeyChanged,
-                message: "the host's key has changed, \(table.tool) refuses to connect",
+                message: "the host's key has changed, \(table.tool) refuses to connect\(insistence)",
                 hint: "somebody may be in between; if the host was set up anew, remove its old key with "
                     + "`ssh-keygen -R HOST`"
             )
             : .fail(
                 .hostKeyError,
-                message: "\(table.tool) reported an unrecognized or mismatching host key",
-                hint: "log in once with `ssh HOST`, add its key to ~/.ssh/known_hosts (`ssh-keyscan HOST`), or connect "
-                    + "with `checkHostKeys = .accept` (--accept-new-host-keys)"
+                message: "\(table.tool) reported an unrecognized or mismatching host key\(insistence)",
+                hint: hostKeyHint
             )
+    }
+
+    /// Whose wish it is, where it is not the user's own configuration.
+    private var insistence: String {
+        guard table.insistsOnHostKeys else { return "" }
+        return "; mitogen insists on a known key, as `checkHostKeys` is `.enforce` (--check-host-keys enforce)"
+    }
+
+    private var hostKeyHint: String {
+        "log in once with `ssh HOST`, add its key to ~/.ssh/known_hosts (`ssh-keyscan HOST`), or accept new keys with "
+            + "`checkHostKeys = .accept` (--check-host-keys accept)"
+            + (table.insistsOnHostKeys
+                ? "; with `.configured` the `StrictHostKeyChecking` of the ssh configuration counts" : "")
     }
 
     private var passwordOption: String {

@@ -77,6 +77,8 @@ package struct PromptTable: Sendable {
     package var rules: [Rule]
     package var hostKeyPrompts: [Prompt]
     package var hostKeyAnswer: HostKeyAnswer
+    /// Whether only known keys are accepted whatever the tool's own configuration says.
+    package var insistsOnHostKeys: Bool
 
     package init(
         tool: String,
@@ -87,7 +89,8 @@ package struct PromptTable: Sendable {
         passphrasePrompts: [Prompt] = [],
         rules: [Rule] = [],
         hostKeyPrompts: [Prompt] = [],
-        hostKeyAnswer: HostKeyAnswer = .refuse
+        hostKeyAnswer: HostKeyAnswer = .refuse,
+        insistsOnHostKeys: Bool = false
     ) {
         self.tool = tool
         self.policy = policy
@@ -98,6 +101,7 @@ package struct PromptTable: Sendable {
         self.rules = rules
         self.hostKeyPrompts = hostKeyPrompts
         self.hostKeyAnswer = hostKeyAnswer
+        self.insistsOnHostKeys = insistsOnHostKeys
     }
 
     /// What lines begin with that mean nothing, whatever is in them: a tool's account of what it does.
@@ -109,8 +113,14 @@ package struct PromptTable: Sendable {
 extension PromptTable {
     /// For OpenSSH's client.
     ///
-    /// - Parameter passwordPrompt: Another text that ends a question for the password: servers can ask in any words.
-    package static func ssh(hostKeyAnswer: HostKeyAnswer = .refuse, passwordPrompt: String? = nil) -> PromptTable {
+    /// - Parameters:
+    ///   - insistsOnHostKeys: Whether ssh is told to accept only known keys.
+    ///   - passwordPrompt: Another text that ends a question for the password: servers can ask in any words.
+    package static func ssh(
+        hostKeyAnswer: HostKeyAnswer = .refuse,
+        insistsOnHostKeys: Bool = false,
+        passwordPrompt: String? = nil
+    ) -> PromptTable {
         PromptTable(
             tool: "SSH",
             passwordPrompts: [.containing("password")] + (passwordPrompt.map { [.ending($0)] } ?? []),
@@ -127,7 +137,8 @@ extension PromptTable {
                 .ending("are you sure you want to continue connecting (yes/no)?"),
                 .ending("are you sure you want to continue connecting (yes/no/[fingerprint])?"),
             ],
-            hostKeyAnswer: hostKeyAnswer
+            hostKeyAnswer: hostKeyAnswer,
+            insistsOnHostKeys: insistsOnHostKeys
         )
     }
 

@@ -13,13 +13,24 @@ package struct ToolFailures: Sendable {
         let code: MitogenError.Code
         let message: String
         let hint: String
+        /// Whether a line that has one of the texts says that the server closed the connection before it said its version.
+        let isBeforeVersion: Bool
 
-        package init(_ code: MitogenError.Code, _ message: String, says texts: [String], hint: String) {
+        package init(
+            _ code: MitogenError.Code,
+            _ message: String,
+            says texts: [String],
+            hint: String,
+            isBeforeVersion: Bool = false
+        ) {
             self.texts = texts
             self.code = code
             self.message = message
             self.hint = hint
+            self.isBeforeVersion = isBeforeVersion
         }
+
+        func fits(_ line: String) -> Bool { texts.contains { ByteSearch.contains(line, $0) } }
     }
 
     /// What the tool's own words begin with, before a colon; empty if that is not known.
@@ -30,6 +41,8 @@ package struct ToolFailures: Sendable {
     package var rules: [Rule]
     /// What lines have that are only warnings, whatever else is in them: the tool goes on.
     package var warnings: [String]
+    /// How many servers the tool connects to, one through the other, each of which may close the connection at once.
+    package var serverCount = 1
 
     package init(
         name: String = "",
@@ -47,14 +60,15 @@ package struct ToolFailures: Sendable {
     func failure(in lines: [String]) -> BootstrapFailure? {
         let lines = lines.filter { line in !warnings.contains { ByteSearch.contains(line, $0) } }
         for rule in rules {
-            let line = lines.last { line in rule.texts.contains { ByteSearch.contains(line, $0) } }
-            guard let line else { continue }
-            return BootstrapFailure(
+            guard let line = lines.last(where: rule.fits) else { continue }
+            var failure = BootstrapFailure(
                 stage: .connecting,
                 code: rule.code,
                 message: "\(rule.message): \(line)",
                 hint: rule.hint
             )
+            if rule.isBeforeVersion, wasClosedAtOnce(rule, lines) { failure.retry = .later }
+            return failure
         }
         guard !name.isEmpty, let line = lines.last(where: { $0.hasPrefix("\(name): ") }) else { return nil }
         return BootstrapFailure(
@@ -64,9 +78,31 @@ package struct ToolFailures: Sendable {
             hint: "run \(name) by hand, with a command such as `true`"
         )
     }
+
+    /// Whether the first server closed the connection before anybody could have tried to log in.
+    ///
+    /// Each ssh in a chain says so itself, from the innermost to this one. Fewer such lines mean that a server on the way
+    /// was logged in to, and another line before them that one had begun.
+    private func wasClosedAtOnce(_ rule: Rule, _ lines: [String]) -> Bool {
+        let first = lines.first { line in rule.fits(line) || Self.closedLater.contains { ByteSearch.contains(line, $0) }
+        }
+        return first.map(rule.fits) == true && lines.count(where: rule.fits) >= serverCount
+    }
+
+    /// What ssh says of a connection that is closed later than that; its words follow those of the rule, too.
+    private static let closedLater = [
+        "connection closed by", "connection reset by", "received disconnect", "disconnected",
+    ]
 }
 
 extension ToolFailures {
+    /// For OpenSSH's client where it connects to so many servers, one through the other.
+    package static func ssh(serverCount: Int) -> ToolFailures {
+        var failures = ssh
+        failures.serverCount = serverCount
+        return failures
+    }
+
     /// For OpenSSH's client, and what a server's login says.
     package static let ssh = ToolFailures(
         name: "ssh",
@@ -126,6 +162,36 @@ extension ToolFailures {
                 "the server opens no more sessions in this connection",
                 says: ["session open refused by peer", "open failed: administratively prohibited"],
                 hint: "raise `MaxSessions` in its sshd_config, or do not share the connection (`ControlMaster no`)"
+            ),
+            Rule(
+                .controlPathTooLong,
+                "the path of ssh's control socket is too long",
+                says: ["controlpath too long", "too long for unix domain socket"],
+                hint: "set `ControlPath ~/.ssh/%C` in the ssh configuration: %C is a hash of 40 characters"
+            ),
+            Rule(
+                .noRoute,
+                "the address cannot be connected to",
+                says: [": invalid argument"],
+                hint: "a link-local address (fe80::…) needs the interface that leads to it, as in fe80::1%eth0 "
+                    + "(`ip -6 route` shows it)"
+            ),
+            Rule(
+                .noRoute,
+                "the jump host could not connect to the host",
+                says: ["stdio forwarding failed"],
+                hint: "check on the jump host that the address and the port are right, and that its sshd lets "
+                    + "connections be forwarded (`AllowTcpForwarding`, `PermitOpen`)"
+            ),
+            Rule(
+                .connectionLost,
+                "the server closed the connection before it said its version",
+                says: ["exchange_identification: connection closed", "exchange_identification: read:"],
+                hint:
+                    "it probably has too many connections that are not logged in (`MaxStartups` in its sshd_config), or "
+                    + "refuses this machine for a while (`PerSourcePenalties`, fail2ban): connect to fewer targets at a "
+                    + "time (--fanout), or see the server's log (`journalctl -u ssh`)",
+                isBeforeVersion: true
             ),
             Rule(
                 .connectionLost,
@@ -188,6 +254,12 @@ extension ToolFailures {
             ),
         ]
     )
+
+    /// What a restricted login shell (rbash, rksh) says about the first word of the first stage, in whatever language. Where
+    /// `sh` is not found the shell's exit status is another one.
+    static func refusesExec(_ lines: [String], _ exit: BootstrapExit?) -> Bool {
+        exit == .exited(1) && lines.contains { line in ["exec:", "exec :"].contains { ByteSearch.contains(line, $0) } }
+    }
 
     private static let expiredAccount = Rule(
         .accountExpired,

@@ -27,8 +27,8 @@ struct AccountStubs {
         Sample(
             name: "ssh.host",
             arguments: [
-                "-o", "LogLevel ERROR", "-o", "ServerAliveInterval 15", "-o", "ServerAliveCountMax 3", "-o",
-                "BatchMode yes", "-o", "StrictHostKeyChecking yes", "--", "host", "COMMAND",
+                "-T", "-o", "LogLevel ERROR", "-o", "BatchMode yes", "-o", "StrictHostKeyChecking yes", "-o",
+                "ClearAllForwardings yes", "-o", "ServerAliveInterval 15", "--", "host", "COMMAND",
             ]
         ) { router, tool, via in
             try await router.ssh("host", via: via) { $0.sshPath = tool }
@@ -37,9 +37,10 @@ struct AccountStubs {
             name: "ssh.host:2222",
             terminal: "error tty",
             arguments: [
-                "-F", "/dev/null", "-vvv", "-l", "joe", "-p", "2222", "-o", "IdentitiesOnly yes", "-i", "key", "-o",
-                "Compression yes", "-o", "StrictHostKeyChecking no", "-o", "UserKnownHostsFile /dev/null", "-o",
-                "GlobalKnownHostsFile /dev/null", "-4", "--", "host", "COMMAND",
+                "-F", "/dev/null", "-vvv", "-l", "joe", "-p", "2222", "-4", "-T", "-o", "IdentitiesOnly yes", "-i",
+                "key", "-o", "Compression yes", "-o", "ServerAliveInterval 0", "-o", "StrictHostKeyChecking no", "-o",
+                "UserKnownHostsFile /dev/null", "-o", "GlobalKnownHostsFile /dev/null", "-o",
+                "ClearAllForwardings yes", "--", "host", "COMMAND",
             ]
         ) { router, tool, via in
             try await router.ssh("host", via: via) { options in
@@ -60,8 +61,9 @@ struct AccountStubs {
             name: "ssh.host",
             terminal: "error tty",
             arguments: [
-                "-o", "LogLevel ERROR", "-p", "22", "-o", "ServerAliveInterval 5", "-o", "ServerAliveCountMax 2", "-o",
-                "StrictHostKeyChecking ask", "--", "host", "COMMAND",
+                "-p", "22", "-T", "-o", "LogLevel ERROR", "-o", "ServerAliveInterval 5", "-o",
+                "ServerAliveCountMax 2", "-o", "StrictHostKeyChecking ask", "-o", "ClearAllForwardings yes", "--",
+                "host", "COMMAND",
             ]
         ) { router, tool, via in
             try await router.ssh("host", via: via) { options in
@@ -132,6 +134,7 @@ struct AccountStubs {
         echo "$t" >>"\(directory)/terminals"
         while [ $# -gt 1 ] && [ "$1 ${2%%=*}" != "-c m" ]; do shift; done
         [ $# -gt 1 ] && exec sh "$@"
+        [ "$1" != host ] || exit 1
         exec sh -c "$1"
         """
     }
@@ -152,12 +155,16 @@ struct AccountStubs {
                 #expect(other.name == "near.\(sample.name)")
                 #expect(try await other.call(Add(3, 4)) == 7)
             }
-            #expect(stub.runs == [sample.arguments, sample.arguments])
+            // ssh is asked for its configuration first; this one says nothing.
+            let isSSH = sample.name.hasPrefix("ssh.")
+            #expect(stub.runs.filter { $0.first != "-G" } == [sample.arguments, sample.arguments])
+            #expect(stub.runs.count { $0.first == "-G" } == (isSSH ? 2 : 0))
             let terminals = Files.text("\(directory)/terminals")?.split(
                 separator: "\n",
                 omittingEmptySubsequences: false
             )
-            #expect(terminals?.dropLast() == [Substring(sample.terminal), Substring(sample.terminal)])
+            let expected = isSSH ? ["", sample.terminal, "", sample.terminal] : [sample.terminal, sample.terminal]
+            #expect(terminals?.dropLast().map(String.init) == expected)
         }
     }
 }

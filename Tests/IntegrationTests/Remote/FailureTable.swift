@@ -158,7 +158,42 @@ struct FailureTable {
                 target: "ssh:tb-new-key",
                 code: .hostKeyError,
                 hop: "ssh.tb-new-key",
-                hint: "--accept-new-host-keys"
+                hint: "--check-host-keys accept"
+            ),
+            Row(
+                name: "unknown host key, on which the tool insists",
+                target: "ssh:tb-new-key",
+                options: ["--check-host-keys", "enforce"],
+                code: .hostKeyError,
+                hop: "ssh.tb-new-key",
+                hint: "--check-host-keys enforce"
+            ),
+            Row(
+                name: "control socket's path too long",
+                target: "ssh:tb-bash",
+                options: [
+                    "--ssh-option", "ControlMaster=auto", "--ssh-option",
+                    "ControlPath=/tmp/\(String(repeating: "x", count: 95))",
+                ],
+                code: .controlPathTooLong,
+                hop: "ssh.tb-bash",
+                hint: "ControlPath ~/.ssh/%C"
+            ),
+            Row(
+                name: "link-local address without a zone",
+                target: "ssh:[fe80::1]",
+                code: .noRoute,
+                hop: "ssh.fe80::1",
+                hint: "fe80::1%eth0"
+            ),
+            Row(
+                name: "server that closes at once",
+                target: "ssh:tb-bash",
+                options: ["--connect-timeout", "1"],
+                programs: ["ssh": "echo 'kex_exchange_identification: Connection closed by remote host' >&2; exit 255"],
+                code: .connectionLost,
+                hop: "ssh.tb-bash",
+                hint: "MaxStartups"
             ),
             Row(
                 name: "changed host key",

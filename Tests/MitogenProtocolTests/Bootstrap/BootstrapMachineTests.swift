@@ -189,13 +189,13 @@ struct BootstrapMachineTests {
         ]
         for (line, exit) in ends {
             let cached = try end("cached", line, exit)
-            #expect(cached.mayWorkWithoutCache)
+            #expect(cached.retry == .withoutCache)
             let sent = try end("need gzip", line, exit)
-            #expect(!sent.mayWorkWithoutCache)
+            #expect(sent.retry == nil)
         }
         var late = try Self.machine()
         _ = late.receive(output: "\(Self.marker) Linux x86_64 cached\n".utf8)
-        #expect(lastFailure(late.deadlineDidPass(.seconds(1)))?.mayWorkWithoutCache == false)
+        #expect(lastFailure(late.deadlineDidPass(.seconds(1)))?.retry == nil)
     }
 
     @Test("An executable that ends at once is told to be another program, without what a terminal would obey")
@@ -204,7 +204,7 @@ struct BootstrapMachineTests {
         _ = machine.receive(output: "\(Self.marker) Linux x86_64 ask\n\(Self.marker) run\n".utf8)
         _ = machine.outputDidEnd()
         let failure = try #require(lastFailure(machine.processDidExit(.exited(0))))
-        #expect(failure.code == .eofError && !failure.mayWorkWithoutCache)
+        #expect(failure.code == .eofError && failure.retry == nil)
         #expect(failure.message.contains("another program: /bin/true \u{FFFD}[1m"))
         #expect(failure.hint?.contains("same version") == true)
     }

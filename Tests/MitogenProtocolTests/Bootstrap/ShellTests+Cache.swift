@@ -145,7 +145,7 @@ extension ShellTests {
         try Data(count: dummy.content.count).write(to: URL(fileURLWithPath: cached))
         chmod(cached, 0o500)
         let failure = try #require(try attempt(replaces: false).failure)
-        #expect(failure.mayWorkWithoutCache, "\(failure.error)")
+        #expect(failure.retry == .withoutCache, "\(failure.error)")
         let second = try attempt(replaces: true)
         #expect(second.wasSent)
         expectRun(second, from: cached)

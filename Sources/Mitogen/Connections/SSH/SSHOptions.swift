@@ -14,6 +14,9 @@ public struct SSHOptions: ContextOptions {
         case accept
         /// Keys are not looked at: whoever controls the network can be the server.
         case ignore
+        /// What the user's ssh configuration says (`StrictHostKeyChecking`, `UserKnownHostsFile`) counts. A question
+        /// whether an unknown key is accepted is an error.
+        case configured
     }
 
     public var common = CommonOptions()
@@ -43,17 +46,24 @@ public struct SSHOptions: ContextOptions {
     public var compression = false
     /// How verbose ssh is, 0 to 3; 0 by default. What it then says goes to the router's logger at debug level.
     public var debugLevel = 0
-    /// Seconds between questions whether the server is still there; 15 by default, 0 for none. After three without an
-    /// answer the connection ends.
-    public var keepaliveInterval = 15
-    /// How many unanswered questions end the connection; 3 by default.
-    public var keepaliveCount = 3
+    /// Seconds between questions whether the server is still there, 0 for none. By default what ssh's configuration says
+    /// (`ServerAliveInterval`), or 15 if that says nothing. After ``keepaliveCount`` without an answer the connection
+    /// ends.
+    public var keepaliveInterval: Int?
+    /// How many unanswered questions end the connection; by default what ssh's configuration says
+    /// (`ServerAliveCountMax`), which is 3 if it says nothing.
+    public var keepaliveCount: Int?
     /// A configuration file, as ssh's `-F`; by default the user's own.
     public var configFile: String?
     /// The ssh program; `ssh` by default, looked for in `PATH`.
     public var sshPath = "ssh"
-    /// More arguments for ssh, before the host's name.
+    /// More arguments for ssh, such as `["-o", "ProxyJump=hop"]`. They come before the library's own, so that they win: of
+    /// several values of an option ssh takes the first. With a forward among them (`-L`, `-R`, `-D`) those of the
+    /// configuration are not left out either.
     public var sshArguments: [String] = []
+
+    /// Seconds between questions whether the server is there, where nobody has said how many.
+    private static let defaultKeepalive = 15
 
     public init(hostname: String) {
         self.hostname = hostname
@@ -71,20 +81,24 @@ public struct SSHOptions: ContextOptions {
     /// The command line that runs `command` on the host, where a login shell reads it.
     package func arguments(command: String) -> [String] { self.command + [command] }
 
+    /// Of several values of an option ssh takes the first, so what is typed comes before what is added here.
     private var command: [String] {
         var result = [sshPath]
         if let configFile { result += ["-F", configFile] }
-        result += debugLevel > 0 ? ["-" + String(repeating: "v", count: min(debugLevel, 3))] : ["-o", "LogLevel ERROR"]
+        if debugLevel > 0 { result.append("-" + String(repeating: "v", count: min(debugLevel, 3))) }
         if let username { result += ["-l", username] }
         if let port { result += ["-p", "\(port)"] }
+        result += sshArguments
+        result.append("-T")
+        if debugLevel <= 0 { result += ["-o", "LogLevel ERROR"] }
         if identitiesOnly, identityFile != nil || password != nil { result += ["-o", "IdentitiesOnly yes"] }
         if let identityFile { result += ["-i", identityFile] }
         if compression { result += ["-o", "Compression yes"] }
-        if keepaliveInterval > 0 {
-            result += ["-o", "ServerAliveInterval \(keepaliveInterval)", "-o", "ServerAliveCountMax \(keepaliveCount)"]
-        }
+        if let keepaliveInterval { result += ["-o", "ServerAliveInterval \(keepaliveInterval)"] }
+        if let keepaliveCount { result += ["-o", "ServerAliveCountMax \(keepaliveCount)"] }
         if !mayAsk { result += ["-o", "BatchMode yes"] }
-        result += hostKeyArguments + sshArguments
+        result += hostKeyArguments
+        if !SSHArguments(sshArguments).forwardsPorts { result += ["-o", "ClearAllForwardings yes"] }
         // Nothing is to be taken for an option, whatever the host is called.
         return result + ["--", hostname]
     }
@@ -98,14 +112,18 @@ public struct SSHOptions: ContextOptions {
                 "-o", "StrictHostKeyChecking no", "-o", "UserKnownHostsFile /dev/null", "-o",
                 "GlobalKnownHostsFile /dev/null",
             ]
+        case .configured: []
         }
     }
 
     /// - Throws: ``MitogenError`` with `.misuse` for options that make no sense.
     func request() throws(MitogenError) -> ConnectionRequest {
-        guard !hostname.isEmpty, !hostname.utf8.contains(where: { $0 <= 32 || $0 == 127 }) else {
-            throw MitogenError(.misuse, "\(hostname.debugDescription) is not the name of a host")
+        if hostname.isEmpty { throw MitogenError(.misuse, "\(hostname.debugDescription) is not the name of a host") }
+        if let problem = Self.problem(withHost: hostname) {
+            throw MitogenError(.misuse, "\(hostname.debugDescription) is not the name of a host: it \(problem)")
         }
+        let typed = SSHArguments(sshArguments)
+        if let problem = typed.problem { throw MitogenError(.misuse, "sshArguments: \(problem)") }
         if let port, !(1...65_535).contains(port) {
             throw MitogenError(.misuse, "\(port) is not a port; ports are 1 to 65535")
         }
@@ -113,7 +131,15 @@ public struct SSHOptions: ContextOptions {
         var tool = ConnectionTool(CommandTemplate(command, .text))
         tool.dialect = .ssh
         tool.terminal = mayAsk ? .diagnostics : .none
-        tool.questions = .init(passwordPrompt: passwordPrompt, acceptsHostKeys: checkHostKeys == .accept)
+        tool.questions = .init(
+            passwordPrompt: passwordPrompt,
+            acceptsHostKeys: checkHostKeys == .accept,
+            insistsOnHostKeys: checkHostKeys == .enforce && !typed.has("StrictHostKeyChecking")
+        )
+        tool.ssh = SSHQuestion(
+            configFile: configFile ?? typed.values["F"],
+            keepalive: keepaliveInterval == nil ? Self.defaultKeepalive : nil
+        )
         tool.password = password
         tool.passphrase = passphrase ?? password
         tool.compressesImage = true

@@ -28,6 +28,8 @@ final class LeaderSearch: Sendable {
                 program: target.toolPath,
                 container: target.container.name
             ),
+            environment: ToolLocale.environment,
+            hearsErrors: true,
             hint: "install \(target.program) on the machine where the connection is made, or name its path with "
                 + "`toolPath`",
             on: broker

@@ -1,0 +1,137 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import Logging
+internal import MitogenProtocol
+
+/// Makes one connection, with as many attempts as its kind of failure allows, all within one limit of time.
+///
+/// The time counts from when the server has a place for the first attempt. Until then no more than the limit may pass
+/// without that another connection to the server comes to something.
+struct ConnectionRounds {
+    let router: Router
+    let id: ContextID
+    let image: ImageSource
+    let limit: Duration
+    let request: ConnectionRequest
+
+    func connect() async throws(MitogenError) -> Context {
+        var retries = ConnectionRetries()
+        var deadline = ContinuousClock.now + limit
+        var attempt = begin(retries, until: deadline)
+        var way = request.way
+        var servers: [String] = []
+        if case .tool(var tool) = way, tool.ssh != nil {
+            servers = await findServers(for: &tool, attempt)
+            way = .tool(tool)
+            let (places, limit, all) = (router.serverPlaces, limit, servers)
+            attempt.waits(for: waiting(at: servers)) { places.lastProgress(at: all).map { $0 + limit } }
+        }
+        var isFirst = true
+        while true {
+            do throws(MitogenError) {
+                return try await perform(attempt, way, at: servers) {
+                    if isFirst { deadline = .now + limit }
+                    isFirst = false
+                    attempt.restart(until: deadline)
+                }
+            } catch {
+                guard let delay = retries.delay(after: attempt.retry, random: .random(in: 0...1)),
+                    .now + delay < deadline
+                else { throw error }
+                let name = error.context ?? "a target"
+                router.logger.info("\(name): it is tried again after \(delay): \(error.message)")
+                attempt = begin(retries, until: deadline)
+                attempt.waits(for: waiting(at: servers))
+                if delay > .zero { await attempt.pause(delay) }
+            }
+        }
+    }
+
+    private func begin(_ retries: ConnectionRetries, until deadline: ContinuousClock.Instant) -> Handshake {
+        let attempt = Handshake(
+            router: router,
+            id: id,
+            request: request,
+            image: image,
+            deadline: deadline,
+            retries: retries
+        )
+        attempt.begin()
+        return attempt
+    }
+
+    private func waiting(at servers: [String]) -> String {
+        "waiting for other connections to \(servers.joined(separator: ", "))"
+    }
+
+    /// - Parameter begins: Called when the servers have a place.
+    private func perform(
+        _ attempt: Handshake,
+        _ way: ConnectionRequest.Way,
+        at servers: [String],
+        _ begins: () -> Void
+    ) async throws(MitogenError) -> Context {
+        if servers.isEmpty {
+            attempt.start(way)
+            return try await attempt.finish()
+        }
+        do throws(MitogenError) {
+            try await router.serverPlaces.withPlaces(at: servers[...], whenGivenUp: attempt.whenFailed) {
+                begins()
+                attempt.start(way)
+                await attempt.waitUntilAnswered()
+                // A server that does not answer is to hold up nobody longer than each alone.
+                if !attempt.hasTimedOut { router.serverPlaces.noteProgress(at: servers) }
+            }
+        } catch {
+            attempt.fail(error)
+        }
+        return try await attempt.finish()
+    }
+
+    // MARK: ssh
+
+    /// Asks ssh for its configuration, and adds what follows from it to the tool.
+    ///
+    /// - Returns: The servers that ssh will connect to, one through the other, sorted; none if the attempt has failed.
+    private func findServers(for tool: inout ConnectionTool, _ attempt: Handshake) async -> [String] {
+        do throws(MitogenError) {
+            let configuration = try await router.sshConfigurations.configuration(tool.sshQuestion, attempt)
+            tool.adapt(to: configuration)
+            var servers = try await jumpHosts(of: configuration, tool, attempt)
+            servers.append(configuration.server ?? tool.command.before.last ?? "")
+            tool.ssh?.serverCount = servers.count
+            return Set(servers).sorted()
+        } catch {
+            attempt.fail(error)
+            return []
+        }
+    }
+
+    /// The servers on the way. Only the first of a list of jump hosts is connected to as its own configuration says.
+    private func jumpHosts(
+        of configuration: SSHConfiguration,
+        _ tool: ConnectionTool,
+        _ attempt: Handshake
+    ) async throws(MitogenError) -> [String] {
+        var servers: [String] = []
+        var current = configuration
+        while servers.count < SSHQuestion.longestChain, let question = tool.ssh {
+            let jumps = current.jumps
+            if jumps.isEmpty {
+                if let command = current.jumpCommand { servers.append(command) }
+                return servers
+            }
+            for jump in jumps.reversed() {
+                let arguments = question.arguments(tool.command.before[0], for: jump)
+                current = try await router.sshConfigurations.configuration(arguments, attempt)
+                servers.append(current.server ?? jump.host)
+            }
+        }
+        return servers
+    }
+}

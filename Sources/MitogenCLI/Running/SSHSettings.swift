@@ -1,0 +1,98 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import Mitogen
+
+/// What the command line says to ssh, for all hops or for those to a host.
+struct SSHSettings: Hashable, Sendable {
+    /// A value, and the hosts that it is for; nil for all.
+    private struct Value: Hashable {
+        let hosts: TargetExclusions?
+        let text: String
+
+        func isFor(_ hop: Hop) -> Bool { self.hosts?.matching(TargetSpecification(hops: [hop])).isEmpty == false }
+    }
+
+    private var configs: [Value] = []
+    private var options: [Value] = []
+    private var identities: [Value] = []
+    private var hostKeys = SSHOptions.HostKeyCheck.configured
+
+    init() {}
+
+    /// Takes the values of the command line's options, each with `ssh:HOST=` before it if it is for that host.
+    ///
+    /// - Throws: ``ArgumentError``.
+    init(
+        configs: [String],
+        options: [String],
+        identities: [String],
+        hostKeys: SSHOptions.HostKeyCheck
+    ) throws(ArgumentError) {
+        self.configs = try Self.values(configs, "--ssh-config")
+        self.options = try Self.values(options, "--ssh-option")
+        self.identities = try Self.values(identities, "--identity")
+        self.hostKeys = hostKeys
+        for (values, name) in [(self.configs, "--ssh-config"), (self.identities, "--identity")]
+        where values.count(where: { $0.hosts == nil }) > 1 {
+            throw ArgumentError("\(name) can be given once without ssh:HOST=")
+        }
+        for option in self.options {
+            guard let problem = SSHOptions.problem(withArguments: ["-o", option.text]) else { continue }
+            throw ArgumentError("--ssh-option: \(TerminalSanitizer.visible(problem))")
+        }
+    }
+
+    private static func values(_ texts: [String], _ name: String) throws(ArgumentError) -> [Value] {
+        var values: [Value] = []
+        for text in texts {
+            let start = "\(HopKind.ssh.name):"
+            guard text.hasPrefix(start), let equals = text.firstIndex(of: "=") else {
+                values.append(Value(hosts: nil, text: text))
+                continue
+            }
+            do throws(TargetSyntaxError) {
+                let hosts = try TargetExclusions([String(text[..<equals].dropFirst(start.count))], kinds: [.ssh])
+                values.append(Value(hosts: hosts, text: String(text[text.index(after: equals)...])))
+            } catch {
+                throw ArgumentError("\(name): \(error)")
+            }
+        }
+        if values.contains(where: \.text.isEmpty) { throw ArgumentError("\(name) needs a value") }
+        return values
+    }
+
+    /// Sets what counts for a hop.
+    ///
+    /// - Parameter runsHere: Whether its ssh runs on this machine, whose paths are those that are for all hops.
+    func apply(to options: inout SSHOptions, for hop: Hop, runsHere: Bool) {
+        func file(_ values: [Value]) -> String? {
+            let value = values.first { $0.isFor(hop) } ?? (runsHere ? values.first { $0.hosts == nil } : nil)
+            return value?.text
+        }
+        options.configFile = file(self.configs)
+        options.identityFile = file(self.identities)
+        options.checkHostKeys = self.hostKeys
+        // ssh takes the first value of an option.
+        let general = self.options.filter { $0.hosts == nil && (runsHere || !Self.namesFile($0.text)) }
+        options.sshArguments = (self.options.filter { $0.isFor(hop) } + general).flatMap { ["-o", $0.text] }
+    }
+
+    /// The options whose values are paths, or commands with paths.
+    private static let optionsWithFiles: Set = [
+        "certificatefile", "controlpath", "globalknownhostsfile", "identityagent", "identityfile", "include",
+        "knownhostscommand", "pkcs11provider", "proxycommand", "revokedhostkeys", "securitykeyprovider",
+        "userknownhostsfile", "xauthlocation",
+    ]
+
+    private static func namesFile(_ option: String) -> Bool {
+        let words = option.split(maxSplits: 1) { $0 == "=" || $0 == " " }
+        guard let name = words.first, self.optionsWithFiles.contains(name.lowercased()) else { return false }
+        // These are everywhere.
+        let value = words.dropFirst().first.map { $0.drop { $0 == " " || $0 == "=" } }
+        return value != "/dev/null" && value != "none"
+    }
+}
