@@ -76,7 +76,8 @@ struct TargetSelectionTests {
             ("local,", "'local,' has nothing as target 2; targets are separated by a single ','"),
             (
                 "local:a,b",
-                "unknown hop 'b'; known hops: \(known) (a comma separates targets, so a name cannot have one)"
+                "unknown hop 'b'; known hops: \(known) (a comma separates targets; one that is part of a name is "
+                    + "written '\\,')"
             ),
             ("local:[a,b]", "hop 'local:[a,b]' is not valid: NAME may not contain ','"),
             (

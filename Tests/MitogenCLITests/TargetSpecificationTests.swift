@@ -112,8 +112,42 @@ struct TargetSpecificationTests {
     }
 
     @Test(
+        "A backslash makes what follows it a part of a name, and the text is written back so",
+        arguments: [
+            (#"ssh:DOMAIN\+joe@web1"#, "DOMAIN+joe@web1", nil), (#"ssh:a\,b@web1"#, "a,b@web1", nil),
+            (#"ssh:DOMAIN\joe@web1"#, #"DOMAIN\joe@web1"#, nil), (#"ssh:a\\\+b@web1"#, #"a\+b@web1"#, nil),
+            (#"ssh:a\[1\]@[::1]:22"#, "a[1]@[::1]:22", nil), (#"sudo:a\+b"#, "a+b", nil),
+            (#"docker-image:a[1]\,b"#, "a[1],b", nil), ("ssh://me@web1:2222", "me@web1:2222", "ssh:me@web1:2222"),
+            ("ssh://web1/", "web1", "ssh:web1"), ("ssh://[::1]:22", "[::1]:22", "ssh:[::1]:22"),
+            ("ssh://DOMAIN%2bjoe@web1", "DOMAIN+joe@web1", #"ssh:DOMAIN\+joe@web1"#),
+        ] as [(String, String, String?)]
+    )
+    func escapes(text: String, argument: String, canonical: String?) throws {
+        let target = try TargetSpecification(parsing: text)
+        #expect(target.hops.map(\.argument) == [argument])
+        #expect(target.canonicalText == canonical ?? text)
+        #expect(try TargetSpecification(parsing: target.canonicalText) == target)
+        let list = try #require(try? TargetSelectionTests.targets("\(text),local"))
+        #expect(list == [canonical ?? text, "local"])
+    }
+
+    @Test("What may be the rest of a name is said to need a backslash")
+    func needsBackslash() {
+        let plus = #expect(throws: TargetSyntaxError.self) { try TargetSpecification(parsing: "ssh:DOMAIN+joe@web1") }
+        #expect(plus?.description.contains(#"a '+' that is part of a name is written '\+'"#) == true)
+        let comma = #expect(throws: TargetSyntaxError.self) { try TargetSelectionTests.targets("ssh:a,joe@web1") }
+        #expect(comma?.description.contains(#"one that is part of a name is written '\,'"#) == true)
+        let password = #expect(throws: TargetSyntaxError.self) { try TargetSpecification(parsing: "ssh://a:hunter2@b") }
+        #expect(password?.description.contains("--ask-password") == true)
+        #expect(password?.description.contains("hunter2") == false)
+    }
+
+    @Test(
         "What is no destination of ssh is refused",
-        arguments: ["", "@web1", "web1:", "web1:0", "web1:65536", "web1:x", "-oProxyCommand=x", "a@-b", "a b", "user@"]
+        arguments: [
+            "", "@web1", "web1:", "web1:0", "web1:65536", "web1:x", "-oProxyCommand=x", "a@-b", "a b", "user@", "a/b",
+            "a#b", "a;b", "a'b", "a\"b", "a$b", "//a/b", "//", "a*",
+        ]
     )
     func badSSHDestinations(text: String) {
         #expect(throws: TargetSyntaxError.self) { try TargetSpecification(parsing: "ssh:\(text)") }

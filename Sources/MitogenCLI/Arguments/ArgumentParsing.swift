@@ -9,8 +9,12 @@ package struct ArgumentError: Error, Hashable, Sendable, CustomStringConvertible
     /// The message, on one line and harmless to print.
     package let description: String
 
-    init(_ description: String) {
+    /// Whether it is a file that is wrong, and not the command line: then its usage says nothing.
+    let isAboutFile: Bool
+
+    init(_ description: String, isAboutFile: Bool = false) {
         self.description = description
+        self.isAboutFile = isAboutFile
     }
 }
 

@@ -44,7 +44,10 @@ enum PasswordSource: Hashable, Sendable {
     private static func readFile(_ path: String) throws(ArgumentError) -> Secret {
         let descriptor = path == "-" ? dup(0) : open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
-            throw ArgumentError("cannot read the password file '\(path)': \(String(cString: strerror(errno)))")
+            throw ArgumentError(
+                "cannot read the password file '\(path)': \(String(cString: strerror(errno)))",
+                isAboutFile: true
+            )
         }
         defer { close(descriptor) }
         return try readLine(from: descriptor, "the password file '\(path)' is empty")
@@ -62,14 +65,18 @@ enum PasswordSource: Hashable, Sendable {
             bytes.append(byte)
         }
         if bytes.last == UInt8(ascii: "\r") { bytes.removeLast() }
-        return try secret(bytes, whenEmpty)
+        return try secret(bytes, whenEmpty, isAboutFile: true)
     }
 
-    private static func secret(_ bytes: [UInt8], _ whenEmpty: String) throws(ArgumentError) -> Secret {
-        guard !bytes.isEmpty else { throw ArgumentError(whenEmpty) }
+    private static func secret(
+        _ bytes: [UInt8],
+        _ whenEmpty: String,
+        isAboutFile: Bool = false
+    ) throws(ArgumentError) -> Secret {
+        guard !bytes.isEmpty else { throw ArgumentError(whenEmpty, isAboutFile: isAboutFile) }
         let text = String(decoding: bytes, as: UTF8.self)
         // Another password would be tried otherwise.
-        guard text.utf8.elementsEqual(bytes) else { throw ArgumentError("the password is not UTF-8") }
+        guard text.utf8.elementsEqual(bytes) else { throw ArgumentError("the password is not UTF-8", isAboutFile: isAboutFile) }
         return Secret(text)
     }
 }

@@ -26,11 +26,19 @@ package struct RunCommand: ParsableCommand {
             The article 'Connections' of the documentation describes it.\(HopTable.usualHelp)
 
             Several targets are joined by ','. The HOST of ssh can have ranges: web[01-20], web[1-4,7], \
-            [db,web][1-2]; in quotes, as brackets mean something to the shell. The names of other hops cannot have \
-            commas.
+            [db,web][1-2]; in quotes, as brackets mean something to the shell. A host can also be written as a URI, \
+            ssh://[USER@]HOST[:PORT].
+
+            A '+', ',', '[' or ']' that is part of a name has a backslash before it, as in 'ssh:DOMAIN\\+joe@web1'; so \
+            has a backslash before one of these. Any other backslash stands for itself.
 
             A file has a target on each line, or a plain host, which means ssh:HOST; '#' begins a comment. A host \
             with the name of a kind of hop is written ssh:HOST there.
+
+            What is typed for ssh wins over what mitogen adds, and ssh's configuration counts otherwise. --ssh-config, \
+            --identity, and --ssh-option with a path name files of this machine: they count for ssh that runs here, be \
+            it as another user. For an ssh that runs elsewhere they are given for its host, with a path of where it \
+            runs: --identity ssh:HOST=/home/me/key, --ssh-option ssh:HOST=Port=2222.
 
             -x leaves out a target that is written alike; a plain host leaves out all with an ssh hop to it, and can \
             have ranges, a user and a port. With --fanout a target has its place from its first connection until its \
@@ -110,7 +118,7 @@ package struct RunCommand: ParsableCommand {
         do throws(ArgumentError) {
             options.hops = try connections.settingsWithPasswords()
         } catch {
-            throw ValidationError("\(error)")
+            throw error.forCommandLine
         }
         var sink = DescriptorSink()
         for warning in options.warnings { try? sink.write("mitogen: \(warning)\n", to: .stderr) }
@@ -128,7 +136,8 @@ package struct RunCommand: ParsableCommand {
     /// What the arguments ask for.
     ///
     /// - Parameter readsFiles: Whether files with targets are read; without them targets may be missing.
-    /// - Throws: `ValidationError` with words for the person who typed them; `CleanExit` if that person wants help.
+    /// - Throws: `ValidationError` with words for the person who typed them; `ExitCode` if a file is wrong; `CleanExit` if
+    ///   that person wants help.
     package func options(readsFiles: Bool = true) throws -> RunOptions {
         // The parser takes an option that it does not know for the beginning of the command.
         if let first = self.command.first, first.hasPrefix("-"), first != "--" {
@@ -139,6 +148,8 @@ package struct RunCommand: ParsableCommand {
         }
         do {
             return try RunOptions(self, readsFiles: readsFiles)
+        } catch let error as ArgumentError {
+            throw error.forCommandLine
         } catch {
             throw ValidationError("\(error)")
         }

@@ -6,28 +6,40 @@
 
 internal import ArgumentParser
 
-// Commands throw errors of the argument parser, so that they end with the usage and status 2.
+// Commands throw errors of the argument parser, so that they end with status 2.
+
+extension ArgumentError {
+    /// The error to throw from a command: one that ends it with status 2, and with the usage if that helps.
+    ///
+    /// What is wrong with a file is written here, as the parser would add the usage to it or take the status for 1.
+    var forCommandLine: any Error {
+        guard self.isAboutFile else { return ValidationError(self.description) }
+        var sink = DescriptorSink()
+        try? sink.write("Error: \(self)\n", to: .stderr)
+        return ExitCode(RunExitStatus.usageError)
+    }
+}
 
 extension ConnectionArguments {
     /// What was asked for, without passwords.
     ///
-    /// - Throws: `ValidationError`.
+    /// - Throws: `ValidationError`, or `ExitCode` if a file is wrong.
     func validatedSettings() throws -> HopSettings {
         do throws(ArgumentError) {
             return try self.settings()
         } catch {
-            throw ValidationError("\(error)")
+            throw error.forCommandLine
         }
     }
 
     /// What was asked for, with the passwords, which are read or asked for now.
     ///
-    /// - Throws: `ValidationError`.
+    /// - Throws: `ValidationError`, or `ExitCode` if a file is wrong.
     func validatedSettingsWithPasswords() throws -> HopSettings {
         do throws(ArgumentError) {
             return try self.settingsWithPasswords()
         } catch {
-            throw ValidationError("\(error)")
+            throw error.forCommandLine
         }
     }
 }

@@ -66,18 +66,20 @@ extension HopTable {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw file.unreadable(errno) }
         guard status.st_mode & S_IFMT == S_IFREG else {
-            throw ArgumentError("the hop table '\(file.name)' is not a file")
+            throw ArgumentError("the hop table '\(file.name)' is not a file", isAboutFile: true)
         }
         guard status.st_uid == getuid() || status.st_uid == 0 else {
             throw ArgumentError(
                 "the hop table '\(file.name)' belongs to user \(status.st_uid), and it says what is executed: it must be "
-                    + "yours or root's"
+                    + "yours or root's",
+                isAboutFile: true
             )
         }
         guard status.st_mode & (S_IWGRP | S_IWOTH) == 0 else {
             throw ArgumentError(
                 "others can write to the hop table '\(file.name)', and it says what is executed: "
-                    + "chmod go-w \(CommandQuoting.shellQuoted([path]))"
+                    + "chmod go-w \(CommandQuoting.shellQuoted([path]))",
+                isAboutFile: true
             )
         }
     }

@@ -23,7 +23,7 @@ struct HopPattern: Hashable, Sendable {
         // Only the first colon separates: later ones belong to the argument, as in `ssh:host:22`.
         let colon = text.utf8.firstIndex(of: UInt8(ascii: ":"))
         let name = text[..<(colon ?? text.endIndex)]
-        let argument = colon.map { text[text.utf8.index(after: $0)...] }
+        var argument = colon.map { text[text.utf8.index(after: $0)...] }
         guard let kind = kinds.first(where: { $0.name == name }) else {
             throw .unknownHop(
                 name: String(name),
@@ -32,14 +32,17 @@ struct HopPattern: Hashable, Sendable {
                 known: kinds.map(\.usage)
             )
         }
+        if kind.name == HopKind.ssh.name, let uri = try argument.flatMap(SSHURI.destination) { argument = uri[...] }
         self.kind = kind.name
-        if kind.name == HopKind.ssh.name, let argument, argument.utf8.contains(where: Self.isBracket) {
+        if kind.name == HopKind.ssh.name, let argument,
+            TargetEscape.firstIndex(in: argument, where: Self.isBracket) != nil
+        {
             let host = try Self.host(of: argument, in: target)
             try Self.check(host.before + host.pattern.firstName + host.after, for: kind)
             self.argument = nil
             self.host = host
         } else {
-            self.argument = argument.map(String.init)
+            self.argument = argument.map(TargetEscape.unescaped)
             self.host = nil
             try Self.check(self.argument, for: kind)
         }
@@ -74,7 +77,7 @@ struct HopPattern: Hashable, Sendable {
         }
         let range = SSHDestination.hostRange(in: argument)
         let user = argument[..<range.lowerBound]
-        if let bracket = user.utf8.firstIndex(where: self.isBracket) {
+        if let bracket = TargetEscape.firstIndex(in: user, where: self.isBracket) {
             throw .badRange(
                 target: target,
                 HostPatternError(bracket: String(user[bracket...].dropLast()), problem: "only the host can have ranges")
@@ -82,7 +85,11 @@ struct HopPattern: Hashable, Sendable {
         }
         do throws(HostPatternError) {
             let pattern = try HostPattern(parsing: argument[range])
-            return Host(before: String(user), pattern: pattern, after: String(argument[range.upperBound...]))
+            return Host(
+                before: TargetEscape.unescaped(user),
+                pattern: pattern,
+                after: String(argument[range.upperBound...])
+            )
         } catch {
             throw .badRange(target: target, error)
         }

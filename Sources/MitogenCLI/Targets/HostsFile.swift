@@ -31,7 +31,16 @@ package struct HostsFile: Sendable {
     /// - Throws: ``ArgumentError`` if it is no text or names nothing.
     init(name: String, bytes: [UInt8]) throws(ArgumentError) {
         self.lines = try Self.file(name).lines(of: bytes)
-        guard !self.lines.isEmpty else { throw ArgumentError("the hosts file '\(name)' names no target") }
+        if let line = self.lines.first(where: \.isOfInventory) {
+            throw Self.file(name).error(
+                "this is an Ansible inventory, which mitogen does not read yet; list its hosts with `ansible all -i FILE "
+                    + "--list-hosts`, and write one [USER@]HOST[:PORT] on each line",
+                line: line.number
+            )
+        }
+        guard !self.lines.isEmpty else {
+            throw ArgumentError("the hosts file '\(name)' names no target", isAboutFile: true)
+        }
         self.shownName = name
     }
 
@@ -41,11 +50,28 @@ package struct HostsFile: Sendable {
 }
 
 extension TextFile.Line {
+    /// Whether only an inventory of Ansible has such a line: the name of a group in brackets, or variables of a host.
+    fileprivate var isOfInventory: Bool {
+        let words = self.text.split(whereSeparator: \.isWhitespace)
+        if words.dropFirst().contains(where: { $0.contains("=") }) { return true }
+        guard words.count == 1, self.text.first == "[", self.text.last == "]" else { return false }
+        let name = self.text.dropFirst().dropLast()
+        // A range of hosts has digits or a list; an address, more colons.
+        return !name.isEmpty && name.count { $0 == ":" } <= 1
+            && name.allSatisfy { $0.isLetter || $0.isNumber || "_:-.".contains($0) }
+            && !name.allSatisfy { $0.isNumber || $0 == "-" }
+    }
+
     /// What the line of a hosts file stands for.
     func pattern(kinds: [HopKind]) throws(TargetSyntaxError) -> TargetPattern {
         guard try TargetSelection.entries(of: self.text).count == 1 else {
             throw .severalOnLine(line: self.text)
         }
+        if self.text.contains(where: \.isWhitespace), TargetPattern.beginsWithHost(self.firstWord, kinds: kinds) {
+            throw .severalWords(line: self.text)
+        }
         return try TargetPattern(parsingTargetOrHost: self.text, kinds: kinds)
     }
+
+    private var firstWord: String { String(self.text.prefix { !$0.isWhitespace }) }
 }

@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import Mitogen
+
 /// What stands behind `ssh:` in a target: `[USER@]HOST[:PORT]`, with an IPv6 address in brackets.
 package struct SSHDestination: Hashable, Sendable {
     package let user: String?
@@ -58,7 +60,9 @@ package struct SSHDestination: Hashable, Sendable {
         if destination.host.hasPrefix("-") || destination.user?.hasPrefix("-") == true {
             return "may not begin with '-'"
         }
-        if destination.host.contains(where: \.isWhitespace) { return "may not contain spaces" }
+        if let impossible = SSHOptions.problem(withHost: destination.host) {
+            return "\(impossible) in the host; it is written [USER@]HOST[:PORT] or ssh://[USER@]HOST[:PORT]"
+        }
         let hasPort = rest.first == "[" ? rest.contains("]:") : rest.contains(":")
         if hasPort, destination.port.map({ (1...65_535).contains($0) }) != true {
             return "needs a port between 1 and 65535 after ':'"

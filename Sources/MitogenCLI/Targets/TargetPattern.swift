@@ -24,7 +24,7 @@ package struct TargetPattern: Hashable, Sendable {
     private init(parsing text: String, meaning full: String, kinds: [HopKind]) throws(TargetSyntaxError) {
         guard !text.isEmpty else { throw .emptyTarget(known: kinds.map(\.usage)) }
         var hops: [HopPattern] = []
-        for part in full.split(separator: "+", omittingEmptySubsequences: false) {
+        for part in TargetEscape.split(full[...], at: { $0 == UInt8(ascii: "+") }) {
             guard !part.isEmpty else { throw .emptyHop(target: text, position: hops.count + 1) }
             hops.append(try HopPattern(parsing: part, in: text, kinds: kinds))
         }
@@ -72,7 +72,7 @@ extension TargetPattern {
 
     /// Whether a text begins with a plain host, such as `web1` or `deploy@web1:2222`.
     static func beginsWithHost(_ text: String, kinds: [HopKind] = HopKind.known) -> Bool {
-        let first = text.prefix { $0 != "+" }
+        let first = TargetEscape.split(text[...]) { $0 == UInt8(ascii: "+") }[0]
         let name = first.prefix { $0 != ":" }
         if first.isEmpty || kinds.contains(where: { $0.name == name }) { return false }
         // What has something else than a port behind a colon is rather the name of a hop that does not exist.

@@ -43,7 +43,7 @@ package struct TargetSelection: Sendable {
             do throws(TargetSyntaxError) {
                 try self.add(try line.pattern(kinds: kinds), isOnce: true)
             } catch {
-                throw ArgumentError("\(file.shownName):\(line.number): \(error)")
+                throw ArgumentError("\(file.shownName):\(line.number): \(error)", isAboutFile: true)
             }
         }
     }
@@ -78,7 +78,7 @@ package struct TargetSelection: Sendable {
     /// Splits at the commas that stand outside of brackets.
     static func entries(of list: String) throws(TargetSyntaxError) -> [String] {
         var depth = 0
-        let entries = list.utf8.split(omittingEmptySubsequences: false) { byte in
+        let entries = TargetEscape.split(list[...]) { byte in
             switch byte {
             case UInt8(ascii: "["): depth += 1
             case UInt8(ascii: "]"): depth = max(0, depth - 1)
@@ -89,7 +89,7 @@ package struct TargetSelection: Sendable {
         if entries.count > 1, let position = entries.firstIndex(where: \.isEmpty) {
             throw .emptyListEntry(list: list, position: position + 1)
         }
-        return entries.map { String(Substring($0)) }
+        return entries.map(String.init)
     }
 }
 

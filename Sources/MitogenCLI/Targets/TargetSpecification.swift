@@ -20,7 +20,13 @@ package struct Hop: Hashable, Sendable {
 
     /// The hop as it is written in a target.
     package var canonicalText: String {
-        self.argument.map { "\(self.kind):\($0)" } ?? self.kind
+        guard let argument else { return self.kind }
+        guard self.kind == HopKind.ssh.name else {
+            return "\(self.kind):\(TargetEscape.escaped(argument[...], brackets: false))"
+        }
+        // The brackets of an address are no ranges.
+        let host = argument.utf8.lastIndex(of: UInt8(ascii: "@")) ?? argument.startIndex
+        return "\(self.kind):\(TargetEscape.escaped(argument[..<host], brackets: true))\(argument[host...])"
     }
 }
 

@@ -30,6 +30,8 @@ package enum TargetSyntaxError: Error, Hashable, Sendable {
     case tooManyTargets(target: String, count: Int, limit: Int)
     /// A line of a file has commas.
     case severalOnLine(line: String)
+    /// A line of a file has more than one word.
+    case severalWords(line: String)
     /// What is between two commas is no target.
     indirect case notInList(TargetSyntaxError)
 }
@@ -43,8 +45,10 @@ extension TargetSyntaxError: CustomStringConvertible {
         case .emptyHop(let target, let position):
             return "target \(Self.quoted(target)) has nothing at hop \(position); hops are joined by a single '+'"
         case .unknownHop(let name, let target, let suggestion, let known):
-            let hint = suggestion.map { "; did you mean \(Self.quoted($0))?" } ?? ";"
             let place = name == target ? "" : " in target \(Self.quoted(target))"
+            // What follows a '+' may be the rest of a name.
+            let escape = target.hasPrefix(name) ? ";" : "; a '+' that is part of a name is written '\\+';"
+            let hint = suggestion.map { "; did you mean \(Self.quoted($0))?" } ?? escape
             return "unknown hop \(Self.quoted(name))\(place)\(hint) known hops: \(Self.list(known))"
         case .unexpectedArgument(let hop, let argument):
             return "hop \(Self.quoted(hop)) takes no argument, but \(Self.quoted(argument)) follows it"
@@ -66,8 +70,11 @@ extension TargetSyntaxError: CustomStringConvertible {
             return "target \(Self.quoted(target)) \(all); a run has at most \(limit) targets"
         case .severalOnLine(let line):
             return "\(Self.quoted(line)) has a ','; a hosts file has one target on each line"
+        case .severalWords(let line):
+            return "\(Self.quoted(line)) has more than one word; a hosts file has one target on each line, written "
+                + "[USER@]HOST[:PORT]"
         case .notInList(let error):
-            return "\(error) (a comma separates targets, so a name cannot have one)"
+            return "\(error) (a comma separates targets; one that is part of a name is written '\\,')"
         }
     }
 

@@ -41,7 +41,10 @@ struct TextFile: Sendable {
             bytes += buffer[..<count]
             // It may be a device, or a program, that never ends.
             guard bytes.count <= Self.maximumSize else {
-                throw ArgumentError("the \(self.kind) '\(self.name)' is larger than \(Self.maximumSize >> 20) MiB")
+                throw ArgumentError(
+                    "the \(self.kind) '\(self.name)' is larger than \(Self.maximumSize >> 20) MiB",
+                    isAboutFile: true
+                )
             }
         }
     }
@@ -65,11 +68,16 @@ struct TextFile: Sendable {
     }
 
     /// What is wrong with a line.
-    func error(_ text: String, line: Int) -> ArgumentError { ArgumentError("\(self.name):\(line): \(text)") }
+    func error(_ text: String, line: Int) -> ArgumentError {
+        ArgumentError("\(self.name):\(line): \(text)", isAboutFile: true)
+    }
 
     /// Why the file cannot be read.
     func unreadable(_ code: Int32) -> ArgumentError {
-        ArgumentError("cannot read the \(self.kind) '\(self.name)': \(String(cString: strerror(code)))")
+        ArgumentError(
+            "cannot read the \(self.kind) '\(self.name)': \(String(cString: strerror(code)))",
+            isAboutFile: true
+        )
     }
 
     private static func content(of line: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
