@@ -43,11 +43,19 @@ struct ConnectionRounds {
                     .now + delay < deadline
                 else { throw error }
                 let name = error.context ?? "a target"
-                router.logger.info("\(name): it is tried again after \(delay): \(error.message)")
+                router.logger.info("\(name): \(Self.remedy(attempt.retry, delay)): \(error.message)")
                 attempt = begin(retries, until: deadline)
                 attempt.waits(for: waiting(at: servers))
                 if delay > .zero { await attempt.pause(delay) }
             }
+        }
+    }
+
+    private static func remedy(_ reason: ConnectionRetries.Reason?, _ delay: Duration) -> String {
+        switch reason {
+        case .withoutCache: "the image in the target's cache does not run, it is sent again"
+        case .withoutExec: "the login shell refuses exec, it is asked without"
+        case .later, nil: "the server has closed the connection at once, it is tried again after \(delay)"
         }
     }
 

@@ -296,7 +296,8 @@ package struct PromptMachine: Sendable {
         "log in once with `ssh HOST`, add its key to ~/.ssh/known_hosts (`ssh-keyscan HOST`), or accept new keys with "
             + "`checkHostKeys = .accept` (--check-host-keys accept)"
             + (table.insistsOnHostKeys
-                ? "; with `.configured` the `StrictHostKeyChecking` of the ssh configuration counts" : "")
+                ? "; with `.configured` (--check-host-keys configured) the ssh configuration's `StrictHostKeyChecking` counts"
+                : "")
     }
 
     private var passwordOption: String {

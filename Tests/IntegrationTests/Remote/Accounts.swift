@@ -115,9 +115,12 @@ struct Accounts {
         try await withTemporaryDirectory { folder in
             try await withFixtureRouter { router in
                 func connect(_ host: String, _ check: SSHOptions.HostKeyCheck, file: String) async throws -> Context {
-                    try await router.testbed(host) { options in
+                    // In the configuration: what is typed would win over each mode.
+                    let lines = "UserKnownHostsFile \(folder)/\(file)\nInclude \(try Testbed.sshConfig)\n"
+                    try Files.write(Array(lines.utf8), to: "\(folder)/config")
+                    return try await router.ssh(host) { options in
+                        options.configFile = "\(folder)/config"
                         options.checkHostKeys = check
-                        options.sshArguments = ["-o", "UserKnownHostsFile=\(folder)/\(file)"]
                     }
                 }
                 let unknown = try await failure { try await connect("tb-new-key", .enforce, file: "new") }

@@ -166,7 +166,7 @@ struct FailureTable {
                 options: ["--check-host-keys", "enforce"],
                 code: .hostKeyError,
                 hop: "ssh.tb-new-key",
-                hint: "--check-host-keys enforce"
+                hint: "--check-host-keys configured"
             ),
             Row(
                 name: "control socket's path too long",
