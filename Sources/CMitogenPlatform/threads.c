@@ -128,3 +128,9 @@ void cmitogen_main_queue_drain(void) {
     cmitogen_eventfd_clear(cmitogen_main_queue_descriptor());
     _dispatch_main_queue_callback_4CF(NULL);
 }
+
+int64_t cmitogen_monotonic_nanoseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}

@@ -202,6 +202,9 @@ struct cmitogen_thread_info {
 /// Describes at most `capacity` threads of this process. Returns how many.
 int cmitogen_list_threads(struct cmitogen_thread_info *threads, int capacity);
 
+/// The monotonic clock, in nanoseconds.
+int64_t cmitogen_monotonic_nanoseconds(void);
+
 struct cmitogen_parker; // a place where one thread sleeps
 struct cmitogen_parker *cmitogen_parker_create(void);
 void cmitogen_parker_destroy(struct cmitogen_parker *parker);

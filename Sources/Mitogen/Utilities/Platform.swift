@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import CMitogenPlatform
 package import MitogenProtocol
 
 #if canImport(Glibc)
@@ -31,9 +32,8 @@ extension MitogenError {
 
 /// The monotonic clock, in nanoseconds.
 package func monotonicNanoseconds() -> Int64 {
-    var now = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &now)
-    return Int64(now.tv_sec) * 1_000_000_000 + Int64(now.tv_nsec)
+    // In C, because which module `timespec` is a member of depends on what else the compiler has imported.
+    cmitogen_monotonic_nanoseconds()
 }
 
 extension Duration {

@@ -76,7 +76,9 @@ enum PasswordSource: Hashable, Sendable {
         guard !bytes.isEmpty else { throw ArgumentError(whenEmpty, isAboutFile: isAboutFile) }
         let text = String(decoding: bytes, as: UTF8.self)
         // Another password would be tried otherwise.
-        guard text.utf8.elementsEqual(bytes) else { throw ArgumentError("the password is not UTF-8", isAboutFile: isAboutFile) }
+        guard text.utf8.elementsEqual(bytes) else {
+            throw ArgumentError("the password is not UTF-8", isAboutFile: isAboutFile)
+        }
         return Secret(text)
     }
 }
