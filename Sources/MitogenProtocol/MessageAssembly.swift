@@ -7,7 +7,7 @@
 /// Puts messages together from their parts (architecture decision D9).
 ///
 /// What a source may have here incomplete is bounded: on one link only so many bytes of messages are asked for as are
-/// allowed together, the oldest first; of others there is one part each. A source that sends what it was not asked for,
+/// allowed together, the oldest first; of others there is a small first part each. A source that sends what it was not asked for,
 /// or parts that do not follow each other, ends its transfer, as does one that sends nothing for too long.
 package struct MessageAssembly: Sendable {
     /// What to do after a part.

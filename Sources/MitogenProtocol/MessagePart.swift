@@ -18,7 +18,7 @@ package struct MessagePart: Sendable, Hashable {
     /// Bytes of one message that may be under way, once the other end has given credit.
     package static let window = 1 << 20
     /// Bytes of one message that may be sent unasked. Anyone can begin a thousand messages, so this is little.
-    package static let firstWindow = size
+    package static let firstWindow = 16 << 10
     /// Messages with more bytes are cut. Between processes of one machine that costs half of the throughput (measured),
     /// so that is not done for less; 1 MiB of arguments fits.
     package static let threshold = 1088 << 10

@@ -141,7 +141,7 @@ extension RawChild {
             guard handle == 1 else { continue }
             let whole = Message(handle: 2000, data: [UInt8](repeating: 0, count: 3_000_000))
             let part = MessagePart(whole, transfer: 1, offset: 0)
-            let piece = part.data(whole.data.prefix(MessagePart.size))
+            let piece = part.data(whole.data.prefix(MessagePart.firstWindow))
             send(frame(from: id, handle: StandardHandle.messagePart, replyTo: 1234) { piece })
         }
     }
@@ -178,7 +178,7 @@ extension RawChild {
             let whole = Message(handle: 2000, data: [UInt8](repeating: 0, count: 100_000_000))
             for transfer in 0..<UInt32(1024) {
                 let part = MessagePart(whole, transfer: transfer, offset: 0)
-                let piece = part.data(whole.data.prefix(MessagePart.size))
+                let piece = part.data(whole.data.prefix(MessagePart.firstWindow))
                 send(frame(from: id, handle: StandardHandle.messagePart, replyTo: 1234) { piece })
             }
         case "endings":

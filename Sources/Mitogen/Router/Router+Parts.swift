@@ -78,7 +78,8 @@ extension Router {
         }
         do throws(MitogenError) {
             while offset < message.data.count {
-                let end = min(offset + MessagePart.size, message.data.count)
+                let size = offset == 0 ? MessagePart.firstWindow : MessagePart.size
+                let end = min(offset + size, message.data.count)
                 try await gate.enter(end - offset)
                 try await waitForRoom(towards: message.dstID, unless: pending)
                 route(part(offset..<end))

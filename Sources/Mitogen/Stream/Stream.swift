@@ -72,8 +72,8 @@ package final class Stream: Sendable {
 
     /// What is read at a time, and how many frames may be in it.
     private static let mostReadBytes = 128 << 10
-    private static let leastReadBytes = 4 << 10
-    private static let mostFramesRead = 256
+    private static let leastReadBytes = 2 << 10
+    private static let mostFramesRead = 64
 
     /// So many answers to its own requests a peer may leave unread: one that goes on asking takes memory without end.
     private static let answerLimit = 100_000

@@ -156,6 +156,19 @@ extension LibraryTests.HostileChildren {
         }
     }
 
+    @Test("Ten children that mean harm, each in its own way and all at once, hold up no other and take little memory")
+    func besieged() async throws {
+        let helper = try HelperProcess.fixture("besieged")
+        #expect(try await helper.waitForEnd(within: .seconds(50)) == 0, "\(helper.lines)")
+        func figure(_ name: String) throws -> Int {
+            let line = helper.lines.first { $0.hasPrefix("\(name) ") }
+            return try #require(line.flatMap { Int($0.dropFirst(name.count + 1)) }, "\(helper.lines)")
+        }
+        #expect(try figure("calls") >= 50)
+        #expect(try figure("p99-us") < 50_000, "\(helper.lines)")
+        #expect(try figure("resident-kb") < 200_000, "\(helper.lines)")
+    }
+
     // MARK: The own home
 
     @Test("A home that is not there is not made, and one that others can write to is not used")
