@@ -193,10 +193,12 @@ int cmitogen_guard_tell(int output, pid_t record) {
 }
 
 void cmitogen_guard_end(pid_t pid, int output) {
-    close(output);
     const struct timespec moment = { .tv_nsec = 1000 * 1000 };
-    // Not where somebody else has reaped it: the number may be another process's by now.
-    if (waitpid(pid, NULL, WNOHANG) != 0) return;
-    kill(pid, SIGKILL);
+    // Not where somebody else has reaped it: the number may be another process's by now. The pipe is closed after it was
+    // killed, as it would end its groups otherwise.
+    const bool is_there = waitpid(pid, NULL, WNOHANG) == 0;
+    if (is_there) kill(pid, SIGKILL);
+    close(output);
+    if (!is_there) return;
     for (int turn = 0; turn < 100 && waitpid(pid, NULL, WNOHANG) == 0; turn++) nanosleep(&moment, NULL);
 }

@@ -73,8 +73,17 @@ package struct MessageAssembly: Sendable {
     private var nextOrder = 0
     /// What credit may be due for.
     private var due: [Key] = []
-    /// The links on which messages wait until others are whole.
-    private var crowded: Set<LinkID?> = []
+    private var links: [LinkID?: Link] = [:]
+
+    /// The transfers of one link. What begins or ends costs the same however many there are.
+    private struct Link {
+        var count = 0
+        /// The sizes of those that are asked for, together.
+        var admittedBytes = 0
+        /// Those that wait until others are whole, the oldest first; some may have ended.
+        var waiting: [(key: Key, order: Int)] = []
+        var waitingCount = 0
+    }
 
     /// - Parameters:
     ///   - bytesPerLink: The bytes of incomplete messages that are asked for on one link.
@@ -89,7 +98,7 @@ package struct MessageAssembly: Sendable {
     package var isEmpty: Bool { transfers.isEmpty }
 
     /// Whether messages wait until others are whole.
-    package var isCrowded: Bool { !crowded.isEmpty }
+    package var isCrowded: Bool { links.values.contains { $0.waitingCount > 0 } }
 
     /// Takes a part.
     ///
@@ -122,7 +131,7 @@ package struct MessageAssembly: Sendable {
                 message.authID == transfer.authID,
                 transfer.data.count + piece.count <= transfer.granted
             else {
-                admit(on: transfer.link, now)
+                didRemove(transfer, now)
                 return .refuse("the parts of a message do not follow each other")
             }
             transfer.data.append(contentsOf: piece)
@@ -136,7 +145,7 @@ package struct MessageAssembly: Sendable {
             let grant = Grant(destination: key.source, handle: transfer.creditHandle, byteCount: transfer.due)
             step = .complete(Self.whole(transfer, message), grant)
         }
-        admit(on: transfer.link, now)
+        didRemove(transfer, now)
         return step
     }
 
@@ -160,18 +169,19 @@ package struct MessageAssembly: Sendable {
         for key in transfers.keys where key.source == source { end(key, now) }
     }
 
-    /// Removes what was asked for and does not come: when nothing at all comes that way, or it alone does not come for
-    /// ten times as long. A long queue on a slow link holds a part up as well. Where others wait, each removal lets the
-    /// next of them go on, and has to be followed by a look at whether that is enough.
+    /// Removes what was asked for and does not come, with all else of the same source, of one source on each link: when
+    /// nothing at all comes that way, or it alone does not come for ten times as long. A long queue on a slow link holds a
+    /// part up as well. That lets others go on, if there are any, whose time begins now.
     package mutating func removeStalled(at now: Int64) -> [Stalled] {
         var stalled: [Stalled] = []
-        for link in Set(transfers.values.map(\.link)) {
-            let wasCrowded = crowded.contains(link)
-            let here = transfers.filter { $0.value.link == link }
-            let isSilent = here.values.allSatisfy { now - $0.movedAt >= patience }
-            for (key, transfer) in here where transfer.isAdmitted && transfer.data.count < transfer.granted {
-                guard isSilent || now - transfer.movedAt >= 10 * patience else { continue }
-                if wasCrowded && !crowded.contains(link) { break }
+        for link in links.keys {
+            let here = transfers.filter { $0.value.link == link }.sorted { $0.value.order < $1.value.order }
+            let isSilent = here.allSatisfy { now - $0.value.movedAt >= patience }
+            let first = here.first { _, transfer in
+                transfer.isAdmitted && transfer.data.count < transfer.granted
+                    && (isSilent || now - transfer.movedAt >= 10 * patience)
+            }
+            for (key, transfer) in here where key.source == first?.key.source {
                 end(key, now)
                 let handles = (transfer.creditHandle, transfer.part.replyTo)
                 stalled.append(Stalled(source: key.source, creditHandle: handles.0, replyTo: handles.1))
@@ -187,6 +197,7 @@ package struct MessageAssembly: Sendable {
         _ link: LinkID?,
         _ now: Int64
     ) {
+        end(key, now)
         nextOrder += 1
         var transfer = Transfer(
             link: link,
@@ -196,37 +207,59 @@ package struct MessageAssembly: Sendable {
             order: nextOrder,
             movedAt: now
         )
-        // What a source says is not trusted: no more than a window is set aside for it.
-        transfer.data.reserveCapacity(min(part.total, MessagePart.window))
+        // What a source says is not trusted: no more is set aside for it than may come.
+        transfer.data.reserveCapacity(min(part.total, transfer.granted))
         transfers[key] = transfer
+        links[link, default: Link()].count += 1
+        links[link]?.waiting.append((key, nextOrder))
+        links[link]?.waitingCount += 1
         admit(on: link, now)
     }
 
     private func tooMany(_ link: LinkID?) -> String? {
-        let count = transfers.values.count { $0.link == link }
-        return count >= Self.mostTransfers ? "too many large messages at the same time" : nil
+        links[link]?.count ?? 0 >= Self.mostTransfers ? "too many large messages at the same time" : nil
     }
 
     private mutating func end(_ key: Key, _ now: Int64) {
-        if let transfer = transfers.removeValue(forKey: key) { admit(on: transfer.link, now) }
+        if let transfer = transfers.removeValue(forKey: key) { didRemove(transfer, now) }
+    }
+
+    /// A transfer is over, and was taken out.
+    private mutating func didRemove(_ transfer: Transfer, _ now: Int64) {
+        let link = transfer.link
+        links[link]?.count -= 1
+        if transfer.isAdmitted {
+            links[link]?.admittedBytes -= transfer.part.total
+        } else {
+            links[link]?.waitingCount -= 1
+        }
+        if links[link]?.count == 0 { links[link] = nil } else { admit(on: link, now) }
     }
 
     /// When a transfer has begun or ended: lets the oldest go on, as many as fit together, and one in any case.
     private mutating func admit(on link: LinkID?, _ now: Int64) {
-        let all = transfers.filter { $0.value.link == link }.sorted { $0.value.order < $1.value.order }
-        var total = 0
-        crowded.remove(link)
-        for (key, transfer) in all {
-            guard total == 0 || total + transfer.part.total <= bytesPerLink else {
-                crowded.insert(link)
-                return
+        guard var here = links[link] else { return }
+        var taken = 0
+        while taken < here.waiting.count {
+            let (key, order) = here.waiting[taken]
+            guard let transfer = transfers[key], transfer.order == order else {
+                taken += 1
+                continue
             }
-            total += transfer.part.total
-            guard !transfer.isAdmitted else { continue }
+            let total = transfer.part.total
+            guard here.admittedBytes == 0 || here.admittedBytes + total <= bytesPerLink else { break }
+            here.admittedBytes += total
+            here.waitingCount -= 1
             transfers[key]?.isAdmitted = true
             transfers[key]?.movedAt = now
             due.append(key)
+            taken += 1
         }
+        here.waiting.removeFirst(taken)
+        if here.waiting.count > 2 * here.waitingCount + 16 {
+            here.waiting.removeAll { transfers[$0.key]?.order != $0.order }
+        }
+        links[link] = here
     }
 
     private static func whole(_ transfer: Transfer, _ last: Message) -> Message {

@@ -40,9 +40,16 @@ package struct RouterState: Sendable {
 
     /// Decides about a dead message that this context sends in the name of another one, towards which, or from which, a
     /// message could not pass. Whoever waits believes only that one and its ancestors, which this context need not be.
-    package mutating func process(_ dead: inout Message, inTheNameOf source: ContextID) -> Action {
+    ///
+    /// - Parameter authority: That of the message which could not pass, where nobody has asked: the handle is one that its
+    ///   sender has chosen. This context's own by default.
+    package mutating func process(
+        _ dead: inout Message,
+        inTheNameOf source: ContextID,
+        authority: ContextID? = nil
+    ) -> Action {
         dead.header.srcID = source
-        dead.header.authID = table.contextID
+        dead.header.authID = authority ?? table.contextID
         return pass(&dead, from: nil)
     }
 

@@ -18,6 +18,17 @@ struct CommandLineTests {
         try #require(JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
     }
 
+    @Test("A target that stands still: the run ends with 3 some seconds after its time, and says what is not known")
+    func frozen() async throws {
+        let start = ContinuousClock.now
+        let command = ["sh", "-c", "kill -STOP $PPID; exec sleep 60"]
+        let result = try await ToolProcess.run(["run", "-t", "local", "--timeout", "1", "--"] + command)
+        #expect(result.status == 3)
+        let said = result.text + result.errors
+        #expect(said.contains("does not answer") && said.contains("the command may still run"), "\(said)")
+        #expect(ContinuousClock.now - start < .seconds(20))
+    }
+
     @Test("A command runs in a child, and in a child of a child")
     func twoTargets() async throws {
         let result = try await ToolProcess.run(["run", "-t", "local", "-t", "local+local:b", "--", "uname", "-a"])

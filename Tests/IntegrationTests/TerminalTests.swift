@@ -103,7 +103,7 @@ struct TerminalTests {
     @Test("A progress line that was left in the foreground is not erased from the background")
     func progressLeft() async throws {
         let session = try TerminalSession.shell()
-        session.type("\(Self.mitogen) run -t local:1 -t local:2 -- sleep 0.7\n")
+        session.type("\(Self.mitogen) run -t local:1 -t local:2 -- sleep 3\n")
         try await session.wait(for: "0/2 done, 2 running")
         session.type("\u{1a}")
         try await session.wait(for: "Stopped")

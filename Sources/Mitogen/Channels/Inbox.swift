@@ -75,7 +75,7 @@ final class Inbox: Sendable {
     func receive(_ message: Message, in router: Router) {
         if message.isDead, !mayEnd(message, in: router) {
             let text = "ignored that a channel ends"
-            return router.logger.debug("\(text): context \(message.srcID) has not opened it")
+            return router.peerLogger.debug("\(text): context \(message.srcID) has not opened it")
         }
         guard let charge = admit(message) else { return overflow(message, in: router) }
         try? latch.put(Arrival(message: message, charge: charge))
@@ -108,7 +108,8 @@ final class Inbox: Sendable {
 
     private func admit(_ message: Message) -> Arrival.Charge? {
         state.withLock { state in
-            if !message.isDead, state.accounts[message.srcID] == nil, state.others.count < Self.mostOthers {
+            if !message.isDead, state.accounts[message.srcID] == nil {
+                if state.others.count >= Self.mostOthers { state.others.removeFirst() }
                 state.others.insert(message.srcID)
             }
             state.accounts[message.srcID]?.hasEnded = message.isDead

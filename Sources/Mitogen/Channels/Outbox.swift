@@ -37,6 +37,8 @@ final class Outbox: Sendable {
     let key: Key
     /// Is resolved when it is known what the receiver's context understands.
     private let known = OneShot<Void>()
+    /// Is resolved when the question is on its way.
+    private let opened = OneShot<Void>()
     // Weak, as the router holds this.
     private weak let router: Router?
     private let state: Mutex<State>
@@ -69,9 +71,8 @@ final class Outbox: Sendable {
 
     /// Waits until a value of so many bytes may be sent, which it then has to be.
     ///
-    /// - Parameter expiry: The wait also ends when this is resolved.
     /// - Throws: ``MitogenError``: `.channelError` if the receiver cannot be reached any more, `.cancelled`.
-    func reserve(_ byteCount: Int, unless expiry: PendingReply? = nil) async throws(MitogenError) {
+    func reserve(_ byteCount: Int) async throws(MitogenError) {
         let turn = state.withLock { state -> OneShot<Void>? in
             if state.phase == .open, state.failure == nil, state.holds == 0, state.waiters.isEmpty,
                 state.window.hasRoom
@@ -88,7 +89,6 @@ final class Outbox: Sendable {
             return turn
         }
         if turn != nil { beginToOpen() }
-        if let turn { expiry?.whenResolved { _ in turn.resolve(.failure(.cancelledCaller)) } }
         try await turn?.value { turn?.resolve(.failure(.cancelledCaller)) }
     }
 
@@ -110,16 +110,18 @@ final class Outbox: Sendable {
     // MARK: Opening
 
     /// Waits until it is known whether the receiver takes values in parts.
-    func learnReceiver(unless expiry: PendingReply?) async throws(MitogenError) {
+    func learnReceiver() async throws(MitogenError) {
         beginToOpen()
-        let wait = OneShot<Void>()
-        known.whenResolved { wait.resolve($0) }
-        expiry?.whenResolved { _ in wait.resolve(.failure(.cancelledCaller)) }
-        try await wait.value()
+        try await known.value()
     }
 
-    /// Tells the receiver's context that there is a sender, unless it knows.
-    func beginToOpen() {
+    /// Calls `body` once the receiver's context was told that there is a sender, or cannot be.
+    func whenOpen(_ body: @escaping @Sendable () -> Void) {
+        beginToOpen()
+        opened.whenResolved { _ in body() }
+    }
+
+    private func beginToOpen() {
         let mustOpen = state.withLock { state in
             defer { if state.phase == .new { state.phase = .opening } }
             return state.phase == .new
@@ -144,6 +146,7 @@ final class Outbox: Sendable {
             return fail(error)
         }
         state.withLock { $0.phase = .open }
+        opened.resolve(.success(()))
         admitWaiters()
     }
 
@@ -222,6 +225,7 @@ final class Outbox: Sendable {
             if handle != 0 { try? router.deleteHandler(handle) }
         }
         known.resolve(.failure(error))
+        opened.resolve(.failure(error))
         for waiter in waiters { waiter.turn.resolve(.failure(error)) }
     }
 }

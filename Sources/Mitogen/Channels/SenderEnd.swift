@@ -30,28 +30,35 @@ final class SenderEnd: Sendable {
     }
 
     /// - Parameter timeout: How long the value may wait here; for ever by default.
-    func send(_ data: [UInt8], within timeout: Duration? = nil) async throws(MitogenError) {
-        guard let timeout else { return try await send(data, unless: nil) }
-        // Nothing answers: it is resolved when the time is over, and then nothing more is sent.
-        let expiry = PendingReply()
-        let error = MitogenError(
-            .timeoutError,
-            "the value was not sent within \(timeout)",
-            context: context.displayName
-        )
-        let timer = try context.reachableRouter.broker.schedule(after: timeout) { expiry.resolve(.failure(error)) }
-        defer { timer.cancel() }
-        do throws(MitogenError) {
-            try await send(data, unless: expiry)
-        } catch let failure {
-            throw expiry.outcome != nil && failure.code == .cancelled && !Task.isCancelled ? error : failure
+    func send(_ data: [UInt8], within timeout: Duration?) async throws(MitogenError) {
+        guard let timeout else { return try await send(data) }
+        let broker = try context.reachableRouter.broker
+        // A task of its own, which is cancelled when the time is over: so both ends agree on what was sent. It ends
+        // before this function does.
+        let task = Task { () async -> Result<Void, MitogenError> in
+            do throws(MitogenError) { return .success(try await self.send(data)) } catch { return .failure(error) }
         }
+        let isOver = OneShot<Void>()
+        let timer = broker.schedule(after: timeout) {
+            isOver.resolve(.success(()))
+            task.cancel()
+        }
+        let result = await withTaskCancellationHandler {
+            await task.value
+        } onCancel: {
+            task.cancel()
+        }
+        timer.cancel()
+        guard case .failure(let error) = result, error.code == .cancelled, isOver.outcome != nil else {
+            return try result.get()
+        }
+        throw MitogenError(.timeoutError, "the value was not sent within \(timeout)", context: context.displayName)
     }
 
-    private func send(_ data: [UInt8], unless expiry: PendingReply?) async throws(MitogenError) {
+    func send(_ data: [UInt8]) async throws(MitogenError) {
         let router = try context.reachableRouter
         let isLarge = data.count > min(MessagePart.threshold, router.maxMessageSize)
-        if isLarge { try await outbox?.learnReceiver(unless: expiry) }
+        if isLarge { try await outbox?.learnReceiver() }
         guard data.count <= router.maxMessageSize || outbox?.takesParts == true else {
             throw MitogenError(
                 .channelError,
@@ -71,10 +78,10 @@ final class SenderEnd: Sendable {
         }
         var rest: OneShot<Void>?
         defer { if rest == nil { didSend(router) } }
-        try await outbox.reserve(data.count, unless: expiry)
+        try await outbox.reserve(data.count)
         do throws(MitogenError) {
             if data.count <= Stream.smallMessage, !outbox.isBounded {
-                try await router.waitForRoom(towards: context.id, unless: expiry)
+                try await router.waitForRoom(towards: context.id)
             }
             // A copy that fails between these lines is answered with a dead message that nobody waits for any more.
             let message = Message(
@@ -84,7 +91,7 @@ final class SenderEnd: Sendable {
                 encoding: .pickle,
                 data: data
             )
-            rest = try await router.send(message, takesParts: isLarge && outbox.takesParts, unless: expiry)
+            rest = try await router.send(message, takesParts: isLarge && outbox.takesParts)
         } catch {
             outbox.giveBack(data.count)
             throw error
@@ -113,9 +120,10 @@ final class SenderEnd: Sendable {
     }
 
     private func sayClosed(_ router: Router) {
+        let end = Message.dead(DeadReason.senderClosed, dstID: context.id, handle: handle)
         // Only who has opened a channel can end it.
-        outbox?.beginToOpen()
-        router.route(.dead(DeadReason.senderClosed, dstID: context.id, handle: handle))
+        guard let outbox else { return router.route(end) }
+        outbox.whenOpen { router.route(end) }
     }
 
     /// Where what this end may send is counted; nil if no router is known.

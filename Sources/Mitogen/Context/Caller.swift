@@ -27,8 +27,14 @@ struct Caller: Sendable {
     }
 
     /// Sends a function off. The call is given up when its time is over.
-    func start<F: RemoteFunction>(_ function: F, timeout: Duration? = nil) throws(MitogenError) -> RunningCall {
-        let timeout = try CallDeadline.timeLeft(timeout)
+    ///
+    /// - Parameter keepsDeadline: False if it may take longer than the task that makes it has; true by default.
+    func start<F: RemoteFunction>(
+        _ function: F,
+        timeout: Duration? = nil,
+        keepsDeadline: Bool = true
+    ) throws(MitogenError) -> RunningCall {
+        let timeout = keepsDeadline ? try CallDeadline.timeLeft(timeout) : timeout
         let name = displayedName(of: F.self)
         let trace = CallTrace(of: name, to: context)
         return try start(try encode(function, timeout: timeout, trace), functionName: name, trace).bounded(by: timeout)

@@ -13,13 +13,18 @@ struct LibraryLogHandler: LogHandler {
     /// The program's own.
     private var inner: any LogHandler
 
-    private init() {
+    private let source: LogQueue.Source
+
+    private init(_ source: LogQueue.Source) {
         inner = Logger(label: Self.label).handler
+        self.source = source
     }
 
     /// A logger that uses the program's handler of this moment: programs set it up after their router is made.
-    static func logger() -> Logger {
-        Logger(label: label) { _ in LibraryLogHandler() }
+    ///
+    /// - Parameter source: What the records are about: what another context does can be very much.
+    static func logger(about source: LogQueue.Source = .library) -> Logger {
+        Logger(label: label) { _ in LibraryLogHandler(source) }
     }
 
     var logLevel: Logger.Level {
@@ -45,6 +50,6 @@ struct LibraryLogHandler: LogHandler {
         guard event.level >= inner.logLevel else { return }
         // Forwarding sends a message, which never blocks, and keeps the order of what the function logs and returns.
         if inner is ForwardingLogHandler { return inner.log(event: event) }
-        LogQueue.shared.add(.library, size: "\(event.message)".utf8.count) { [inner] in inner.log(event: event) }
+        LogQueue.shared.add(source, size: "\(event.message)".utf8.count) { [inner] in inner.log(event: event) }
     }
 }

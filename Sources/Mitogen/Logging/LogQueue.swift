@@ -20,11 +20,11 @@ internal import Synchronization
 final class LogQueue: Sendable {
     static let shared = LogQueue()
 
-    /// Who logs.
+    /// Whose doing a record is.
     enum Source {
-        /// This library, about this context.
+        /// This library's own, about this context.
         case library
-        /// Another context. Together they cannot take the library's place.
+        /// Another context's: what it has logged, or does wrong. Together they cannot take the library's place.
         case context
     }
 

@@ -51,7 +51,9 @@ final class MessageLog: Sendable {
             logger = made
             return made
         }
-        logger.debug("\(text)")
+        // A context has no such record forwarded, and so needs no thread for it.
+        guard !(logger.handler is ForwardingLogHandler) else { return }
+        LogQueue.shared.add(.library, size: text.utf8.count) { logger.debug("\(text)") }
     }
 
     private static func text(

@@ -120,7 +120,7 @@ final class Command: Sendable {
     // MARK: Output
 
     private func receive(_ descriptor: Int32, isError: Bool, _ scratch: UnsafeMutableRawBufferPointer) {
-        let count = cmitogen_read(descriptor, scratch.baseAddress, min(scratch.count, 64 << 10))
+        let count = cmitogen_read(descriptor, scratch.baseAddress, min(scratch.count, ProcessEvent.mostBytes))
         if count == -Int(EAGAIN) { return }
         guard count > 0 else { return closeOutput(descriptor) }
         let bytes = Array(UnsafeRawBufferPointer(rebasing: scratch[..<count]))

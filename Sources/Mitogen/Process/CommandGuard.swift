@@ -27,7 +27,11 @@ struct CommandGuard: Sendable {
     init() throws(MitogenError) {
         var output: Int32 = 0
         pid = cmitogen_guard_start(&output)
-        guard pid > 0 else { throw .system("cannot make the process that guards commands", errno: -pid, .spawnError) }
+        guard pid > 0 else {
+            let error = MitogenError.system("cannot make the process that guards commands", errno: -pid, .spawnError)
+            let limits = "the limits are pids.max of the cgroup, ulimit -u, and vm.overcommit_memory"
+            throw MitogenError(error.code, error.message, hint: error.hint ?? limits)
+        }
         descriptor = output
     }
 

@@ -158,7 +158,9 @@ private final class ProcessSession: Sendable {
             switch event {
             case .inputCredit(let count): input.giveBack(count)
             case .output(let bytes), .error(let bytes):
-                guard output.account.withLock({ $0.receive(ProcessEvent.cost(of: bytes)) }) else {
+                guard bytes.count <= ProcessEvent.mostBytes,
+                    output.account.withLock({ $0.receive(ProcessEvent.cost(of: bytes)) })
+                else {
                     output.excess.resolve(.success(()))
                     return
                 }
@@ -178,7 +180,8 @@ private final class ProcessSession: Sendable {
         within timeout: Duration?,
         _ onOutput: (ProcessOutput) async -> Bool
     ) async throws(MitogenError) -> RunProcess.Output {
-        let call = try context.caller.start(request)
+        // The command's own limit is what is left of the task's, and its end is waited for a little longer.
+        let call = try context.caller.start(request, keepsDeadline: false)
         let timer = timeout.map { giveUp(call, after: $0) }
         defer { timer?.cancel() }
         let name = context.displayName

@@ -23,6 +23,9 @@ enum ProcessEvent: Sendable {
     /// The command has read so many bytes of its input.
     case inputCredit(Int)
 
+    /// How many bytes of output one event has at most.
+    static let mostBytes = 64 << 10
+
     /// What an event that has output counts in the window: its bytes, and about what it takes to keep it.
     static func cost(of bytes: [UInt8]) -> Int { bytes.count + 128 }
 

@@ -169,9 +169,10 @@ package final class SpawnedProcess: Sendable {
     }
 
     private func reap() -> Bool {
-        if let beforeReaping, !isReaped.withLock({ $0 }), cmitogen_has_ended(pid) == 1 { beforeReaping(pid) }
         let result = isReaped.withLock { isReaped -> ExitStatus? in
             guard !isReaped else { return nil }
+            // Under the lock, so that nobody reaps it meanwhile, after which its number can be another process's.
+            if let beforeReaping, cmitogen_has_ended(pid) == 1 { beforeReaping(pid) }
             var raw: Int32 = 0
             let count = cmitogen_reap(pid, &raw)
             guard count != 0 else { return nil }

@@ -83,7 +83,7 @@ extension Router {
     /// A line of a context's log (Mitogen semantics, section 8.7).
     private func log(_ message: Message) {
         guard let context = contextByID(message.srcID, creates: false) else {
-            return logger.error("ignored a log record of the unknown context \(message.srcID)")
+            return peerLogger.error("ignored a log record of the unknown context \(message.srcID)")
         }
         let isTaken = LogQueue.shared.add(.context, size: message.data.count) { [weak self] in
             if let record = ForwardedLog(message) { ForwardedLogs.emit(record, from: context) }

@@ -66,12 +66,12 @@ extension Router {
     ) async throws(MitogenError) -> OneShot<Void>? {
         let transfer = transferCount.wrappingAdd(1, ordering: .relaxed).newValue
         var offset = 0
-        func part(_ range: Range<Int>) -> Message {
+        func part(_ range: Range<Int>, credit: Handle = creditHandle) -> Message {
             let part = MessagePart(message, transfer: transfer, offset: offset)
             return Message(
                 dstID: message.dstID,
                 handle: StandardHandle.messagePart,
-                replyTo: creditHandle,
+                replyTo: credit,
                 encoding: .binary,
                 data: part.data(message.data[range])
             )
@@ -89,7 +89,8 @@ extension Router {
         } catch {
             withdraw(creditHandle, of: message.dstID)
             // An empty part: the rest will not come. If all has been sent, some of it may have found the way full.
-            route(part(offset..<offset))
+            // It expects no credit, so that it is not withdrawn with the others.
+            route(part(offset..<offset, credit: 0))
             throw error
         }
     }

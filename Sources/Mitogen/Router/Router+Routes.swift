@@ -54,7 +54,7 @@ extension Router {
 
     private func addRoute(_ message: Message, from stream: Stream?) {
         guard let stream, let route = RouteAnnouncement(parsing: message.data) else {
-            return logger.error("ignored a malformed ADD_ROUTE from context \(message.srcID)")
+            return peerLogger.error("ignored a malformed ADD_ROUTE from context \(message.srcID)")
         }
         var isNew = false
         // In bytes: a single character can have any number of them.
@@ -73,7 +73,7 @@ extension Router {
 
     private func deleteRoute(_ message: Message, from stream: Stream?) {
         guard let stream, let route = RouteAnnouncement(parsing: message.data) else {
-            return logger.error("ignored a malformed DEL_ROUTE from context \(message.srcID)")
+            return peerLogger.error("ignored a malformed DEL_ROUTE from context \(message.srcID)")
         }
         apply { core in
             // Why comes right before.
@@ -135,7 +135,7 @@ extension Router {
             route(message)
         case .lost(let id, let reason): lose(id, reason: reason)
         case .named(let id, let name): context(id).state.rename(name)
-        case .log(let text): logger.error("\(text)")
+        case .log(let text): peerLogger.error("\(text)")
         }
     }
 
@@ -183,7 +183,7 @@ extension Router {
     /// A direct child asks to be let go (section 5.8).
     private func detachChild(_ message: Message, from stream: Stream?) {
         guard let stream, stream.remoteID == message.srcID else {
-            return logger.warning("ignored DETACHING from context \(message.srcID), which is not a direct child")
+            return peerLogger.warning("ignored DETACHING from context \(message.srcID), which is not a direct child")
         }
         guard let process = core.withLock({ $0.children[stream.id] }), process.detach() else {
             return logger.warning("context \(message.srcID) is detached already")

@@ -57,11 +57,11 @@ extension Router {
         case .drop(let reason):
             // A log record that cannot be sent must not make another one.
             if message.handle != StandardHandle.forwardLog {
-                logger.debug("dropped a message: \(reason)", metadata: Self.metadata(of: message))
+                peerLogger.debug("dropped a message: \(reason)", metadata: Self.metadata(of: message))
             }
         case .answer(let answer, let reason):
             if message.handle != StandardHandle.forwardLog {
-                logger.debug("refused a message: \(reason)", metadata: Self.metadata(of: message))
+                peerLogger.debug("refused a message: \(reason)", metadata: Self.metadata(of: message))
             }
             route(answer, from: nil, isAnswer: true)
         }
@@ -78,8 +78,10 @@ extension Router {
         guard !message.isDead else { return }
         var dead = message.replying(with: .dead(reason)) ?? .dead(reason, dstID: message.dstID, handle: message.handle)
         let (action, way) = core.withLock { core in
-            let source = message.wantsReply ? message.dstID : message.srcID
-            let action = core.state.process(&dead, inTheNameOf: source)
+            let action =
+                message.wantsReply
+                ? core.state.process(&dead, inTheNameOf: message.dstID)
+                : core.state.process(&dead, inTheNameOf: message.srcID, authority: message.authID)
             if case .forward(let link) = action { return (action, core.streams[link]) }
             return (action, nil)
         }

@@ -58,6 +58,8 @@ public final class Router: Sendable {
     let core: Mutex<Core>
     let eventHub = EventHub<RouterEvent>()
     var logger: Logger { LibraryLogHandler.logger() }
+    /// For what other contexts do wrong.
+    var peerLogger: Logger { LibraryLogHandler.logger(about: .context) }
     let connectionLimit: AsyncSemaphore
     let serverPlaces = ServerPlaces()
     let sshConfigurations = SSHConfigurations()

@@ -34,16 +34,18 @@ package struct OutputQueue: Sendable {
         if message.handle == StandardHandle.messagePart { parts.append(message) } else { frames.append(message) }
     }
 
-    /// Removes the frames of requests of `source` that wait for an answer at one of these handles, and tells how many.
-    /// What is half written stays.
+    /// Removes the frames of requests of `source` that wait for an answer at one of these handles, with the messages that
+    /// cancel them, and tells how many. What is half written stays.
     package mutating func removeRequests(_ handles: Set<Handle>, of source: ContextID) -> Int {
         func isObsolete(_ message: Message) -> Bool { message.srcID == source && handles.contains(message.replyTo) }
-        let (countBefore, bytesBefore) = (frameCount, byteCount)
-        for message in frames.remove(where: isObsolete) + parts.remove(where: isObsolete) {
-            byteCount -= MessageHeader.size + message.data.count
+        let requests = frames.remove(where: isObsolete) + parts.remove(where: isObsolete)
+        let removed = Set(requests.map(\.replyTo))
+        let cancellations = frames.remove { message in
+            guard message.srcID == source, message.handle == StandardHandle.cancelCall else { return false }
+            return CallCancellation(parsing: message.data).map { removed.contains($0.replyTo) } ?? false
         }
-        assert(byteCount <= bytesBefore)
-        return countBefore - frameCount
+        for message in requests + cancellations { byteCount -= MessageHeader.size + message.data.count }
+        return requests.count + cancellations.count
     }
 
     package mutating func removeAll() {

@@ -392,7 +392,7 @@ package final class Stream: Sendable {
 
     private func adaptReadSize(_ size: Int, frames: Int) {
         if frames > Self.mostFramesRead {
-            readSize.store(max(Self.leastReadBytes, size / 2), ordering: .relaxed)
+            readSize.store(max(Self.leastReadBytes, size * Self.mostFramesRead / frames), ordering: .relaxed)
         } else if frames < Self.mostFramesRead / 4, size < Self.mostReadBytes {
             readSize.store(min(Self.mostReadBytes, size * 2), ordering: .relaxed)
         }
