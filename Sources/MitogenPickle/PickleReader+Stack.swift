@@ -15,7 +15,7 @@ extension PickleReader {
     /// What a memo entry counts.
     static let memoCost = 112
     /// How many values may be on the stack: here one takes most memory, and picklers append to lists in batches.
-    private static let longestStack = 1 << 18
+    private static let longestStack = 1 << 16
 
     /// Adds a value without parts to the stack.
     ///

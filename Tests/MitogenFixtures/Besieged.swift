@@ -44,7 +44,7 @@ enum Besieged {
     }
 
     private static func callAndGiveUp(_ context: Context) async {
-        let block = [UInt8](repeating: 1, count: 30_000)
+        let block = [UInt8](repeating: 1, count: 8000)
         for _ in 0..<1000 { _ = try? context.startCall(CountBytes(block), timeout: .milliseconds(500)) }
     }
 

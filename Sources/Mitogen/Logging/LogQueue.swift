@@ -41,8 +41,8 @@ final class LogQueue: Sendable {
 
     private static let mostBytes = 8 << 20
     private static let mostBytesOfContexts = 6 << 20
-    /// What a record counts besides its text.
-    private static let overhead = 256
+    /// What a record counts besides its text: with its metadata and its closure it takes about as much.
+    private static let overhead = 1024
     /// How long, in nanoseconds, the thread waits for another record before it ends.
     private static let idleTime: Int64 = 1_000_000_000
 

@@ -54,12 +54,12 @@ extension Router {
 
     private func addRoute(_ message: Message, from stream: Stream?) {
         guard let stream, let route = RouteAnnouncement(parsing: message.data) else {
-            return peerLogger.error("ignored a malformed ADD_ROUTE from context \(message.srcID)")
+            return complain("ignored a malformed ADD_ROUTE from context \(message.srcID)", about: stream)
         }
         var isNew = false
         // In bytes: a single character can have any number of them.
         let name = ForwardedLog.cut(route.name, to: 200)
-        apply { core in
+        apply(because: stream) { core in
             guard core.state.mayLead(stream.id, to: route.id) else {
                 return [.log("refused a route to context \(route.id), which nobody behind that stream can start")]
             }
@@ -73,9 +73,9 @@ extension Router {
 
     private func deleteRoute(_ message: Message, from stream: Stream?) {
         guard let stream, let route = RouteAnnouncement(parsing: message.data) else {
-            return peerLogger.error("ignored a malformed DEL_ROUTE from context \(message.srcID)")
+            return complain("ignored a malformed DEL_ROUTE from context \(message.srcID)", about: stream)
         }
-        apply { core in
+        apply(because: stream) { core in
             // Why comes right before.
             let loss = core.losses.removeValue(forKey: stream.id)
             return core.state.table.deleteRoute(
@@ -112,12 +112,26 @@ extension Router {
     }
 
     /// Changes the routes and does what follows from it.
-    func apply(_ change: (inout Core) -> [RouteEffect]) {
+    ///
+    /// - Parameter stream: Where the wish for it has come from, if it has.
+    func apply(because stream: Stream? = nil, _ change: (inout Core) -> [RouteEffect]) {
         let effects = core.withLock { change(&$0) }
-        for effect in effects { perform(effect) }
+        for effect in effects { perform(effect, because: stream) }
     }
 
-    private func perform(_ effect: RouteEffect) {
+    /// Logs what a peer has done wrong: the first times, and then at each doubling, as it may do so without end.
+    private func complain(_ text: @autoclosure () -> String, about stream: Stream?) {
+        let count = core.withLock { core -> Int in
+            guard let stream else { return 1 }
+            core.complaints[stream.id, default: 0] += 1
+            return core.complaints[stream.id] ?? 1
+        }
+        guard count <= 32 || count.nonzeroBitCount == 1 else { return }
+        let text = text()
+        peerLogger.error(count <= 32 ? "\(text)" : "\(text) (complaint \(count) about this connection)")
+    }
+
+    private func perform(_ effect: RouteEffect, because stream: Stream?) {
         switch effect {
         case .announce(let id, let name, let link):
             guard let (peer, isSwift) = peer(of: link) else { return }
@@ -135,7 +149,7 @@ extension Router {
             route(message)
         case .lost(let id, let reason): lose(id, reason: reason)
         case .named(let id, let name): context(id).state.rename(name)
-        case .log(let text): peerLogger.error("\(text)")
+        case .log(let text): complain(text, about: stream)
         }
     }
 

@@ -91,6 +91,7 @@ extension Router {
             core.streams[stream.id] = nil
             core.blockCounts[stream.id] = nil
             core.losses[stream.id] = nil
+            core.complaints[stream.id] = nil
             return core.state.table.disconnect(stream.id, reason: reason)
         }
         if isParent, !core.withLock({ $0.isDetached }) { eventHub.send(.shutdown) }

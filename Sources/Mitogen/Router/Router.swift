@@ -23,6 +23,8 @@ public final class Router: Sendable {
         /// How many blocks of ids the contexts behind each stream were handed.
         var blockCounts: [LinkID: Int] = [:]
         var nextLink: UInt32 = 1
+        /// How often each stream's peer has done something wrong with routes.
+        var complaints: [LinkID: Int] = [:]
         /// What each stream has said last of a context that is gone.
         var losses: [LinkID: RouteLoss] = [:]
         var assembly: MessageAssembly

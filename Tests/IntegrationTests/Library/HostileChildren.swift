@@ -103,7 +103,7 @@ extension LibraryTests.HostileChildren {
     @Test("A sibling of who is asked, and another child, cannot say that it is gone or that a channel has ended")
     func endings() async throws {
         for via in [nil, { try await $0.local() }] as [((Router) async throws -> Context)?] {
-            try await withChild("impostor", via: via) { router, hostile, honest in
+            try await withChild("flood-few-endings", via: via) { router, hostile, honest in
                 let told = OneShot<Void>()
                 try router.addHandler(at: 2000) { _ in told.resolve(.success(())) }
                 let call = try honest.startCall(Doze(milliseconds: 1500, result: 7))
