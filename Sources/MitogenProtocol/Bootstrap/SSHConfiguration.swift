@@ -4,8 +4,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
-/// What `ssh -G HOST` prints (ssh(1), from OpenSSH 6.8 on): the configuration that ssh uses for a host, with a keyword
+/// What `ssh -G -N HOST` prints (ssh(1), from OpenSSH 6.8 on): the configuration that ssh uses for a host, with a keyword
 /// in lower case and its value on each line. Empty where ssh does not know `-G`.
+///
+/// Because of the `-N` the value of `sessiontype` is always `none`, and says only that ssh knows the keyword.
 package struct SSHConfiguration: Sendable, Equatable {
     /// The first value of each keyword, as it is the one that counts.
     private var values: [String: String] = [:]

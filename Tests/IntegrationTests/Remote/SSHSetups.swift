@@ -34,12 +34,16 @@ struct SSHSetups {
     @Test(
         "Terminals, commands and sessions of the configuration do not get in the way",
         arguments: [
-            "RemoteCommand tmux new -A", "RequestTTY force", "StdinNull yes", "SessionType none",
-            "ForkAfterAuthentication yes",
-            "RemoteCommand x\nRequestTTY force\nStdinNull yes\nSessionType none\nForkAfterAuthentication yes",
+            ("RemoteCommand tmux new -A", ["RemoteCommand none"]), ("RequestTTY force", []),
+            ("StdinNull yes", ["StdinNull no"]), ("SessionType none", []),
+            ("ForkAfterAuthentication yes", ["ForkAfterAuthentication no"]),
+            (
+                "RemoteCommand x\nRequestTTY force\nStdinNull yes\nSessionType none\nForkAfterAuthentication yes",
+                ["RemoteCommand none", "StdinNull no", "ForkAfterAuthentication no"]
+            ),
         ]
     )
-    func sessions(lines: String) async throws {
+    func sessions(lines: String, added: [String]) async throws {
         try await withTemporaryDirectory { directory in
             let config = try Self.configuration(in: directory, "Host tb-*\n\(lines)\nServerAliveInterval 7")
             let bytes = (0..<300_000).map { _ in UInt8.random(in: 0...255) }
@@ -51,6 +55,19 @@ struct SSHSetups {
             try Files.write(bytes, to: "\(directory)/bytes")
             let expected = try await run("sh", "-c", "md5sum <\(directory)/bytes")
             #expect(result.text.contains(expected.text.prefix(32)), "\(result.text)")
+            // An upload, which needs more of the connection than a greeting, and what ssh was told.
+            let stub = try ToolStub(in: directory, "exec ssh \"$@\"")
+            try await withFixtureRouter { router in
+                let context = try await router.testbed("tb-bash") { options in
+                    options.sshPath = stub.path
+                    options.configFile = config
+                    options.usesImageCache = false
+                }
+                #expect(try await context.call(Add(1, 2)) == 3)
+            }
+            let runs = stub.runs.filter { $0.first != "-G" }
+            #expect(runs.count == 1)
+            for option in added + ["SessionType default"] { #expect(runs.first?.contains(option) == true, "\(runs)") }
         }
     }
 
@@ -162,25 +179,33 @@ struct SSHSetups {
     /// A script that takes and refuses options as OpenSSH of a version does, and leads here.
     private static func stub(in directory: String, knows options: [String], answers: String?) throws -> ToolStub {
         let question = answers.map { "printf '\($0)'; exit 0" } ?? "echo 'unknown option -- G' >&2; exit 255"
+        let forks = answers?.contains("forkafterauthentication yes") == true
         return try ToolStub(
             in: directory,
             """
             known=" loglevel batchmode stricthostkeychecking clearallforwardings serveraliveinterval \
             \(options.map { $0.lowercased() }.joined(separator: " ")) "
             command=\(answers?.contains("remotecommand") == true ? "tmux" : "none")
+            forks=\(forks ? "1" : "")
             while [ $# -gt 0 ]; do
                 case $1 in
                 -G) asks=1 ;;
+                -N) none=1 ;;
                 -T) ;;
                 --) shift; break ;;
                 -o) shift; name=$(echo "${1%%[ =]*}" | tr A-Z a-z)
                     case $known in *" $name "*) ;; *) echo "Bad configuration option: $name" >&2; exit 255 ;; esac
-                    [ $name != remotecommand ] || command=none ;;
+                    [ $name != remotecommand ] || command=none
+                    [ $name != forkafterauthentication ] || forks= ;;
                 *) echo "unknown option $1" >&2; exit 255 ;;
                 esac
                 shift
             done
+            if [ "$asks" ] && [ "$forks" ] && [ -z "$none" ]; then
+                echo "Cannot fork into background without a command to execute." >&2; exit 255
+            fi
             if [ "$asks" ]; then \(question); fi
+            [ -z "$forks" ] || exit 0
             [ $command = none ] || { echo "Cannot execute command-line and remote command." >&2; exit 255; }
             exec sh -c "$2"
             """
@@ -197,6 +222,11 @@ struct SSHSetups {
                 ["RemoteCommand", "SessionType", "StdinNull", "ForkAfterAuthentication"],
                 #"sessiontype none\nstdinnull yes\nforkafterauthentication yes\nserveraliveinterval 9\n"#,
                 ["SessionType default", "StdinNull no", "ForkAfterAuthentication no"]
+            ),
+            (
+                ["RemoteCommand", "SessionType", "StdinNull", "ForkAfterAuthentication"],
+                #"sessiontype none\nstdinnull no\nforkafterauthentication yes\nserveraliveinterval 9\n"#,
+                ["SessionType default", "ForkAfterAuthentication no"]
             ),
         ] as [([String], String?, [String])]
     )

@@ -14,7 +14,7 @@ struct SSHConfigurationTests {
         SSHConfiguration(lines: text.split(separator: "\n").map(String.init))
     }
 
-    /// The lines that matter, as OpenSSH 7.4, 8.4 and 9.2 print them for the same wishes of a user.
+    /// The lines that matter, as OpenSSH 7.4, 8.4 and 9.2, asked with `-N`, print them for the same wishes of a user.
     private static let versions = [
         ("", "ServerAliveInterval 15"),
         ("user me\nhostname web\nport 22\nrequesttty force\nserveraliveinterval 0\n", "ServerAliveInterval 15"),
@@ -34,7 +34,11 @@ struct SSHConfigurationTests {
             """,
             "RemoteCommand none|SessionType default|StdinNull no|ForkAfterAuthentication no|ServerAliveInterval 15"
         ),
-        ("sessiontype default\nstdinnull no\nforkafterauthentication no\nserveraliveinterval 30\n", ""),
+        (
+            "sessiontype none\nstdinnull no\nforkafterauthentication yes\nserveraliveinterval 30\n",
+            "SessionType default|ForkAfterAuthentication no"
+        ),
+        ("sessiontype none\nstdinnull no\nforkafterauthentication no\nserveraliveinterval 30\n", "SessionType default"),
     ]
 
     @Test("Only what this ssh knows, and has otherwise, is set", arguments: versions)

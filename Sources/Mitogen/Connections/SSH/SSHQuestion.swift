@@ -18,9 +18,14 @@ struct SSHQuestion: Sendable, Codable {
     /// A chain of jump hosts that is longer than that is not looked at to its end.
     static let longestChain = 8
 
+    /// Without a command, and without `-N`, an ssh whose configuration has `ForkAfterAuthentication yes` answers nothing:
+    /// "Cannot fork into background without a command to execute." ssh refuses `-N` after another session type, so it
+    /// comes first.
+    static let flags = ["-G", "-N"]
+
     /// The question for a host that ssh goes through.
     func arguments(_ program: String, for jump: SSHJump) -> [String] {
-        [program, "-G"] + (configFile.map { ["-F", $0] } ?? []) + (jump.port.map { ["-p", $0] } ?? []) + [
+        [program] + Self.flags + (configFile.map { ["-F", $0] } ?? []) + (jump.port.map { ["-p", $0] } ?? []) + [
             "--", jump.host,
         ]
     }
@@ -28,7 +33,7 @@ struct SSHQuestion: Sendable, Codable {
 
 extension ConnectionTool {
     /// The command line that asks ssh for the configuration that its own command line leads to.
-    var sshQuestion: [String] { [command.before[0], "-G"] + command.before.dropFirst() }
+    var sshQuestion: [String] { [command.before[0]] + SSHQuestion.flags + command.before.dropFirst() }
 
     /// Adds what ssh needs because of its configuration, before the `--` and the host.
     mutating func adapt(to configuration: SSHConfiguration) {
