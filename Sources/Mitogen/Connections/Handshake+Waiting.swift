@@ -70,13 +70,23 @@ extension Handshake {
         guard let query = try? ToolQuery(question, on: router.broker) else { return [] }
         let answer = OneShot<[String]>()
         whenFailed { answer.resolve(.failure($0)) }
-        query.whenDone { [self] status, lines in
-            // Nobody is to be ended any more: the number can be another process's soon.
-            parts.withLock { if $0.process === query.process { $0.process = nil } }
+        follow(query) { status, lines in
             answer.resolve(.success(status == .exited(0) ? lines : []))
         }
-        follow(query.process)
         return try await answer.value { self.fail(.cancelledCaller) }
+    }
+
+    /// Takes note of a tool that is asked and is ended if the attempt is settled meanwhile.
+    ///
+    /// - Parameter body: Called once, on the Broker's thread, when it has ended: with how it did, and what it has said.
+    func follow(_ query: ToolQuery, whenDone body: @escaping @Sendable (ExitStatus, [String]) -> Void) {
+        // First, as the next line undoes it, at once where the tool has ended already.
+        follow(query.process)
+        // It is not to be ended any more: the number can be another process's soon.
+        query.process.process.whenEnded { [self] _ in
+            parts.withLock { if $0.process === query.process { $0.process = nil } }
+        }
+        query.whenDone(body)
     }
 
     /// Waits so long, or until the attempt has failed.

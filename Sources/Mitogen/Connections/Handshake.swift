@@ -247,11 +247,10 @@ final class Handshake: Sendable {
             let query = try? ToolQuery(command, environment: environment, hearsErrors: true, on: router.broker)
         else { return fail(error) }
         let timer = router.broker.schedule(after: limit) { [weak self] in self?.fail(error) }
-        query.whenDone { [weak self] _, lines in
+        follow(query) { [weak self] _, lines in
             timer.cancel()
             self?.fail(PodContainers(said: lines).map(error.listing) ?? error)
         }
-        follow(query.process)
     }
 
     /// There is no shell: brings the program there without one.

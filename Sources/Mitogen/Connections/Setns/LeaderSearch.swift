@@ -36,12 +36,8 @@ final class LeaderSearch: Sendable {
         )
     }
 
-    /// Calls `body` once, on the Broker's thread, when the tool has ended.
-    func whenDone(_ body: @escaping @Sendable (Result<Int32, MitogenError>) -> Void) {
-        query.whenDone { [self] status, lines in body(outcome(status, lines)) }
-    }
-
-    private func outcome(_ status: ExitStatus, _ lines: [String]) -> Result<Int32, MitogenError> {
+    /// What comes of it, by how the tool has ended and what it has said.
+    func outcome(_ status: ExitStatus, _ lines: [String]) -> Result<Int32, MitogenError> {
         let tool = target.container.tool
         switch ContainerLeader(tool, said: lines) {
         case .running(let leader): return .success(leader)
@@ -84,8 +80,8 @@ extension Handshake {
             throw NamespaceEntry.failure("cannot enter the container \(target.container.name)", EPERM)
         }
         let search = try LeaderSearch(target, on: router.broker)
-        follow(search.query.process)
-        search.whenDone { [self] result in
+        follow(search.query) { [self] status, lines in
+            let result = search.outcome(status, lines)
             // Unstructured, as the attempt is one: whatever settles it counts here, too. Copying the program takes
             // milliseconds, which the Broker does not have.
             Task(executorPreference: FunctionExecutor.shared) { self.enter(target, result) }
