@@ -110,9 +110,9 @@ struct ConnectionRounds {
         do throws(MitogenError) {
             let configuration = try await router.sshConfigurations.configuration(tool.sshQuestion, attempt)
             tool.adapt(to: configuration)
-            var servers = try await jumpHosts(of: configuration, tool, attempt)
-            servers.append(configuration.server ?? tool.command.before.last ?? "")
-            tool.ssh?.serverCount = servers.count
+            let way = try await jumpHosts(of: configuration, tool, attempt)
+            let servers = way.servers + [configuration.server ?? tool.command.before.last ?? ""]
+            tool.ssh?.serverCount = way.isKnown ? servers.count : .max
             return Set(servers).sorted()
         } catch {
             attempt.fail(error)
@@ -120,19 +120,20 @@ struct ConnectionRounds {
         }
     }
 
-    /// The servers on the way. Only the first of a list of jump hosts is connected to as its own configuration says.
+    /// The servers on the way, and whether these are all. Only the first of a list of jump hosts is connected to as its
+    /// own configuration says.
     private func jumpHosts(
         of configuration: SSHConfiguration,
         _ tool: ConnectionTool,
         _ attempt: Handshake
-    ) async throws(MitogenError) -> [String] {
+    ) async throws(MitogenError) -> (servers: [String], isKnown: Bool) {
         var servers: [String] = []
         var current = configuration
         while servers.count < SSHQuestion.longestChain, let question = tool.ssh {
             let jumps = current.jumps
             if jumps.isEmpty {
                 if let command = current.jumpCommand { servers.append(command) }
-                return servers
+                return (servers, !current.hidesServers)
             }
             for jump in jumps.reversed() {
                 let arguments = question.arguments(tool.command.before[0], for: jump)
@@ -140,6 +141,6 @@ struct ConnectionRounds {
                 servers.append(current.server ?? jump.host)
             }
         }
-        return servers
+        return (servers, false)
     }
 }

@@ -59,9 +59,18 @@ package struct SSHConfiguration: Sendable, Equatable {
         return list.utf8.split(separator: UInt8(ascii: ",")).map { SSHJump(String(Substring($0))) }
     }
 
+    /// Whether any number of servers may be logged in to on the way: another program than ssh makes the connection, or
+    /// ssh has not answered.
+    package var hidesServers: Bool { values.isEmpty || proxyCommand != nil && jumpCommand == nil }
+
+    private var proxyCommand: String? {
+        let command = values["proxycommand"]
+        return command == "none" ? nil : command
+    }
+
     /// The command that makes the connection, if it is another ssh, which leads through a jump host, too.
     package var jumpCommand: String? {
-        guard let command = values["proxycommand"], command != "none" else { return nil }
+        guard let command = proxyCommand else { return nil }
         let words = command.utf8.split(separator: 0x20).filter { !$0.elementsEqual("exec".utf8) }
         let program = words.first?.split(separator: UInt8(ascii: "/")).last
         return program?.elementsEqual("ssh".utf8) == true ? command : nil

@@ -41,7 +41,8 @@ package struct ToolFailures: Sendable {
     package var rules: [Rule]
     /// What lines have that are only warnings, whatever else is in them: the tool goes on.
     package var warnings: [String]
-    /// How many servers the tool connects to, one through the other, each of which may close the connection at once.
+    /// How many servers the tool connects to, one through the other, each of which may close the connection at once; `.max`
+    /// if that is not known, and nothing is tried again.
     package var serverCount = 1
 
     package init(

@@ -113,7 +113,7 @@ struct BusyServers {
     func attempts(lines: [String], count: Int) async throws {
         try await withTemporaryDirectory { directory in
             let words = lines.map { "echo '\($0)' >&2" }.joined(separator: "\n")
-            let stub = try ToolStub(in: directory, "[ \"$1\" != -G ] || exit 1\n\(words)\nexit 255")
+            let stub = try ToolStub(in: directory, "[ \"$1\" != -G ] || exec echo hostname web\n\(words)\nexit 255")
             try await withFixtureRouter { router in
                 let error = try await failure { try await router.ssh("host") { $0.sshPath = stub.path } }
                 #expect(error.code == .connectionLost || error.code == .authenticationFailed, "\(error)")
@@ -133,6 +133,28 @@ struct BusyServers {
                     #expect(error.hint?.contains("PerSourcePenalties") == true)
                 }
                 #expect(time < .seconds(3))
+            }
+        }
+    }
+
+    @Test(
+        "It is not tried again through a program that may have logged in on the way",
+        arguments: [("sshpass -e ssh -W %h:%p gate", 1), ("none", 5)]
+    )
+    func otherPrograms(command: String, count: Int) async throws {
+        try await withTemporaryDirectory { directory in
+            let stub = try ToolStub(
+                in: directory,
+                """
+                if [ "$1" = -G ]; then echo hostname web; echo 'proxycommand \(command)'; exit; fi
+                echo 'kex_exchange_identification: Connection closed by remote host' >&2
+                exit 255
+                """
+            )
+            try await withFixtureRouter { router in
+                let error = try await failure { try await router.ssh("host") { $0.sshPath = stub.path } }
+                #expect(error.code == .connectionLost, "\(error)")
+                #expect(stub.runs.count { $0.first != "-G" } == count)
             }
         }
     }

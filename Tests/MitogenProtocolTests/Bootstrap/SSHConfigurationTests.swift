@@ -87,7 +87,11 @@ struct SSHConfigurationTests {
         ]
     )
     func proxyCommands(command: String, isJump: Bool) {
-        #expect((Self.configuration("proxycommand \(command)\n").jumpCommand != nil) == isJump)
+        let configuration = Self.configuration("proxycommand \(command)\n")
+        #expect((configuration.jumpCommand != nil) == isJump)
+        #expect(configuration.hidesServers == (!isJump && command != "none"))
+        #expect(!Self.configuration("proxyjump gate\n").hidesServers)
+        #expect(Self.configuration("").hidesServers)
     }
 }
 
@@ -145,7 +149,7 @@ struct SSHWordsTests {
         arguments: [
             (["Connection closed by 10.0.0.1 port 22", closed], 2), ([closed], 2),
             (["Received disconnect from 10.0.0.1 port 22:2: Too many authentication failures", closed], 2),
-            ([closed, closed], 3),
+            ([closed, closed], 3), ([closed, closed], .max),
             (["channel 0: open failed: connect failed: x", "stdio forwarding failed", closed], 2),
             (["Connection closed by 10.0.0.1 port 22"], 1), (["Connection reset by authenticating user me"], 1),
         ]

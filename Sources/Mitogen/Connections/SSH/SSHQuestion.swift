@@ -12,7 +12,7 @@ struct SSHQuestion: Sendable, Codable {
     var configFile: String?
     /// Seconds between its questions whether the server is there, if its configuration says nothing; nil for what it says.
     var keepalive: Int?
-    /// How many servers it connects to, one through the other.
+    /// How many servers it connects to, one through the other; `.max` if that is not known.
     var serverCount = 1
 
     /// A chain of jump hosts that is longer than that is not looked at to its end.
