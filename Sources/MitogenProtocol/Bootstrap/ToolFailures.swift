@@ -10,6 +10,8 @@ package struct ToolFailures: Sendable {
     /// One meaning, and the texts that have it.
     package struct Rule: Sendable {
         let texts: [String]
+        /// What a line must have, too; nil for nothing.
+        let context: String?
         let code: MitogenError.Code
         let message: String
         let hint: String
@@ -20,17 +22,21 @@ package struct ToolFailures: Sendable {
             _ code: MitogenError.Code,
             _ message: String,
             says texts: [String],
+            with context: String? = nil,
             hint: String,
             isBeforeVersion: Bool = false
         ) {
             self.texts = texts
+            self.context = context
             self.code = code
             self.message = message
             self.hint = hint
             self.isBeforeVersion = isBeforeVersion
         }
 
-        func fits(_ line: String) -> Bool { texts.contains { ByteSearch.contains(line, $0) } }
+        func fits(_ line: String) -> Bool {
+            context.map { ByteSearch.contains(line, $0) } != false && texts.contains { ByteSearch.contains(line, $0) }
+        }
     }
 
     /// What the tool's own words begin with, before a colon; empty if that is not known.
@@ -174,6 +180,7 @@ extension ToolFailures {
                 .noRoute,
                 "the address cannot be connected to",
                 says: [": invalid argument"],
+                with: "connect to ",
                 hint: "a link-local address (fe80::…) needs the interface that leads to it, as in fe80::1%eth0 "
                     + "(`ip -6 route` shows it)"
             ),

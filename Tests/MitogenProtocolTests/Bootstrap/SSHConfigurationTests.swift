@@ -177,6 +177,17 @@ struct SSHWordsTests {
         #expect(failure?.hint?.contains(hint) == true)
     }
 
+    @Test("An address that cannot be connected to is one only if ssh connects to it")
+    func invalidArguments() {
+        let address = "ssh: connect to host fe80::1 port 22: Invalid argument"
+        for line in ["setsockopt SO_KEEPALIVE: Invalid argument", "bash: line 1: /x: Invalid argument"] {
+            #expect(Self.failure([line])?.code != .noRoute)
+            #expect(Self.failure([line, Self.closed])?.retry == .later)
+        }
+        // It is the jump host's; the outer ssh knows only that the inner one has ended.
+        #expect(Self.failure([address, Self.closed], servers: 2)?.code == .noRoute)
+    }
+
     @Test("A login shell that refuses exec is asked without, in whatever language it says so")
     func restrictedShells() throws {
         let stage = try FirstStage(program: .image(nil), usesCache: true, remoteName: "x", random: "abcdefghijklmnop")
