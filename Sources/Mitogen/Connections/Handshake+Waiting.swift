@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import Logging
 internal import MitogenProtocol
 internal import Synchronization
 
@@ -64,13 +65,25 @@ extension Handshake {
         if case .failure(let error) = result.outcome { error.code == .timeoutError } else { false }
     }
 
-    /// Asks a tool; what cannot be started, or fails, has nothing to say.
+    /// Asks a tool; what cannot be started, or fails, has nothing to say but to the log.
+    ///
+    /// - Throws: What the attempt has failed with meanwhile.
     func ask(_ question: [String]) async throws(MitogenError) -> [String] {
-        waits(for: "waiting for `\(question.joined(separator: " "))`")
-        guard let query = try? ToolQuery(question, on: router.broker) else { return [] }
+        let text = "`\(question.joined(separator: " "))`"
+        waits(for: "waiting for \(text)")
+        let query: ToolQuery
+        do throws(MitogenError) {
+            query = try ToolQuery(question, on: router.broker)
+        } catch {
+            router.logger.debug("\(text): \(error.message)")
+            return []
+        }
         let answer = OneShot<[String]>()
         whenFailed { answer.resolve(.failure($0)) }
-        follow(query) { status, lines in
+        follow(query) { [logger = router.logger] status, lines in
+            if status != .exited(0) {
+                logger.debug("\(text) ended with \(status): \(query.complaints.suffix(3).joined(separator: "\n"))")
+            }
             answer.resolve(.success(status == .exited(0) ? lines : []))
         }
         return try await answer.value { self.fail(.cancelledCaller) }

@@ -269,6 +269,26 @@ struct SSHSetups {
         }
     }
 
+    private static func connectWithLog(_ path: String) async throws {
+        try await CapturedLog.withEverything {
+            try await withFixtureRouter { router in
+                let context = try await router.ssh("web") { $0.sshPath = path }
+                #expect(try await context.call(Add(1, 2)) == 3)
+            }
+        }
+    }
+
+    @Test("The log says why an ssh has not told its configuration")
+    func failedQuestion() async throws {
+        try await withTemporaryDirectory { directory in
+            let script = "[ \"$1\" != -G ] || { echo port 1; echo 'a word of complaint' >&2; exit 9; }\n"
+            let stub = try ToolStub(in: directory, script + #"while [ $# -gt 1 ]; do shift; done; exec sh -c "$1""#)
+            try await Self.connectWithLog(stub.path)
+            let lines = CapturedLog.lines(of: "mitogen").filter { $0.contains("\(stub.path) -G") }
+            #expect(lines.contains { $0.contains("9") && $0.contains(": a word of complaint") }, "\(lines)")
+        }
+    }
+
     // MARK: The login
 
     @Test("A restricted login shell refuses exec, and is asked without; here and by su")
