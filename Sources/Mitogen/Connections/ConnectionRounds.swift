@@ -9,8 +9,9 @@ internal import MitogenProtocol
 
 /// Makes one connection, with as many attempts as its kind of failure allows, all within one limit of time.
 ///
-/// The time counts from when the server has a place for the first attempt. Until then no more than the limit may pass
-/// without that another connection to the server comes to something.
+/// The time counts from when the server has a place for the first attempt, and the router a permit. Until then no more
+/// than the limit may pass without that another connection to the server comes to something; waiting for a permit is not
+/// bounded, as each connection that has one is.
 struct ConnectionRounds {
     let router: Router
     let id: ContextID
@@ -18,23 +19,39 @@ struct ConnectionRounds {
     let limit: Duration
     let request: ConnectionRequest
 
-    func connect() async throws(MitogenError) -> Context {
+    /// An attempt that is to be started, with what was found out for it.
+    struct Preparation {
+        let attempt: Handshake
+        let way: ConnectionRequest.Way
+        /// The servers whose places it needs; none for other methods than ssh.
+        let servers: [String]
+    }
+
+    /// Begins the first attempt, which must be given to ``connect(_:)``.
+    func prepare() async -> Preparation {
+        let attempt = begin(ConnectionRetries(), until: .now + limit)
+        guard case .tool(var tool) = request.way, tool.ssh != nil else {
+            return Preparation(attempt: attempt, way: request.way, servers: [])
+        }
+        let servers = await findServers(for: &tool, attempt)
+        let (places, permits, limit) = (router.serverPlaces, router.connectionLimit, limit)
+        attempt.waits(for: waiting(at: servers)) {
+            // Those who have the places may wait for permits themselves.
+            permits.isExhausted ? .now + limit : places.lastProgress(at: servers).map { $0 + limit }
+        }
+        return Preparation(attempt: attempt, way: .tool(tool), servers: servers)
+    }
+
+    func connect(_ prepared: Preparation) async throws(MitogenError) -> Context {
+        let (way, servers) = (prepared.way, prepared.servers)
         var retries = ConnectionRetries()
         var deadline = ContinuousClock.now + limit
-        var attempt = begin(retries, until: deadline)
-        var way = request.way
-        var servers: [String] = []
-        if case .tool(var tool) = way, tool.ssh != nil {
-            servers = await findServers(for: &tool, attempt)
-            way = .tool(tool)
-            let (places, limit, all) = (router.serverPlaces, limit, servers)
-            attempt.waits(for: waiting(at: servers)) { places.lastProgress(at: all).map { $0 + limit } }
-        }
+        var attempt = prepared.attempt
         var isFirst = true
         while true {
             do throws(MitogenError) {
-                return try await perform(attempt, way, at: servers) {
-                    if isFirst { deadline = .now + limit }
+                return try await perform(attempt, way, at: servers) { waited in
+                    deadline = isFirst ? .now + limit : deadline + waited
                     isFirst = false
                     attempt.restart(until: deadline)
                 }
@@ -76,20 +93,27 @@ struct ConnectionRounds {
         "waiting for other connections to \(servers.joined(separator: ", "))"
     }
 
-    /// - Parameter begins: Called when the servers have a place.
+    /// - Parameter begins: Called when the servers have a place, and the router a permit, with how long that took.
     private func perform(
         _ attempt: Handshake,
         _ way: ConnectionRequest.Way,
         at servers: [String],
-        _ begins: () -> Void
+        _ begins: (Duration) -> Void
     ) async throws(MitogenError) -> Context {
         if servers.isEmpty {
             attempt.start(way)
             return try await attempt.finish()
         }
+        let permits = router.connectionLimit
+        var hasPermit = false
+        // The permit is for the whole attempt, a place only until the login.
+        defer { if hasPermit { permits.release() } }
         do throws(MitogenError) {
             try await router.serverPlaces.withPlaces(at: servers[...], whenGivenUp: attempt.whenFailed) {
-                begins()
+                let start = ContinuousClock.now
+                hasPermit = await isPermitted(attempt)
+                guard hasPermit else { return }
+                begins(.now - start)
                 attempt.start(way)
                 await attempt.waitUntilAnswered()
                 // A server that does not answer is to hold up nobody longer than each alone.
@@ -99,6 +123,22 @@ struct ConnectionRounds {
             attempt.fail(error)
         }
         return try await attempt.finish()
+    }
+
+    /// Waits until the router may make another connection, which does not count as time of the attempt.
+    ///
+    /// - Returns: Whether it may, and the permit is to be released; otherwise the attempt has failed.
+    private func isPermitted(_ attempt: Handshake) async -> Bool {
+        attempt.waits(for: "waiting for other connections") { [limit] in .now + limit }
+        let turn = router.connectionLimit.reserve()
+        attempt.whenFailed { turn.resolve(.failure($0)) }
+        do throws(MitogenError) {
+            try await router.connectionLimit.wait(for: turn)
+            return true
+        } catch {
+            attempt.fail(error)
+            return false
+        }
     }
 
     // MARK: ssh

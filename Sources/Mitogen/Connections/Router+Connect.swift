@@ -57,18 +57,25 @@ extension Router {
     ) async throws(MitogenError) -> Context {
         try request.common.validate()
         let image = try ImageSource(configuration.image, for: request.common)
-        return try await connectionLimit.withPermit { () async throws(MitogenError) in
+        let limit = limit ?? .seconds(request.common.connectTimeout)
+        func makeRounds() async throws(MitogenError) -> ConnectionRounds {
             // Without a Broker nobody would hear the child, or that its time is over.
             guard !isLeaving else { throw .brokerIsLeaving }
-            let limit = limit ?? .seconds(request.common.connectTimeout)
-            return try await ConnectionRounds(
-                router: self,
-                id: allocateID(timeout: limit),
-                image: image,
-                limit: limit,
-                request: request
-            ).connect()
+            let id = try await allocateID(timeout: limit)
+            return ConnectionRounds(router: self, id: id, image: image, limit: limit, request: request)
         }
+        guard request.way.hasServers else {
+            return try await connectionLimit.withPermit { () async throws(MitogenError) in
+                let rounds = try await makeRounds()
+                return try await rounds.connect(await rounds.prepare())
+            }
+        }
+        // What waits for a place at its server has none of those that all share.
+        let (made, prepared) = try await sshConfigurations.turns.withPermit { () async throws(MitogenError) in
+            let rounds = try await makeRounds()
+            return (rounds, await rounds.prepare())
+        }
+        return try await made.connect(prepared)
     }
 
     var isLeaving: Bool { core.withLock { $0.isLeaving || $0.isShutDown } }

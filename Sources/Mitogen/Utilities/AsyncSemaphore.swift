@@ -28,7 +28,7 @@ package final class AsyncSemaphore: Sendable {
         try await withPermit(reserve(), body)
     }
 
-    /// Takes a place in the queue. It must be used, by ``withPermit(_:_:)``.
+    /// Takes a place in the queue. It must be used, by ``withPermit(_:_:)`` or ``wait(for:)``.
     package func reserve() -> OneShot<Void> {
         let turn = OneShot<Void>()
         let isFree = state.withLock { state in
@@ -53,7 +53,13 @@ package final class AsyncSemaphore: Sendable {
         return try await body()
     }
 
-    private func wait(for turn: OneShot<Void>) async throws(MitogenError) {
+    /// Whether nobody is let on at once.
+    var isExhausted: Bool { state.withLock { $0.free == 0 } }
+
+    /// Waits for a place that was taken before to have its turn; ``release()`` is to be called after that.
+    ///
+    /// - Throws: What the turn was given up with; `.cancelled` if the calling task is cancelled before that.
+    func wait(for turn: OneShot<Void>) async throws(MitogenError) {
         do throws(MitogenError) {
             try await turn.value()
         } catch {
@@ -63,7 +69,7 @@ package final class AsyncSemaphore: Sendable {
         }
     }
 
-    private func release() {
+    func release() {
         while let next = state.withLock({ state -> OneShot<Void>? in
             if let next = state.waiters.popFirst() { return next }
             state.free += 1

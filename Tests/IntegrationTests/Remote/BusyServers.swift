@@ -189,6 +189,47 @@ struct BusyServers {
         }
     }
 
+    @Test("Connections that wait for their places at one server do not hold up those to others")
+    func otherServer() async throws {
+        try await withTemporaryDirectory { directory in
+            let stub = try ToolStub(
+                in: directory,
+                """
+                for word do case $word in slow|quick) host=$word ;; esac; done
+                if [ "$1" = -G ]; then echo hostname $host; exit; fi
+                [ $host = quick ] || exec sleep 60
+                while [ $# -gt 1 ]; do shift; done
+                exec sh -c "$1"
+                """
+            )
+            // One more than a server has places.
+            try await withFixtureRouter({ $0.maxConcurrentConnections = 9 }) { router in
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for _ in 0..<20 {
+                        group.addTask {
+                            _ = try await failure {
+                                try await router.ssh("slow") { options in
+                                    options.sshPath = stub.path
+                                    options.connectTimeout = 6
+                                }
+                            }
+                        }
+                    }
+                    try #require(
+                        try await eventually { stub.runs.count { $0.first != "-G" } == 8 }
+                    )
+                    let time = try await duration {
+                        let context = try await router.ssh("quick") { $0.sshPath = stub.path }
+                        #expect(try await context.call(Add(1, 2)) == 3)
+                    }
+                    #expect(time < .seconds(4))
+                    group.cancelAll()
+                    try? await group.waitForAll()
+                }
+            }
+        }
+    }
+
     // MARK: What is left
 
     /// A configuration whose inner ssh has a `ProxyCommand` that never says anything, and the number in its command line.

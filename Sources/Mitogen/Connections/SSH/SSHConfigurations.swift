@@ -19,6 +19,8 @@ final class SSHConfigurations: Sendable {
     private static let sizeLimit = 1000
 
     private let entries = Mutex<[String: Entry]>([:])
+    /// So many connections are prepared with questions at a time.
+    let turns = AsyncSemaphore(count: 64)
     private let questions = ServerPlaces(count: 1)
 
     /// Asks ssh, if it has not just answered.

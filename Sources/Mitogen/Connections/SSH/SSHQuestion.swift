@@ -31,6 +31,13 @@ struct SSHQuestion: Sendable, Codable {
     }
 }
 
+extension ConnectionRequest.Way {
+    /// Whether the connection needs places at servers, see ``ServerPlaces``.
+    var hasServers: Bool {
+        if case .tool(let tool) = self { tool.ssh != nil } else { false }
+    }
+}
+
 extension ConnectionTool {
     /// The command line that asks ssh for the configuration that its own command line leads to.
     var sshQuestion: [String] { [command.before[0]] + SSHQuestion.flags + command.before.dropFirst() }
