@@ -148,7 +148,7 @@ final class Handshake: Sendable {
             stage: stage,
             otherWay: copy,
             cleanUp: tool.cleanUp?.arguments(random: stage.random),
-            endsWithoutUs: tool.ssh == nil
+            endsWithoutUs: tool.container != nil || tool.dialect.speaksEnglish
         )
         try start(attempt, images, remoteName)
     }
@@ -162,7 +162,7 @@ final class Handshake: Sendable {
         /// The command that removes what is left.
         var cleanUp: [String]?
         /// Whether the tool ends by itself when this program does. An ssh that waits for a server, or for another ssh, does
-        /// not look at its standard input.
+        /// not look at its standard input; nor does any other program that starts one.
         var endsWithoutUs = true
         /// What runs such a command already, when it has to.
         var watchdog: Watchdog?

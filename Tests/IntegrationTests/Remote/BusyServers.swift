@@ -265,18 +265,31 @@ struct BusyServers {
         }
     }
 
-    @Test("Nothing is left of connections that wait when the tool is killed", arguments: [true, false])
-    func killed(isBehindJump: Bool) async throws {
+    enum Waiting: CaseIterable {
+        case directly
+        case behindJump
+        case inOtherTool
+    }
+
+    @Test("Nothing is left of connections that wait when the tool is killed", arguments: Waiting.allCases)
+    func killed(_ way: Waiting) async throws {
         try await withTemporaryDirectory { directory in
             let listener = try Listener()
             defer { listener.close() }
             let jumps = try Self.jumps(in: directory, "")
             let direct = "Host outer\nHostName 127.0.0.1\nPort \(listener.port)\nUser m\(jumps.mark)\n"
-            let config = isBehindJump ? jumps.config : try Self.write(direct, in: directory)
-            let tool = try ToolProcess(["run", "--ssh-config", config, "-t", "ssh:outer", "--", "true"])
+            let config = way == .directly ? try Self.write(direct, in: directory) : jumps.config
+            // As `gcloud compute ssh` and the like: a program that starts ssh.
+            let stub = try ToolStub(in: directory, "ssh -F \(config) outer \"$@\"\nexit $?")
+            let table = "\(directory)/hops"
+            try Files.write(Array("[wrap]\nargument = none\ncommand = \(stub.path) {command}\n".utf8), to: table)
+            try #require(chmod(table, 0o600) == 0)
+            let target = way == .inOtherTool ? "wrap" : "ssh:outer"
+            let tool = try ToolProcess(["run", "--hops", table, "--ssh-config", config, "-t", target, "--", "true"])
             let found = try await tool.waitForProcesses { all in
                 all.contains {
-                    isBehindJump ? $0.contains("sleep \(jumps.mark)") : $0.contains("ssh -F") && !$0.contains("-G")
+                    way == .directly
+                        ? $0.contains("ssh -F") && !$0.contains("-G") : $0.contains("sleep \(jumps.mark)")
                 }
             }
             #expect(found.count > 1)
