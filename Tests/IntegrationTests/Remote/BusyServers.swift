@@ -164,7 +164,8 @@ struct BusyServers {
         try await withTemporaryDirectory { directory in
             let stub = try ToolStub(
                 in: directory,
-                "if [ \"$1\" = -G ]; then echo hostname web; exit; fi\nexec sleep 60"
+                // All twelve have begun before the first one has its place.
+                "if [ \"$1\" = -G ]; then sleep 0.8; echo hostname web; exit; fi\nexec sleep 60"
             )
             try await withFixtureRouter { router in
                 let messages = await withTaskGroup(of: String.self) { group in
