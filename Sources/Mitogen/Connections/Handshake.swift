@@ -40,7 +40,7 @@ final class Handshake: Sendable {
     private let id: ContextID
     private let request: ConnectionRequest
     let image: ImageSource
-    private let deadline: ContinuousClock.Instant
+    let deadline: ContinuousClock.Instant
     private let retries: ConnectionRetries
     let parts: Mutex<Parts>
     private let timeline = ConnectionTimeline()
@@ -228,7 +228,7 @@ final class Handshake: Sendable {
     }
 
     /// The tool has done what it can; something else is tried.
-    private func leaveTool() {
+    func leaveTool() {
         let process = parts.withLock { parts in
             // From now on nobody knows more about the attempt than that its time is over.
             parts.driver = nil
@@ -236,21 +236,6 @@ final class Handshake: Sendable {
             return parts.process.take()
         }
         process?.terminate()
-    }
-
-    /// A pod has no such container: the error says which it has, if kubectl tells in time.
-    private func fail(_ error: MitogenError, askingFor command: [String]) {
-        leaveTool()
-        let limit = min(.seconds(5), deadline - .now - .milliseconds(100))
-        let environment = ToolLocale.environment
-        guard limit > .zero,
-            let query = try? ToolQuery(command, environment: environment, hearsErrors: true, on: router.broker)
-        else { return fail(error) }
-        let timer = router.broker.schedule(after: limit) { [weak self] in self?.fail(error) }
-        follow(query) { [weak self] _, lines in
-            timer.cancel()
-            self?.fail(PodContainers(said: lines).map(error.listing) ?? error)
-        }
     }
 
     /// There is no shell: brings the program there without one.
@@ -494,12 +479,6 @@ final class Handshake: Sendable {
 }
 
 extension MitogenError {
-    /// Says also which containers a pod has.
-    fileprivate func listing(_ containers: PodContainers) -> MitogenError {
-        let names = containers.names.joined(separator: ", ")
-        return MitogenError(code, "\(message); it has \(names)", diagnostics: diagnostics, hint: hint)
-    }
-
     static var brokerIsLeaving: MitogenError {
         MitogenError(
             .connectionCancelled,

@@ -205,7 +205,9 @@ extension ToolFailures {
                 .connectionLost,
                 "the connection was closed before the login was complete",
                 says: ["connection closed by", "connection reset by", "closed by remote host", "broken pipe"],
-                hint: "the server's log says why (`journalctl -u ssh`): `MaxStartups`, `AllowUsers`, a full disk"
+                hint:
+                    "the server's log says why (`journalctl -u ssh`): `AllowUsers`, a full disk, or `MaxStartups`, for "
+                    + "which connect to fewer targets at a time (--fanout)"
             ),
         ]
     )
