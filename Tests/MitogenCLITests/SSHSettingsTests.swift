@@ -74,6 +74,32 @@ struct SSHSettingsTests {
         )
     }
 
+    @Test(
+        "A file of this machine that does not count somewhere is said so, once",
+        arguments: [
+            (["--ssh-config", "/c"], "ssh:a+ssh:b", "--ssh-config"),
+            (["--identity", "/i"], "docker:x+ssh:b", "--identity"),
+            (["--ssh-option", "UserKnownHostsFile=/k"], "ssh:a+sudo+ssh:b", "--ssh-option"),
+            (
+                ["--ssh-config", "/c", "--identity", "/i"], "ssh:a,ssh:a+ssh:b,ssh:a+ssh:c",
+                "--ssh-config and --identity"
+            ),
+            (["--ssh-config", "/c"], "ssh:a,sudo+ssh:b", nil), (["--ssh-option", "Port=7"], "ssh:a+ssh:b", nil),
+            (["--ssh-option", "UserKnownHostsFile=/dev/null"], "ssh:a+ssh:b", nil),
+            (["--identity", "/i", "--identity", "ssh:b=/k"], "ssh:a+ssh:b", nil),
+            (["--ssh-option", "IdentityFile=/i", "--ssh-option", "ssh:b=identityfile=/k"], "ssh:a+ssh:b", nil),
+        ] as [([String], String, String?)]
+    )
+    func warnings(arguments: [String], targets: String, names: String?) throws {
+        let words = ["run"] + arguments + ["-t", targets, "--", "true"]
+        let command = try #require(try MitogenCommand.parseAsRoot(words) as? RunCommand)
+        let warnings = try RunOptions(command, readsFiles: true).warnings
+        #expect(warnings.count == (names == nil ? 0 : 1))
+        guard let names, let warning = warnings.first else { return }
+        #expect(warning.hasPrefix("\(names) without a host"))
+        #expect(warning.contains("not for ssh:b in"))
+    }
+
     @Test("What is typed comes before what is added, so that it wins")
     func order() throws {
         let settings = try Self.settings(

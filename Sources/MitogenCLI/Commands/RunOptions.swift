@@ -66,10 +66,9 @@ package struct RunOptions: Hashable, Sendable {
         if program.bytes.isEmpty { throw ArgumentError("the name of the program to run is empty") }
         if self.directory?.bytes.isEmpty == true { throw ArgumentError("the directory for the command is empty") }
         // Last, so that no targets are read for a command line that is not right.
-        (self.targets, self.warnings) = try arguments.targets.selection(
-            readsFiles: readsFiles,
-            kinds: self.hops.table.kinds
-        )
+        let selection = try arguments.targets.selection(readsFiles: readsFiles, kinds: self.hops.table.kinds)
+        self.targets = selection.targets
+        self.warnings = selection.warnings + [self.hops.ssh.warning(for: selection.targets)].compactMap(\.self)
         if let fanout, self.readsStandardInput, fanout < self.targets.count {
             throw ArgumentError(
                 "--stdin sends the input to all \(self.targets.count) targets at the same time, which --fanout "

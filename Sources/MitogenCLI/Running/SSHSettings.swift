@@ -13,6 +13,9 @@ struct SSHSettings: Hashable, Sendable {
         let hosts: TargetExclusions?
         let text: String
 
+        /// What comes before the value of an option.
+        var name: String { String(self.text.prefix { $0 != "=" && $0 != " " }).lowercased() }
+
         func isFor(_ hop: Hop) -> Bool { self.hosts?.matching(TargetSpecification(hops: [hop])).isEmpty == false }
     }
 
@@ -79,6 +82,40 @@ struct SSHSettings: Hashable, Sendable {
         // ssh takes the first value of an option.
         let general = self.options.filter { $0.hosts == nil && (runsHere || !Self.namesFile($0.text)) }
         options.sshArguments = (self.options.filter { $0.isFor(hop) } + general).flatMap { ["-o", $0.text] }
+    }
+
+    /// What to say where values that name files of this machine do not count for an ssh that runs elsewhere, and it has
+    /// no others; nil if there is no such ssh.
+    func warning(for targets: [TargetSpecification]) -> String? {
+        let files = self.options.filter { $0.hosts == nil && Self.namesFile($0.text) }
+        guard !files.isEmpty || (self.configs + self.identities).contains(where: { $0.hosts == nil }) else {
+            return nil
+        }
+        for target in targets {
+            for (index, hop) in target.hops.enumerated() where hop.kind == HopKind.ssh.name {
+                guard !target.hops[..<index].allSatisfy(\.staysHere) else { continue }
+                let names = self.missing(files, for: hop)
+                guard let name = names.last else { continue }
+                let (host, all) = (TerminalSanitizer.visible(hop.canonicalText), names.joined(separator: " and "))
+                return "\(all) without a host is for ssh on this machine, and not for \(host) in "
+                    + "'\(TerminalSanitizer.visible(target.canonicalText))'; for that one give a path of where its ssh "
+                    + "runs: \(name) ssh:HOST=\(name == "--ssh-option" ? "NAME=PATH" : "PATH")"
+            }
+        }
+        return nil
+    }
+
+    /// The command line's options whose values for all do not count for a hop elsewhere, and that have none for its host.
+    private func missing(_ files: [Value], for hop: Hop) -> [String] {
+        func isMissing(_ values: [Value]) -> Bool {
+            values.contains { $0.hosts == nil } && !values.contains { $0.isFor(hop) }
+        }
+        var names: [String] = []
+        if isMissing(self.configs) { names.append("--ssh-config") }
+        if isMissing(self.identities) { names.append("--identity") }
+        let own = self.options.filter { $0.isFor(hop) }.map(\.name)
+        if files.contains(where: { !own.contains($0.name) }) { names.append("--ssh-option") }
+        return names
     }
 
     /// The options whose values are paths, or commands with paths.
