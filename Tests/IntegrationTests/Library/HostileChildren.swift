@@ -165,10 +165,10 @@ extension LibraryTests.HostileChildren {
             return try #require(line.flatMap { Int($0.dropFirst(name.count + 1)) }, "\(helper.lines)")
         }
         #expect(try figure("calls") >= 50)
-        // A debug build takes about ten times as long for a frame as a release build, for which the limits are 50 ms and
-        // 200 MB; twelve busy processes share the machine's processors besides.
-        #expect(try figure("p99-us") < 500_000, "\(helper.lines)")
-        #expect(try figure("resident-kb") < 300_000, "\(helper.lines)")
+        // 50 ms and 200 MB is what a release build has to keep; a debug build takes about ten times as long for a frame, and
+        // twelve busy processes share the machine's processors with whatever else runs.
+        #expect(try figure("p99-us") < 250_000, "\(helper.lines)")
+        #expect(try figure("resident-kb") < 250_000, "\(helper.lines)")
     }
 
     // MARK: The own home
