@@ -36,12 +36,19 @@ extension Mitogen {
 enum CallDeadline {
     @TaskLocal static var current: ContinuousClock.Instant?
 
+    private static func earliest(
+        _ first: ContinuousClock.Instant?,
+        _ second: ContinuousClock.Instant?
+    ) -> ContinuousClock.Instant? {
+        guard let first, let second else { return first ?? second }
+        return min(first, second)
+    }
+
     /// The time that a call may take: what was asked for, and no more than is left here.
     ///
     /// - Throws: `.timeoutError` if nothing is left.
     static func timeLeft(_ timeout: Duration?) throws(MitogenError) -> Duration? {
-        let deadlines = [ExternalContext.current?.deadline, current].compactMap { $0 }
-        guard let deadline = deadlines.min() else { return timeout }
+        guard let deadline = earliest(ExternalContext.current?.deadline, current) else { return timeout }
         let left = ContinuousClock.now.duration(to: deadline)
         guard left > .zero else {
             throw MitogenError(.timeoutError, "there is no time left for this call: its deadline has passed")
