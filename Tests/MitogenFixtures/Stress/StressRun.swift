@@ -134,8 +134,11 @@ enum StressRun {
             try await forest.shutDown(member)
         }
         let fresh = try await forest.router.local()
+        // From the first command on a context has a pipe to the guard of its commands.
+        _ = try await fresh.run(["true"])
         let expected = try await fresh.call(TakeStock())
         for member in forest.members {
+            _ = try await member.context.run(["true"])
             try await expect(expected, "context \(member.context.id)", journal) {
                 try await member.context.call(TakeStock())
             }
