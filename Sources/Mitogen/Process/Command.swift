@@ -90,8 +90,9 @@ final class Command: Sendable {
                 self?.receive(descriptor, isError: isError, scratch)
             }
             state.withLock { $0.outputs[descriptor] = side }
-            broker.startReceive(side)
         }
+        // Not before both are known: a short command that has closed the first would be done without the second.
+        for side in state.withLock({ Array($0.outputs.values) }) { broker.startReceive(side) }
         if let input = pipes.input {
             let side = Side(descriptor: input.own, keepsAlive: false) { [weak self] _ in self?.writeInput() }
             state.withLock { $0.input = side }
