@@ -53,7 +53,7 @@ final class BootstrapDriver: Sendable {
 
     /// - Parameters:
     ///   - configuration: The frame that the program waits for, by the image's identity; nil for an executable.
-    ///   - answered: Called when the first stage speaks: whoever has to log in has done so.
+    ///   - answered: Called when the first stage prints its marker, that is after all logins.
     ///   - finished: Called once, on the Broker's thread.
     init(
         _ stage: FirstStage,
@@ -149,7 +149,7 @@ final class BootstrapDriver: Sendable {
         return process
     }
 
-    /// What is kept of the tool's lines, and logged; nil for all of them.
+    /// Removes the echo of a typed password from lines before they are kept or logged; nil if the tool asks nothing.
     private var withoutEcho: (@Sendable (String) -> String)? {
         guard let table = plan.prompts else { return nil }
         return { line in String(decoding: table.withoutEcho(Array(line.utf8)), as: UTF8.self) }
@@ -197,9 +197,9 @@ final class BootstrapDriver: Sendable {
         if mayAsk { awaitSilence(Self.shortSilence) }
     }
 
-    /// What comes from a terminal in pieces comes faster.
+    /// The pieces of one line arrive within this time, so that a longer pause ends the line.
     private static let shortSilence = Duration.milliseconds(100)
-    /// What is not understood and waits so long for an answer will wait for ever.
+    /// A prompt that is not recognized fails the attempt after this time without output.
     private static let longSilence = Duration.seconds(3)
     private static let silenceStep = Duration.seconds(1)
 

@@ -22,18 +22,18 @@ struct QuestionTerminal: Sendable {
         return tcgetattr(master, &settings) == 0 ? settings : nil
     }
 
-    /// Makes it show what is typed, and take it in lines, as people's terminals do: that a tool changes this shows that
-    /// it asks for something.
+    /// Turns on ECHO and ICANON, as terminals of people have them: a tool that turns them off is about to ask for
+    /// something.
     func prepare() {
         guard var settings else { return }
         settings.c_lflag |= tcflag_t(ECHO | ICANON)
         tcsetattr(master, TCSANOW, &settings)
     }
 
-    /// Whether what is typed is not shown.
+    /// Whether ECHO is off.
     var hidesInput: Bool { settings.map { $0.c_lflag & tcflag_t(ECHO) == 0 } ?? true }
 
-    /// Shows nothing of what is typed next: a secret would come back.
+    /// Turns off ECHO, so that a typed secret does not come back as output.
     func hideInput() {
         guard var settings, settings.c_lflag & tcflag_t(ECHO) != 0 else { return }
         settings.c_lflag &= ~tcflag_t(ECHO)

@@ -101,8 +101,8 @@ final class Inbox: Sendable {
             )
         }
         if hasRespondent || isParent { return true }
-        // One that knows flow control opens the channel even if it has nothing to send. Of others the first word may be
-        // their last, as long as nobody else has begun to send.
+        // A peer with flow control opens the channel even if it sends nothing. A peer without it may send only the end,
+        // which is believed while no other context has sent anything.
         return !opens && state.withLock { $0.accounts.isEmpty && $0.others.isEmpty }
     }
 

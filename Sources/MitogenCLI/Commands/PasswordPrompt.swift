@@ -74,7 +74,7 @@ struct PasswordPrompt: ~Copyable {
             self.write("\n")
             switch line {
             case .success(let bytes): return bytes
-            // Settings may have changed while the process was stopped.
+            // A process that was stopped asks again when it goes on.
             case .failure(let signal): self.deliver(signal.number)
             }
         }

@@ -6,7 +6,7 @@
 
 /// What can be seen of a terminal that a tool asks on, and of the tool (termios(3), proc(5)).
 package struct TerminalSight: Sendable, Equatable {
-    /// Whether what is typed is not shown (no `ECHO`).
+    /// Whether `ECHO` is off.
     package var hidesInput: Bool
     /// Whether what is typed is read in lines (`ICANON`).
     package var takesLines: Bool
