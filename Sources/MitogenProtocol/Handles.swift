@@ -69,41 +69,6 @@ public enum StandardHandle {
     public static let firstFree: Handle = 1000
 }
 
-/// The reasons that dead messages give, word for word (Mitogen wire protocol, section 1.5).
-public enum DeadReason {
-    public static let invalidHandle = "invalid handle"
-    public static let refusedByPolicy = "refused by policy"
-    public static let unexpectedContext = "reply from unexpected context"
-    public static let respondentDisconnected = "the respondent Context has disconnected"
-    public static let brokerExited = "Broker has exitted"
-    public static let senderClosed = "Sender was explicitly closed"
-    package static let receiverClosed = "the Receiver has been closed"
-    package static let receiverIsDone = "the Receiver has taken its one message"
-
-    public static func tooLarge(maximum: Int) -> String {
-        "message too large (max \(maximum) bytes)"
-    }
-
-    private static let noRouteTo = "no route to "
-
-    public static func noRoute(to id: ContextID, from own: ContextID) -> String {
-        "\(noRouteTo)\(id), my ID is \(own)"
-    }
-
-    /// Whether a reason means that the context does not exist, or exists no more.
-    package static func saysGone(_ reason: String) -> Bool {
-        reason.hasPrefix(noRouteTo) || reason.hasPrefix(respondentDisconnected) || reason == brokerExited
-    }
-
-    package static func wayIsFull(to id: ContextID) -> String {
-        "too much waits to be written on the way to context \(id)"
-    }
-
-    public static func unidirectional(from ingress: ContextID, to egress: ContextID, via own: ContextID) -> String {
-        "routing mode prevents forward of message from context \(ingress) to context \(egress) via context \(own)"
-    }
-}
-
 /// What a context understands beyond the common protocol, announced with its route.
 ///
 /// A context that announced nothing is treated like the Python implementation.

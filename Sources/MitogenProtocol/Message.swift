@@ -136,7 +136,7 @@ public struct Message: Sendable, Hashable {
 
     /// Like ``unpickle(localID:)``, but an error that the sender sent is returned, not thrown.
     package func rawValue(localID: ContextID) throws(MitogenError) -> PickleValue {
-        if isDead { throw MitogenError(.channelError, deadReason(localID: localID)) }
+        if isDead { throw MitogenError(dead: self, localID: localID) }
         switch header.encoding {
         case .binary: return .bytes(data)
         case .legacy, .pickle:

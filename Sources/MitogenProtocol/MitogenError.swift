@@ -117,11 +117,12 @@ public struct MitogenError: Error, Sendable {
     /// What the attempt to connect did, if it is one that has failed.
     public let connection: ConnectionReport?
 
+    /// What the dead message says that it comes from; nil if it comes from none.
+    package private(set) var dead: DeadReason.Kind?
+
     /// Whether it is the regular end of a channel: the sender, or the receiver itself, was closed. Nothing was lost then.
     public var isEndOfChannel: Bool {
-        code == .channelError
-            && (message == DeadReason.senderClosed || message == DeadReason.receiverClosed
-                || message == DeadReason.receiverIsDone)
+        dead == .endOfChannel
     }
 
     /// How far the attempt to connect had come; nil if it is no such failure.
@@ -145,10 +146,21 @@ public struct MitogenError: Error, Sendable {
         self.connection = connection
     }
 
+    /// What a dead message says.
+    ///
+    /// - Parameters:
+    ///   - request: What has not been answered, for the text; nothing by default.
+    ///   - localID: This context.
+    package init(dead message: Message, to request: String? = nil, localID: ContextID = .max, context: String? = nil) {
+        let reason = message.deadReason(localID: localID)
+        self.init(.channelError, request.map { "\($0): \(reason)" } ?? reason, context: context)
+        dead = DeadReason.Kind(reason)
+    }
+
     /// The same error, with the place it happened in if that was not known yet.
     package func inContext(_ name: String) -> MitogenError {
         guard context == nil else { return self }
-        return MitogenError(
+        var error = MitogenError(
             code,
             message,
             context: name,
@@ -157,6 +169,8 @@ public struct MitogenError: Error, Sendable {
             hint: hint,
             connection: connection
         )
+        error.dead = dead
+        return error
     }
 
     /// The same error, with what the attempt to connect did.

@@ -140,7 +140,7 @@ extension Context {
     /// Whether a request was not even given to a service, because the context has none of this name.
     private static func saysUnknown<Method: ServiceMethod>(_ error: MitogenError, _ method: Method.Type) -> Bool {
         switch error.code {
-        case .channelError: error.message == "\(method.fullName): \(DeadReason.invalidHandle)"
+        case .channelError: error.dead == .invalidHandle
         case .callError: error.remote?.message == ServicePool.isUnknown(Method.Host.name)
         default: false
         }

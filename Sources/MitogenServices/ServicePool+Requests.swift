@@ -65,12 +65,12 @@ extension ServicePool {
     }
 
     /// The queue of a service that takes one request after the other.
-    private func queue(of name: String) -> AsyncSemaphore? {
+    private func queue(of name: String) -> Gate? {
         state.withLock { state in
             if let known = state.queues[name] { return known }
             let ordering = state.services[name].map { type(of: $0.service).ordering }
             guard ordering ?? ServiceTable.shared.type(named: name)?.ordering == .serial else { return nil }
-            let queue = AsyncSemaphore(count: 1)
+            let queue = Gate(places: 1)
             state.queues[name] = queue
             return queue
         }
@@ -150,7 +150,7 @@ extension ServicePool {
             )
         }
         let activation = state.withLock { state in
-            let activation = state.activations[name] ?? AsyncSemaphore(count: 1)
+            let activation = state.activations[name] ?? Gate(places: 1)
             state.activations[name] = activation
             return activation
         }

@@ -23,9 +23,9 @@ public final class ServicePool: Sendable {
     struct State {
         var services: [String: Entry] = [:]
         /// The queues of the serial services, of those too that are not made yet: each lets one request on at a time.
-        var queues: [String: AsyncSemaphore] = [:]
+        var queues: [String: Gate] = [:]
         /// Lets one request on to make a service.
-        var activations: [String: AsyncSemaphore] = [:]
+        var activations: [String: Gate] = [:]
         /// How many requests wait or run.
         var requests = 0
         /// Set when the pool has ended; resolved when no request is left.
@@ -33,13 +33,13 @@ public final class ServicePool: Sendable {
     }
 
     let router: Router
-    let places: AsyncSemaphore
+    let places: Gate
     let state = Mutex(State())
     private let lastArrival = Mutex<OneShot<Void>?>(nil)
 
     private init(_ router: Router, size: Int) throws(MitogenError) {
         self.router = router
-        places = AsyncSemaphore(count: size)
+        places = Gate(places: size)
         _ = try router.serve(
             at: StandardHandle.callService,
             describedAs: Self.name(of:),

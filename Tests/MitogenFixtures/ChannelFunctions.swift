@@ -209,7 +209,7 @@ public struct OpenAgain: RemoteFunction {
         for count in 0..<10 {
             let question = Message(handle: StandardHandle.openChannel, data: opening.data)
             guard (try? await context.caller.sendAwait(question)) != nil else { return count }
-            for _ in 0..<ChannelCredit.window.values { try context.caller.send(value) }
+            for _ in 0..<ChannelOpening.window.items { try context.caller.send(value) }
         }
         return 10
     }

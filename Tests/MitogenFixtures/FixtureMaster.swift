@@ -40,6 +40,9 @@ public enum FixtureMaster {
             case "log-to-files": try await LogToFiles.run(Array(arguments.dropFirst()), router)
             case "stuck-log": try await StuckLog.run(to: arguments.last ?? "", router)
             case "besieged": try await Besieged.run(router)
+            case "busy-link":
+                let numbers = arguments.compactMap { Int($0) }
+                try await BusyLink.run(streams: numbers[0], seconds: numbers[1], router)
             case "withstand": try await Withstand.run(arguments.last ?? "", router)
             case "no-terminal": await useUpTerminals(router)
             case "return-early": try await returnEarly(router)

@@ -125,7 +125,8 @@ extension RawChild {
                 missing = part.total - part.offset - (data.count - MessagePart.headerSize)
                 if missing == 0 { tell("large \(part.total)") }
             case 3000: tell(header.replyTo == StandardHandle.isDead ? "closed" : "small")
-            case 3001: give(1 << 30)
+            // An answer without credit says that the message is whole.
+            case 3001: send(frame(from: id, handle: creditHandle) { [] })
             case StandardHandle.shutdown: return
             default: continue
             }

@@ -13,7 +13,8 @@ final class Inbox: Sendable {
     /// A message, and what is given back when it is taken.
     struct Arrival: Sendable {
         enum Charge: Sendable {
-            /// It counts as a part of the window that its sender's account of this number has.
+            /// It counts as a part of the window that its sender has, since it has opened the channel for the time of this
+            /// number.
             case window(Int)
             /// It counts as a part of what this inbox keeps of senders that know no window.
             case limit
@@ -31,10 +32,11 @@ final class Inbox: Sendable {
     }
 
     /// A context that waits for credit.
-    private struct Account {
+    private struct Source {
         let number: Int
         let returnHandle: Handle
-        var window = ReceiveWindow()
+        let share: LinkBudget.Share
+        var account = Account(ChannelOpening.window, first: Credit.first)
         /// Whether the last thing that came from there was that this is all.
         var hasEnded = false
         /// The context is gone; what it has sent is still here.
@@ -42,16 +44,16 @@ final class Inbox: Sendable {
     }
 
     private struct State {
-        var accounts: [ContextID: Account] = [:]
-        /// How many accounts there have been.
-        var accountCount = 0
+        var sources: [ContextID: Source] = [:]
+        /// How often a channel was opened.
+        var openings = 0
         /// The contexts that have sent something without having opened the channel, as Python programs do.
         var others: Set<ContextID> = []
         /// Bytes of messages that are in no window.
         var unboundedBytes = 0
     }
 
-    let latch = Latch<Arrival>()
+    let mailbox = Mailbox<Arrival>()
     private let persists: Bool
     private let bufferLimit: Int
     /// The largest value that is taken in parts.
@@ -78,20 +80,20 @@ final class Inbox: Sendable {
             return router.peerLogger.debug("\(text): context \(message.srcID) has not opened it")
         }
         guard let charge = admit(message) else { return overflow(message, in: router) }
-        try? latch.put(Arrival(message: message, charge: charge))
+        mailbox.put(Arrival(message: message, charge: charge))
         if !persists { finish(with: .dead(DeadReason.receiverIsDone, dstID: router.contextID, handle: message.handle)) }
     }
 
     /// Nothing more will come.
     func finish(with dead: Message) {
-        latch.finish(with: Arrival(message: dead, charge: .nothing))
+        mailbox.finish(with: Arrival(message: dead, charge: .nothing))
     }
 
     /// Whether a dead message counts: only who sends here, and the ancestors of this context, say that nothing more
     /// comes. A receiver with a respondent is asked about by the router before.
     private func mayEnd(_ message: Message, in router: Router) -> Bool {
         let source = message.srcID
-        let isKnown = state.withLock { $0.accounts[source] != nil || $0.others.contains(source) }
+        let isKnown = state.withLock { $0.sources[source] != nil || $0.others.contains(source) }
         if isKnown { return true }
         let (hasRespondent, isParent, opens) = router.core.withLock { core in
             let table = core.state.table
@@ -103,28 +105,28 @@ final class Inbox: Sendable {
         if hasRespondent || isParent { return true }
         // A peer with flow control opens the channel even if it sends nothing. A peer without it may send only the end,
         // which is believed while no other context has sent anything.
-        return !opens && state.withLock { $0.accounts.isEmpty && $0.others.isEmpty }
+        return !opens && state.withLock { $0.sources.isEmpty && $0.others.isEmpty }
     }
 
     private func admit(_ message: Message) -> Arrival.Charge? {
         state.withLock { state in
-            if !message.isDead, state.accounts[message.srcID] == nil {
+            if !message.isDead, state.sources[message.srcID] == nil {
                 if state.others.count >= Self.mostOthers { state.others.removeFirst() }
                 state.others.insert(message.srcID)
             }
-            state.accounts[message.srcID]?.hasEnded = message.isDead
-            if !message.isDead, let account = state.accounts[message.srcID], account.returnHandle == message.replyTo,
-                state.accounts[message.srcID]?.window.receive(byteCount: message.data.count) == true
+            state.sources[message.srcID]?.hasEnded = message.isDead
+            if !message.isDead, let source = state.sources[message.srcID], source.returnHandle == message.replyTo,
+                state.sources[message.srcID]?.account.receive(message.data.count) == true
             {
-                return .window(account.number)
+                return .window(source.number)
             }
-            return keep(ChannelCredit(values: 1, bytes: message.data.count), &state) ? .limit : nil
+            return keep(Credit(items: 1, bytes: message.data.count), &state) ? .limit : nil
         }
     }
 
     /// Counts messages that are in no window; false if there is no room for them.
-    private func keep(_ messages: ChannelCredit, _ state: inout State) -> Bool {
-        let size = messages.bytes + messages.values * Self.overhead
+    private func keep(_ messages: Credit, _ state: inout State) -> Bool {
+        let size = messages.bytes + messages.items * Self.overhead
         // One message is always taken, however large: the router's own limit has let it pass.
         guard state.unboundedBytes == 0 || state.unboundedBytes + size <= bufferLimit else { return false }
         state.unboundedBytes += size
@@ -150,15 +152,15 @@ final class Inbox: Sendable {
     /// An arrival was taken: its sender may send more.
     func release(_ arrival: Arrival, through router: Router) {
         let message = arrival.message
-        let credit = state.withLock { state -> ChannelCredit? in
+        let credit = state.withLock { state -> Credit? in
             switch arrival.charge {
             case .nothing: return nil
-            case .window(let number) where state.accounts[message.srcID]?.number == number:
-                let credit = state.accounts[message.srcID]?.window.consume(byteCount: message.data.count)
-                guard let account = state.accounts[message.srcID], account.isLost else { return credit }
-                if account.window.waiting.values == 0 { state.accounts[message.srcID] = nil }
-                return nil
-            case .window, .limit:
+            case .window(let number):
+                guard var source = state.sources[message.srcID], source.number == number else { fallthrough }
+                let credit = source.account.consume(message.data.count, share: source.share.adjust)
+                state.sources[message.srcID] = source.isLost && source.account.waiting.items == 0 ? nil : source
+                return source.isLost ? nil : credit
+            case .limit:
                 state.unboundedBytes -= message.data.count + Self.overhead
                 return nil
             }
@@ -170,20 +172,26 @@ final class Inbox: Sendable {
     // MARK: Senders
 
     /// Whether everything was taken, and everyone who has opened the channel has ended.
-    var isOver: Bool { latch.isDrained && state.withLock { !$0.accounts.values.contains { !$0.hasEnded } } }
+    var isOver: Bool { mailbox.isDrained && state.withLock { !$0.sources.values.contains { !$0.hasEnded } } }
 
     /// The contexts that get credit.
-    var sources: [ContextID] { state.withLock { Array($0.accounts.keys) } }
+    var sources: [ContextID] { state.withLock { Array($0.sources.keys) } }
 
     /// A context is about to send: it gets credit at its handle from now on. What it has sent before is in no window any
-    /// more; false if there is no room for that.
-    func open(for source: ContextID, returnHandle: Handle) -> Bool {
+    /// more.
+    ///
+    /// - Parameter link: The budget of the link that its values come on; nil for this context itself.
+    /// - Returns: The first credit; nil if there is no room for what it has sent before.
+    func open(for source: ContextID, returnHandle: Handle, on link: LinkBudget?) -> Credit? {
         state.withLock { state in
-            let waiting = state.accounts[source]?.window.waiting ?? ChannelCredit()
-            guard waiting.values == 0 || keep(waiting, &state) else { return false }
-            state.accountCount += 1
-            state.accounts[source] = Account(number: state.accountCount, returnHandle: returnHandle)
-            return true
+            let waiting = state.sources[source]?.account.waiting ?? Credit()
+            guard waiting.items == 0 || keep(waiting, &state) else { return nil }
+            state.openings += 1
+            let share = LinkBudget.Share(of: link)
+            var opened = Source(number: state.openings, returnHandle: returnHandle, share: share)
+            let credit = opened.account.begin(share: share.adjust)
+            state.sources[source] = opened
+            return credit
         }
     }
 
@@ -192,33 +200,33 @@ final class Inbox: Sendable {
     func lose(_ source: ContextID, with dead: Message, in router: Router) {
         // It counts, as there may be any number of contexts.
         let hasRoom = state.withLock { state -> Bool? in
-            guard let account = state.accounts[source], !account.isLost else { return nil }
-            if account.window.waiting.values == 0 {
-                state.accounts[source] = nil
+            guard let lost = state.sources[source], !lost.isLost else { return nil }
+            if lost.account.waiting.items == 0 {
+                state.sources[source] = nil
             } else {
-                state.accounts[source]?.isLost = true
-                state.accounts[source]?.hasEnded = true
+                state.sources[source]?.isLost = true
+                state.sources[source]?.hasEnded = true
             }
-            return account.hasEnded ? nil : keep(ChannelCredit(values: 1, bytes: dead.data.count), &state)
+            return lost.hasEnded ? nil : keep(Credit(items: 1, bytes: dead.data.count), &state)
         }
         guard let hasRoom else { return }
         guard hasRoom else { return overflow(dead, in: router) }
-        try? latch.put(Arrival(message: dead, charge: .limit))
+        mailbox.put(Arrival(message: dead, charge: .limit))
     }
 
     /// Ends every wait for a message, and tells the senders that nobody will take any.
     func close(through router: Router) {
-        latch.close()
+        mailbox.close(with: MitogenError(dead: .dead(DeadReason.receiverClosed)))
         tellSenders(DeadReason.receiverClosed, through: router)
     }
 
     private func tellSenders(_ reason: String, through router: Router) {
-        let accounts = state.withLock { state in
-            defer { state.accounts = [:] }
-            return state.accounts
+        let sources = state.withLock { state in
+            defer { state.sources = [:] }
+            return state.sources
         }
-        for (source, account) in accounts {
-            router.route(.dead(reason, dstID: source, handle: account.returnHandle))
+        for (id, source) in sources {
+            router.route(.dead(reason, dstID: id, handle: source.returnHandle))
         }
     }
 }

@@ -61,19 +61,12 @@ public final class MessageReceiver: AsyncSequence, Sendable {
 
     /// Called for every message that nobody waits for, on the Broker's thread. It must not block.
     public var notify: (@Sendable () -> Void)? {
-        get {
-            let latch = inbox.latch
-            guard let notify = latch.notify else { return nil }
-            return { notify(latch) }
-        }
-        set {
-            guard let notify = newValue else { return inbox.latch.notify = nil }
-            inbox.latch.notify = { _ in notify() }
-        }
+        get { inbox.mailbox.notify }
+        set { inbox.mailbox.notify = newValue }
     }
 
     /// How many messages can be taken, dead ones included; 0 when closed.
-    public var count: Int { (try? inbox.latch.count) ?? 0 }
+    public var count: Int { inbox.mailbox.count }
 
     /// Whether there is no message to take.
     public var isEmpty: Bool { count == 0 }
@@ -102,13 +95,9 @@ public final class MessageReceiver: AsyncSequence, Sendable {
 
     /// The next message, dead or not.
     func next(timeout: Duration?) async throws(MitogenError) -> Message {
-        do throws(MitogenError) {
-            let arrival = try await inbox.latch.get(timeout: timeout)
-            inbox.release(arrival, through: router)
-            return arrival.message
-        } catch  where error.code == .latchError {
-            throw Self.closedError
-        }
+        let arrival = try await inbox.mailbox.get(timeout: timeout)
+        inbox.release(arrival, through: router)
+        return arrival.message
     }
 
     /// The next message; nil at the regular end: its sender, or this receiver, was closed.
@@ -123,18 +112,18 @@ public final class MessageReceiver: AsyncSequence, Sendable {
     /// The next message, dead or not, if there is one, and whether it is the receiver's end: nobody is known who would
     /// send more.
     func poll() -> (Result<Message, MitogenError>, isLast: Bool)? {
-        switch inbox.latch.poll() {
+        switch inbox.mailbox.poll() {
         case .success(let arrival):
             inbox.release(arrival, through: router)
             return (.success(arrival.message), arrival.message.isDead && (arrival.isEnd || inbox.isOver))
-        case .failure: return (.failure(Self.closedError), true)
+        case .failure(let error): return (.failure(error), true)
         case nil: return nil
         }
     }
 
     /// What a dead message says.
     func error(of dead: Message) -> MitogenError {
-        MitogenError(.channelError, dead.deadReason(localID: router.contextID), context: name(ofSource: dead))
+        MitogenError(dead: dead, localID: router.contextID, context: name(ofSource: dead))
     }
 
     /// Decodes the value in a message. Contexts and senders in it belong to this receiver's router.
@@ -153,10 +142,6 @@ public final class MessageReceiver: AsyncSequence, Sendable {
     private func name(ofSource message: Message) -> String? {
         if message.srcID == router.contextID { return respondent?.displayName }
         return router.contextByID(message.srcID, creates: false)?.displayName
-    }
-
-    private static var closedError: MitogenError {
-        MitogenError(.channelError, DeadReason.receiverClosed)
     }
 
     // MARK: AsyncSequence

@@ -6,35 +6,25 @@
 
 internal import Synchronization
 
-/// What one context may still send to one receiver of another, and who waits to send more; shared by all senders to it
-/// in this context, because the receiver counts what comes from the context.
+/// What one context may still send to one receiver of another, shared by all senders to it in this context, because the
+/// receiver counts what comes from the context.
 final class Outbox: Sendable {
     struct Key: Hashable, Sendable {
         let contextID: ContextID
         let handle: Handle
     }
 
-    private typealias Waiter = (byteCount: Int, turn: OneShot<Void>)
-
-    private enum Phase {
-        case new
-        case opening
-        case open
-    }
-
     private struct State {
-        var phase = Phase.new
-        var window = SendWindow()
-        var waiters = Queue<Waiter>()
-        /// How many values have to arrive before anything else is sent.
-        var holds = 0
-        var failure: MitogenError?
+        /// Whether the receiver's context was told that there is a sender, or that has begun.
+        var isOpening = false
         var returnHandle: Handle = 0
         var takesBinary = false
         var takesParts = false
     }
 
     let key: Key
+    /// Is held until the question whether the receiver gives credit is on its way.
+    let gate = Gate(Window(ChannelOpening.window, first: Credit.first))
     /// Is resolved when it is known what the receiver's context understands.
     private let known = OneShot<Void>()
     /// Is resolved when the question is on its way.
@@ -51,6 +41,7 @@ final class Outbox: Sendable {
         state.takesBinary = info?.has(PeerInfo.binaryBytes) == true
         state.takesParts = key.contextID != router.contextID && info?.has(PeerInfo.messageParts) == true
         self.state = Mutex(state)
+        gate.hold()
     }
 
     deinit {
@@ -60,78 +51,47 @@ final class Outbox: Sendable {
 
     /// Where credit, and the reason why a value cannot be delivered, come to.
     var returnHandle: Handle { state.withLock { $0.returnHandle } }
-    /// Whether the receiver holds its senders up.
-    var isBounded: Bool { state.withLock { $0.window.isBounded } }
     /// Whether the other side is known to read bytes as they are.
     var takesBinary: Bool { state.withLock { $0.takesBinary } }
     /// Whether the other side puts large values together.
     var takesParts: Bool { state.withLock { $0.takesParts } }
-    /// Why nothing can be sent any more.
-    var failure: MitogenError? { state.withLock { $0.failure } }
 
-    /// Waits until a value of so many bytes may be sent, which it then has to be.
+    /// Waits until a value of so many bytes may be sent, which it then has to be, or ``Gate/leave(_:)`` called.
     ///
     /// - Throws: ``MitogenError``: `.channelError` if the receiver cannot be reached any more, `.cancelled`.
     func reserve(_ byteCount: Int) async throws(MitogenError) {
-        let turn = state.withLock { state -> OneShot<Void>? in
-            if state.phase == .open, state.failure == nil, state.holds == 0, state.waiters.isEmpty,
-                state.window.hasRoom
-            {
-                state.window.take(byteCount: byteCount)
-                return nil
-            }
-            let turn = OneShot<Void>()
-            if let failure = state.failure {
-                turn.resolve(.failure(failure))
-                return turn
-            }
-            state.waiters.append((byteCount, turn)) { $0.turn.outcome != nil }
-            return turn
-        }
-        if turn != nil { beginToOpen() }
-        try await turn?.value { turn?.resolve(.failure(.cancelledCaller)) }
-    }
-
-    /// A value for which there was room was not sent after all.
-    func giveBack(_ byteCount: Int) {
-        state.withLock { $0.window.add(ChannelCredit(values: 1, bytes: byteCount)) }
-        admitWaiters()
+        open()
+        try await gate.enter(byteCount)
     }
 
     /// Lets nobody send until a value has arrived, or is lost.
     func hold(until arrival: OneShot<Void>) {
-        state.withLock { $0.holds += 1 }
-        arrival.whenResolved { [self] _ in
-            state.withLock { $0.holds -= 1 }
-            admitWaiters()
-        }
+        gate.hold()
+        arrival.whenResolved { [gate] _ in gate.release() }
     }
 
     // MARK: Opening
 
     /// Waits until it is known whether the receiver takes values in parts.
     func learnReceiver() async throws(MitogenError) {
-        beginToOpen()
+        open()
         try await known.value()
     }
 
     /// Calls `body` once the receiver's context was told that there is a sender, or cannot be.
     func whenOpen(_ body: @escaping @Sendable () -> Void) {
-        beginToOpen()
+        open()
         opened.whenResolved { _ in body() }
     }
 
-    private func beginToOpen() {
-        let mustOpen = state.withLock { state in
-            defer { if state.phase == .new { state.phase = .opening } }
-            return state.phase == .new
-        }
-        if mustOpen { open() }
-    }
-
-    /// Before the first value the receiver is told where credit is to go. Values follow at once: a first window is
-    /// granted unasked, and the answer comes long before it is used up.
+    /// Before the first value the receiver is told where credit is to go. Values follow at once: the first bytes are
+    /// granted unasked.
     private func open() {
+        let isFirst = state.withLock { state in
+            defer { state.isOpening = true }
+            return !state.isOpening
+        }
+        guard isFirst else { return }
         guard let router else { return fail(.routerIsShutDown) }
         do throws(MitogenError) {
             let inlet = FunctionHandler { [weak self] message, _ in self?.receive(message) }
@@ -145,9 +105,8 @@ final class Outbox: Sendable {
         } catch {
             return fail(error)
         }
-        state.withLock { $0.phase = .open }
         opened.resolve(.success(()))
-        admitWaiters()
+        gate.release()
     }
 
     private func ask(_ router: Router, returnHandle: Handle) {
@@ -162,9 +121,8 @@ final class Outbox: Sendable {
     private func learn(_ outcome: PendingReply.Outcome) {
         guard case .success(let answer) = outcome else { return fail(.routerIsShutDown) }
         if answer.isDead {
-            let reason = answer.deadReason(localID: .max)
             // Nobody at the handle itself is told in the answer to the value.
-            return reason == DeadReason.invalidHandle ? removeBound() : failDead(reason)
+            return MitogenError(dead: answer).dead == .invalidHandle ? removeBound() : fail(answer)
         }
         let capabilities = UInt32(String(decoding: answer.data.prefix(20), as: UTF8.self)) ?? 0
         let info = PeerInfo(revision: 0, capabilities: capabilities)
@@ -178,47 +136,29 @@ final class Outbox: Sendable {
 
     /// Nobody gives credit: what there is to keep is the senders' own.
     private func removeBound() {
-        state.withLock { $0.window.removeBound() }
         known.resolve(.success(()))
         router?.outboxes.remove(self)
-        admitWaiters()
+        gate.removeBound()
     }
 
-    // MARK: Credit
-
+    /// The receiver gives credit, or is gone.
     private func receive(_ message: Message) {
-        if message.isDead { return failDead(message.deadReason(localID: .max)) }
-        guard let credit = ChannelCredit(parsing: message.data) else { return }
-        state.withLock { $0.window.add(credit) }
-        admitWaiters()
-    }
-
-    private func admitWaiters() {
-        while let waiter = state.withLock({ state -> Waiter? in
-            guard state.phase == .open, state.holds == 0, state.window.hasRoom, let waiter = state.waiters.popFirst()
-            else { return nil }
-            state.window.take(byteCount: waiter.byteCount)
-            return waiter
-        }) {
-            if waiter.turn.resolve(.success(())) { continue }
-            // It has given up waiting.
-            state.withLock { $0.window.add(ChannelCredit(values: 1, bytes: waiter.byteCount)) }
-        }
+        if message.isDead { return fail(message) }
+        if let credit = Credit(parsing: message.data) { gate.add(credit) }
     }
 
     // MARK: Ending
 
-    private func failDead(_ reason: String) {
+    private func fail(_ dead: Message) {
         let name = router?.contextByID(key.contextID, creates: false)?.displayName ?? "context \(key.contextID)"
-        fail(MitogenError(.channelError, reason, context: name))
+        fail(MitogenError(dead: dead, context: name))
     }
 
     /// Nothing can be sent any more: every sender is told.
     private func fail(_ error: MitogenError) {
-        let (waiters, handle) = state.withLock { state in
-            state.failure = state.failure ?? error
+        let handle = state.withLock { state in
             defer { state.returnHandle = 0 }
-            return (state.waiters.takeAll(), state.returnHandle)
+            return state.returnHandle
         }
         if let router {
             router.outboxes.remove(self)
@@ -226,7 +166,7 @@ final class Outbox: Sendable {
         }
         known.resolve(.failure(error))
         opened.resolve(.failure(error))
-        for waiter in waiters { waiter.turn.resolve(.failure(error)) }
+        gate.close(with: error)
     }
 }
 
@@ -235,9 +175,11 @@ final class OutboxTable: Sendable {
     private let outboxes = Mutex<[Outbox.Key: Outbox]>([:])
 
     func outbox(for key: Outbox.Key, in router: Router) -> Outbox {
-        outboxes.withLock { outboxes in
-            if let known = outboxes[key] { return known }
-            let outbox = Outbox(key, router: router)
+        if let known = outboxes.withLock({ $0[key] }) { return known }
+        // Not under the lock: it takes the router's.
+        let new = Outbox(key, router: router)
+        return outboxes.withLock { outboxes in
+            let outbox = outboxes[key] ?? new
             outboxes[key] = outbox
             return outbox
         }

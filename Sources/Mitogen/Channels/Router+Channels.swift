@@ -30,17 +30,22 @@ extension Router {
         // Whose values are refused cannot lose any.
         if let problem { return reply(to: message, with: .dead(problem)) }
         var capabilities = PeerInfo.current.capabilities
+        var credit = Credit()
         switch handler {
         case let inbox as Inbox:
-            guard inbox.open(for: message.srcID, returnHandle: opening.returnHandle) else {
+            guard let first = inbox.open(for: message.srcID, returnHandle: opening.returnHandle, on: stream?.budget)
+            else {
                 return reply(to: message, with: .dead(inbox.overflowReason))
             }
+            credit = first
             // So that the router hears when the context is gone, and knows it until then.
             _ = context(message.srcID)
             core.withLock { _ = $0.openChannels[message.srcID, default: []].insert(opening.handle) }
         default: capabilities &= ~PeerInfo.flowControl
         }
         reply(to: message, with: Message(handle: 0, data: Array("\(capabilities)".utf8)))
+        guard credit.bytes > 0 else { return }
+        route(Message(dstID: message.srcID, handle: opening.returnHandle, data: credit.data))
     }
 
     /// Whether a context has an ability; nil if that is not known: descendants and ancestors have told what they are,

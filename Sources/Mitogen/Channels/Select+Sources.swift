@@ -45,8 +45,12 @@ extension Select {
     ) throws(MitogenError) {
         let member = Member(
             source: call,
-            poll: { call.outcome.map { (Event(source: call, result: $0.map(transform), isLast: true), true) } },
-            count: { call.outcome == nil ? 0 : 1 },
+            poll: {
+                call.call.pending.outcome.map { outcome in
+                    ({ Event(source: call, result: call.result(of: outcome).map(transform), isLast: true) }, true)
+                }
+            },
+            count: { call.call.pending.outcome == nil ? 0 : 1 },
             release: {},
             contains: { _ in false }
         )
@@ -63,17 +67,17 @@ extension Select {
         let member = Member(
             source: latch,
             poll: {
-                latch.poll().map { result in
+                latch.mailbox.poll().map { result in
                     var isLast = false
                     if case .failure = result { isLast = true }
-                    return (Event(source: latch, result: result, isLast: isLast), isLast)
+                    return ({ [isLast] in Event(source: latch, result: result, isLast: isLast) }, isLast)
                 }
             },
-            count: { (try? latch.count) ?? 0 },
-            release: { latch.release() },
+            count: { latch.mailbox.count },
+            release: { latch.mailbox.releaseOwner() },
             contains: { _ in false }
         )
-        try add(member, "Latch") { latch.claim($0) }
+        try add(member, "Latch") { latch.mailbox.claim($0) }
     }
 
     /// Adds another select: its events are events of this one, with their own sources. It is removed when it has no
@@ -93,7 +97,7 @@ extension Select {
                 poll: { select.poll().map { ($0, !select.hasSources) } },
                 count: { select.count },
                 isOver: { !select.hasSources },
-                release: { select.wakeups.release() },
+                release: { select.wakeups.releaseOwner() },
                 contains: { select.contains($0) }
             )
             do throws(MitogenError) {
@@ -123,15 +127,18 @@ extension Select {
             source: source,
             poll: {
                 messages.poll().map { message, isLast in
-                    let result = Self.value(of: message, from: messages, decode)
-                    return (Event(source: source, result: result, isLast: isLast), isLast)
+                    let makeEvent = { @Sendable in
+                        let result = Self.value(of: message, from: messages, decode)
+                        return Event(source: source, result: result, isLast: isLast)
+                    }
+                    return (makeEvent, isLast)
                 }
             },
             count: { messages.count },
-            release: { messages.inbox.latch.release() },
+            release: { messages.inbox.mailbox.releaseOwner() },
             contains: { _ in false }
         )
-        try add(member, "Receiver") { messages.inbox.latch.claim($0) }
+        try add(member, "Receiver") { messages.inbox.mailbox.claim($0) }
     }
 
     private static func value(
@@ -199,14 +206,11 @@ extension Select {
 private let nesting = Mutex(())
 
 extension PendingCall {
-    /// The result, if it is there.
-    fileprivate var outcome: Result<Output, MitogenError>? {
-        call.pending.outcome.map { outcome in
-            do throws(MitogenError) {
-                return .success(try decode(CallReply(message: try outcome.get(), call: call)))
-            } catch {
-                return .failure(error)
-            }
+    fileprivate func result(of outcome: PendingReply.Outcome) -> Result<Output, MitogenError> {
+        do throws(MitogenError) {
+            return .success(try decode(CallReply(message: try outcome.get(), call: call)))
+        } catch {
+            return .failure(error)
         }
     }
 }

@@ -32,8 +32,9 @@ public final class Select<Value: Sendable>: AsyncSequence, Sendable {
     /// One source, as its select sees it.
     struct Member: Sendable {
         let source: any AnyObject & Sendable
-        /// The next event, if there is one, and whether the member has no more.
-        let poll: @Sendable () -> (event: Event, isLast: Bool)?
+        /// What makes the next event, if there is one, and whether the member has no more. Making it may run code of the
+        /// program, so no lock is held then.
+        let poll: @Sendable () -> (makeEvent: @Sendable () -> Event, isLast: Bool)?
         let count: @Sendable () -> Int
         /// Whether the member will have nothing more, without saying so by an event.
         var isOver: @Sendable () -> Bool = { false }
@@ -53,7 +54,7 @@ public final class Select<Value: Sendable>: AsyncSequence, Sendable {
     /// Held from the look at a source until it is removed, so that nobody else takes a second event of it.
     private let shot = Mutex(())
     /// The sources that have something, each as often as it has.
-    let wakeups = Latch<ObjectIdentifier>()
+    let wakeups = Mailbox<ObjectIdentifier>()
 
     /// Makes a select without sources.
     ///
@@ -96,7 +97,7 @@ public final class Select<Value: Sendable>: AsyncSequence, Sendable {
             return state.members.values.map { $0 }
         }
         for member in members { member.release() }
-        wakeups.close()
+        wakeups.close(with: Self.closedError)
     }
 
     /// Adds a source that `claim` gets a hold of: it returns how often the source had something before, or nil if
@@ -112,12 +113,12 @@ public final class Select<Value: Sendable>: AsyncSequence, Sendable {
             return nil
         }
         if let error { throw error }
-        let count = claim { [weak self] in try? self?.wakeups.put(id) }
+        let count = claim { [weak self] in self?.wakeups.put(id) }
         guard let count else {
             _ = state.withLock { $0.members.removeValue(forKey: id) }
             throw MitogenError(.misuse, "Cannot add: \(kind) is already owned by another Select")
         }
-        for _ in 0..<count { try? wakeups.put(id) }
+        for _ in 0..<count { wakeups.put(id) }
     }
 
     var members: [Member] { state.withLock { $0.members.values.map { $0 } } }
@@ -128,7 +129,7 @@ public final class Select<Value: Sendable>: AsyncSequence, Sendable {
         }
         member?.release()
         // Whoever waits is to see that nothing will come.
-        if member != nil, isEmpty { try? wakeups.put(ObjectIdentifier(self)) }
+        if member != nil, isEmpty { wakeups.put(ObjectIdentifier(self)) }
         return member != nil
     }
 
@@ -163,41 +164,36 @@ public final class Select<Value: Sendable>: AsyncSequence, Sendable {
         var wasWoken = false
         while hasSources || state.withLock({ $0.isClosed }) {
             let left = deadline.map { Swift.max(.zero, ContinuousClock.now.duration(to: $0)) }
-            let id: ObjectIdentifier
-            do throws(MitogenError) {
-                id = try await wakeups.get(timeout: left)
-            } catch  where error.code == .latchError {
-                throw Self.closedError
-            }
+            let id = try await wakeups.get(timeout: left)
             wasWoken = true
-            if let event = poll(id) { return event }
+            if let makeEvent = poll(id) { return makeEvent() }
         }
         // The next one who waits is to see it as well.
-        if wasWoken { try? wakeups.put(ObjectIdentifier(self)) }
+        if wasWoken { wakeups.put(ObjectIdentifier(self)) }
         return nil
     }
 
     /// The next event of any source, if there is one.
-    func poll() -> Event? {
+    func poll() -> (@Sendable () -> Event)? {
         while case .success(let id)? = wakeups.poll() {
-            if let event = poll(id) { return event }
+            if let makeEvent = poll(id) { return makeEvent }
         }
         return nil
     }
 
     /// The next event of a source, which may be gone, or have been emptied by someone else.
-    private func poll(_ id: ObjectIdentifier) -> Event? {
+    private func poll(_ id: ObjectIdentifier) -> (@Sendable () -> Event)? {
         isOneShot ? shot.withLock { _ in pollMember(id) } : pollMember(id)
     }
 
-    private func pollMember(_ id: ObjectIdentifier) -> Event? {
+    private func pollMember(_ id: ObjectIdentifier) -> (@Sendable () -> Event)? {
         guard let member = state.withLock({ $0.members[id] }) else { return nil }
-        guard let (event, isLast) = member.poll() else {
+        guard let (makeEvent, isLast) = member.poll() else {
             if member.isOver() { _ = take(out: id) }
             return nil
         }
         if isOneShot || isLast { _ = take(out: id) }
-        return event
+        return makeEvent
     }
 
     static var closedError: MitogenError {

@@ -80,9 +80,6 @@ final class SenderEnd: Sendable {
         defer { if rest == nil { didSend(router) } }
         try await outbox.reserve(data.count)
         do throws(MitogenError) {
-            if data.count <= Stream.smallMessage, !outbox.isBounded {
-                try await router.waitForRoom(towards: context.id)
-            }
             // A copy that fails between these lines is answered with a dead message that nobody waits for any more.
             let message = Message(
                 dstID: context.id,
@@ -93,7 +90,7 @@ final class SenderEnd: Sendable {
             )
             rest = try await router.send(message, takesParts: isLarge && outbox.takesParts)
         } catch {
-            outbox.giveBack(data.count)
+            outbox.gate.leave(data.count)
             throw error
         }
         guard let rest else { return }

@@ -37,7 +37,7 @@ struct ConnectionRounds {
         let (places, permits, limit) = (router.serverPlaces, router.connectionLimit, limit)
         attempt.waits(for: waiting(at: servers)) {
             // Those who have the places may wait for permits themselves.
-            permits.isExhausted ? .now + limit : places.lastProgress(at: servers).map { $0 + limit }
+            permits.isShut ? .now + limit : places.lastProgress(at: servers).map { $0 + limit }
         }
         return Preparation(attempt: attempt, way: .tool(tool), servers: servers)
     }
@@ -107,7 +107,7 @@ struct ConnectionRounds {
         let permits = router.connectionLimit
         var hasPermit = false
         // The permit is for the whole attempt, a place only until the login.
-        defer { if hasPermit { permits.release() } }
+        defer { if hasPermit { permits.leave() } }
         do throws(MitogenError) {
             try await router.serverPlaces.withPlaces(at: servers[...], whenGivenUp: attempt.whenFailed) {
                 let start = ContinuousClock.now

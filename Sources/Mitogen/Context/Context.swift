@@ -109,9 +109,8 @@ public struct Context: Sendable {
         let handle = router.send(request, awaiting: pending)
         defer { try? router.deleteHandler(handle) }
         let answer = try await pending.value(within: timeout, on: router.broker, "\(displayName) has not ended")
-        let reason = answer.deadReason(localID: router.contextID)
-        guard !DeadReason.saysGone(reason) else { return }
-        throw MitogenError(.channelError, reason, context: displayName)
+        let error = MitogenError(dead: answer, localID: router.contextID, context: displayName)
+        if error.dead != .gone { throw error }
     }
 
     /// What happens to this context, from now on.

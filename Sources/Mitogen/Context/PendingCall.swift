@@ -103,7 +103,12 @@ package struct CallReply: Sendable {
 
     func value() throws(MitogenError) -> PickleValue {
         if message.isDead {
-            throw failure(.channelError, "\(call.functionName): \(message.deadReason(localID: call.router.contextID))")
+            throw MitogenError(
+                dead: message,
+                to: call.functionName,
+                localID: call.router.contextID,
+                context: call.context.displayName
+            )
         }
         let value = try message.rawValue(localID: .max)
         guard case .callError(let text) = value else { return value }

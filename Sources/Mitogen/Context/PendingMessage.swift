@@ -28,11 +28,7 @@ public final class PendingMessage: Sendable {
         let what = "no answer from \(context.displayName)"
         let message = try await pending.value(within: timeout, on: router.broker, what)
         if throwsDead, message.isDead {
-            throw MitogenError(
-                .channelError,
-                message.deadReason(localID: router.contextID),
-                context: context.displayName
-            )
+            throw MitogenError(dead: message, localID: router.contextID, context: context.displayName)
         }
         return message
     }

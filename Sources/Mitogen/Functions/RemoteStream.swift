@@ -69,8 +69,9 @@ extension Context {
     ) -> RemoteValues<S.Element> {
         let window = max(1, window)
         return RemoteValues(context: self, name: _typeName(S.self), window: window, timeout: timeout) {
-            (handle) throws(MitogenError) in
-            try caller.start(StreamCall(stream: stream, handle: handle, window: window), timeout: timeout)
+            (handle, first) throws(MitogenError) in
+            let call = StreamCall(stream: stream, handle: handle, window: window, first: first)
+            return try caller.start(call, timeout: timeout)
         }
     }
 
@@ -92,9 +93,10 @@ extension Context {
     ) -> RemoteValues<Element> {
         let window = max(1, window)
         return RemoteValues(context: self, name: name, window: window, timeout: timeout) {
-            (handle) throws(MitogenError) in
+            (handle, first) throws(MitogenError) in
             let keywords: PickleDictionary = [
                 "stream": .dictionary(arguments), "handle": .int(Int(handle)), "window": .int(window),
+                "first": .int(first),
             ]
             return try caller.start(named: name, [], keywordArguments: keywords, timeout: timeout)
         }

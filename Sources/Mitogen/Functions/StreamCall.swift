@@ -12,11 +12,19 @@ struct StreamCall<S: RemoteStream>: RemoteFunction, WrappedFunction {
     /// The caller's handle that the values go to.
     var handle: Handle
     var window: Int
+    /// How many bytes may be sent unasked; ``Credit/first`` by default.
+    var first: Int?
 
     static var wrapped: Any.Type { S.self }
 
     func run(in context: ExternalContext) async throws {
-        let sender = try StreamSender(to: handle, of: context.caller, in: context.router, window: window)
+        let sender = try StreamSender(
+            to: handle,
+            of: context.caller,
+            in: context.router,
+            window: window,
+            first: first ?? Credit.first
+        )
         defer { sender.close() }
         try await stream.run(in: context, yield: StreamWriter(sender: sender))
     }
@@ -31,11 +39,12 @@ final class StreamSender: Sendable {
     private let caller: Context
     private let handle: Handle
     private let creditHandle: Handle
-    private let gate: CreditGate
+    private let gate: Gate
+    private let sent = Atomic<Int>(0)
     let writerOptions: PickleWriter.Options
 
-    init(to handle: Handle, of caller: Context, in router: Router, window: Int) throws(MitogenError) {
-        let gate = CreditGate(window: window)
+    init(to handle: Handle, of caller: Context, in router: Router, window: Int, first: Int) throws(MitogenError) {
+        let gate = Gate(Window(StreamMessages.most(window), first: first))
         self.router = router
         self.caller = caller
         self.handle = handle
@@ -44,26 +53,27 @@ final class StreamSender: Sendable {
         writerOptions = PickleWriter.Options(bytesStyle: isBinary ? .binary : .python)
         creditHandle = try router.addHandler(respondent: caller) { message in
             if message.isDead {
-                gate.close(with: Self.error(for: message.deadReason(localID: .max)))
-            } else {
-                gate.giveBack(message)
+                gate.close(with: Self.error(for: message))
+            } else if let credit = Credit(parsing: message.data) {
+                gate.add(credit)
             }
         }
     }
 
     /// What `yield` fails with when the caller has gone, or a value was not delivered.
-    private static func error(for reason: String) -> MitogenError {
-        let isUnwanted =
-            reason == DeadReason.invalidHandle || reason == DeadReason.brokerExited
-            || reason.hasPrefix(DeadReason.respondentDisconnected)
-        return isUnwanted
-            ? MitogenError(.cancelled, "the values are not wanted any more: \(reason)")
-            : MitogenError(.channelError, "a value was not delivered: \(reason)")
+    private static func error(for dead: Message) -> MitogenError {
+        let error = MitogenError(dead: dead)
+        return error.dead == .invalidHandle || error.dead == .gone
+            ? MitogenError(.cancelled, "the values are not wanted any more: \(error.message)")
+            : MitogenError(.channelError, "a value was not delivered: \(error.message)")
     }
 
+    /// The function has returned: the caller is told how many values there are, as its answer may overtake them.
     func close() {
         try? router.deleteHandler(creditHandle)
         gate.close(with: MitogenError(.cancelled, "the stream's function has returned"))
+        let count = sent.load(ordering: .relaxed)
+        router.route(Message(dstID: caller.id, handle: handle, encoding: .binary, data: Array("\(count)".utf8)))
     }
 
     func send(_ data: [UInt8]) async throws(MitogenError) {
@@ -80,10 +90,11 @@ final class StreamSender: Sendable {
             )
         } catch {
             // Nobody gives credit for what does not arrive.
-            gate.giveBack(cost)
+            gate.leave(cost)
             throw error
         }
-        // It is on its way, but what comes next, such as the end, may overtake it.
+        sent.wrappingAdd(1, ordering: .relaxed)
+        // It is on its way, but what comes next may overtake it.
         if rest != nil { throw .cancelledCaller }
     }
 }
@@ -91,4 +102,13 @@ final class StreamSender: Sendable {
 enum StreamMessages {
     /// What a value counts in the window: its bytes, and about what it takes to keep it.
     static func cost(of data: [UInt8]) -> Int { data.count + 128 }
+
+    /// What a window of so many bytes is: values are counted by their bytes alone.
+    static func most(_ window: Int) -> Credit { Credit(items: .max, bytes: window) }
+
+    /// How many values there were, which the callee tells at the end; nil for a value.
+    static func count(in message: Message) -> Int? {
+        guard message.replyTo == 0, message.encoding == .binary else { return nil }
+        return Int(String(decoding: message.data.prefix(20), as: UTF8.self)) ?? 0
+    }
 }

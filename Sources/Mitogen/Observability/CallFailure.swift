@@ -16,7 +16,7 @@
             switch outcome {
             case .failure(let error): self.init(error)
             case .success(let answer) where answer.isDead:
-                self.init(MitogenError(.channelError, answer.deadReason(localID: .max)))
+                self.init(MitogenError(dead: answer))
             case .success(let answer):
                 guard Self.mayBeFailure(answer.data), case .callError(let text)? = try? answer.rawValue(localID: .max)
                 else { return nil }

@@ -21,7 +21,8 @@ final class Command: Sendable {
         var input: Side?
         var pendingInput = Queue<[UInt8]>()
         var inputEnds = false
-        var window = CreditWindow(size: ProcessWindow.output)
+        /// How many pieces of output were sent.
+        var pieces = 0
         var isPaused = false
         var hasTimedOut = false
         var timers: [Timer] = []
@@ -33,6 +34,7 @@ final class Command: Sendable {
     private let caller: ContextID
     private let handle: Handle
     private let process: SpawnedProcess
+    private let gate: Gate
     private let state = Mutex(State())
     private let end = OneShot<RunProcess.Output>()
 
@@ -46,6 +48,7 @@ final class Command: Sendable {
         self.router = router
         self.caller = caller
         handle = request.handle
+        gate = Gate(Window(ProcessWindow.output, first: request.window))
         let pipes = try Pipes(hasInput: request.hasInput)
         do throws(MitogenError) {
             var request = SpawnRequest(
@@ -96,7 +99,7 @@ final class Command: Sendable {
         if let input = pipes.input {
             let side = Side(descriptor: input.own, keepsAlive: false) { [weak self] _ in self?.writeInput() }
             state.withLock { $0.input = side }
-            send(.inputCredit(ProcessWindow.input))
+            send(.inputCredit(ProcessWindow.inputSize))
         }
         // A limit that is no time for a clock is none.
         if let timeout = timeout.flatMap({ Duration(checkedSeconds: $0) }) {
@@ -126,18 +129,30 @@ final class Command: Sendable {
         guard count > 0 else { return closeOutput(descriptor) }
         let bytes = Array(UnsafeRawBufferPointer(rebasing: scratch[..<count]))
         send(isError ? .error(bytes) : .output(bytes))
+        let turn = gate.overdraw(ProcessEvent.cost(of: bytes))
         let paused = state.withLock { state -> [Side] in
             state.lastOutput = monotonicNanoseconds()
-            state.window.take(ProcessEvent.cost(of: bytes))
-            guard state.window.isFull, !state.isPaused else { return [] }
+            state.pieces += 1
+            guard turn != nil, !state.isPaused else { return [] }
             state.isPaused = true
             return Array(state.outputs.values)
         }
         for side in paused { router.broker.stopReceive(side) }
+        if !paused.isEmpty { turn?.whenResolved { [weak self] _ in self?.resume() } }
+    }
+
+    private func resume() {
+        let resumed = state.withLock { state in
+            state.isPaused = false
+            return Array(state.outputs.values)
+        }
+        for side in resumed { router.broker.startReceive(side) }
     }
 
     private func send(_ event: ProcessEvent) {
-        router.route(Message(dstID: caller, handle: handle, encoding: .binary, data: event.data))
+        // Output is a flow, so it names who takes credit for it; the rest is not to wait behind it.
+        let replyTo = event.isOutput ? StandardHandle.processInput : 0
+        router.route(Message(dstID: caller, handle: handle, replyTo: replyTo, encoding: .binary, data: event.data))
     }
 
     private func closeOutput(_ descriptor: Int32) {
@@ -160,6 +175,7 @@ final class Command: Sendable {
         for timer in timers { timer.cancel() }
         for side in outputs { router.broker.close(side) }
         router.processes.remove(ProcessKey(caller: caller, handle: handle))
+        send(.outputEnd(pieces: state.withLock { $0.pieces }))
         end.resolve(.success(RunProcess.Output(status: status, hasTimedOut: hasTimedOut)))
     }
 
@@ -175,22 +191,12 @@ final class Command: Sendable {
 
     /// The caller has sent input, or has dealt with output. On the Broker's thread.
     func receive(_ control: ProcessControl) {
-        if let credit = control.credit { acknowledge(credit) }
+        if let credit = control.credit { gate.add(Credit(bytes: credit)) }
         state.withLock { state in
             if let bytes = control.input, !bytes.isEmpty { state.pendingInput.append(bytes) }
             if control.endsInput == true { state.inputEnds = true }
         }
         writeInput()
-    }
-
-    private func acknowledge(_ count: Int) {
-        let resumed = state.withLock { state -> [Side] in
-            state.window.giveBack(count)
-            guard state.isPaused, state.window.used <= state.window.size / 2 else { return [] }
-            state.isPaused = false
-            return Array(state.outputs.values)
-        }
-        for side in resumed { router.broker.startReceive(side) }
     }
 
     private func writeInput() {
@@ -219,7 +225,7 @@ final class Command: Sendable {
         }
         if let side { router.broker.close(side) }
         // Whoever sends does not wait for room that never comes.
-        if lost > 0 || side != nil { send(.inputCredit(lost + ProcessWindow.input)) }
+        if lost > 0 || side != nil { send(.inputCredit(lost + ProcessWindow.inputSize)) }
     }
 
     // MARK: Ending

@@ -22,6 +22,15 @@ enum ProcessEvent: Sendable {
     case error([UInt8])
     /// The command has read so many bytes of its input.
     case inputCredit(Int)
+    /// There is no more output; so many pieces were sent, some of which may still be on their way.
+    case outputEnd(pieces: Int)
+
+    var isOutput: Bool {
+        switch self {
+        case .output, .error: true
+        case .inputCredit, .outputEnd: false
+        }
+    }
 
     /// How many bytes of output one event has at most.
     static let mostBytes = 64 << 10
@@ -35,11 +44,11 @@ enum ProcessEvent: Sendable {
         switch kind {
         case 1: self = .output(Array(data.dropFirst()))
         case 2: self = .error(Array(data.dropFirst()))
-        case 0:
+        case 0, 3:
             guard let count = Int(String(decoding: data.dropFirst().prefix(20), as: UTF8.self)), count >= 0 else {
                 return nil
             }
-            self = .inputCredit(count)
+            self = kind == 0 ? .inputCredit(count) : .outputEnd(pieces: count)
         default: return nil
         }
     }
@@ -49,12 +58,14 @@ enum ProcessEvent: Sendable {
         case .output(let bytes): [1] + bytes
         case .error(let bytes): [2] + bytes
         case .inputCredit(let count): [0] + Array("\(count)".utf8)
+        case .outputEnd(let pieces): [3] + Array("\(pieces)".utf8)
         }
     }
 }
 
 /// How much may be under way without having been dealt with (architecture decision D9).
 enum ProcessWindow {
-    static let output = 1 << 20
-    static let input = 256 << 10
+    static let output = Credit(items: .max, bytes: 1 << 20)
+    static let inputSize = 256 << 10
+    static let input = Window(Credit(items: .max, bytes: inputSize), first: 0)
 }

@@ -43,6 +43,8 @@ struct RunProcess: RemoteFunction {
     var hasInput: Bool
     /// The caller's handle that output goes to.
     var handle: Handle
+    /// How many bytes of output may be sent unasked.
+    var window = Credit.first
 
     struct Output: Codable, Sendable {
         var status: ExitStatus

@@ -29,21 +29,17 @@ extension Router {
     ) async throws(MitogenError) -> OneShot<Void>? {
         let isLarge = message.data.count > Stream.smallMessage
         guard isLarge, takesParts ?? sendsParts(byteCount: message.data.count, to: message.dstID) else {
-            if isLarge { try await waitForRoom(towards: message.dstID, unless: pending) }
-            route(message)
+            await routeInTurn(message, unless: pending)
             return nil
         }
-        let gate = CreditGate(window: MessagePart.firstWindow)
+        let transfer = PartTransfer()
         let destination = context(message.dstID)
-        let creditHandle = try addHandler(respondent: destination) { credit in
-            guard credit.isDead else { return gate.giveBack(credit, widening: MessagePart.window) }
-            gate.close(with: MitogenError(.channelError, credit.deadReason(localID: .max)))
-        }
+        let creditHandle = try addHandler(respondent: destination) { transfer.receive($0) }
         var rest: OneShot<Void>?
         defer { if rest == nil { try? deleteHandler(creditHandle) } }
-        pending?.whenResolved { _ in gate.close(with: .cancelledCaller) }
+        pending?.whenResolved { _ in transfer.end(with: .cancelledCaller) }
         do throws(MitogenError) {
-            rest = try await sendParts(of: message, through: gate, creditHandle, unless: pending)
+            rest = try await sendParts(of: message, transfer, creditHandle, unless: pending)
         } catch {
             throw error.inContext(destination.displayName)
         }
@@ -60,7 +56,7 @@ extension Router {
 
     private func sendParts(
         of message: Message,
-        through gate: CreditGate,
+        _ progress: PartTransfer,
         _ creditHandle: Handle,
         unless pending: PendingReply?
     ) async throws(MitogenError) -> OneShot<Void>? {
@@ -80,12 +76,11 @@ extension Router {
             while offset < message.data.count {
                 let size = offset == 0 ? MessagePart.firstWindow : MessagePart.size
                 let end = min(offset + size, message.data.count)
-                try await gate.enter(end - offset)
-                try await waitForRoom(towards: message.dstID, unless: pending)
-                route(part(offset..<end))
+                try await progress.gate.enter(end - offset)
+                await routeInTurn(part(offset..<end), unless: pending)
                 offset = end
             }
-            return try await gate.drain()
+            return try await progress.waitUntilArrived()
         } catch {
             withdraw(creditHandle, of: message.dstID)
             // An empty part: the rest will not come. If all has been sent, some of it may have found the way full.
@@ -129,7 +124,7 @@ extension Router {
         case .complete(let whole, let grant):
             // First what was sent, then that it has arrived.
             if let action { perform(action, whole, egress: nil, from: stream) }
-            give([grant])
+            route(Message(dstID: grant.destination, handle: grant.handle))
         case .refuse(let reason):
             tell(message.srcID, [message.replyTo, part.replyTo], reason)
         }

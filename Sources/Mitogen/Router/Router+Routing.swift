@@ -17,7 +17,9 @@ extension Router {
     }
 
     /// - Parameter isAnswer: Whether it answers a request of the context that it goes to; false by default.
-    func route(_ message: consuming Message, from stream: Stream?, isAnswer: Bool = false) {
+    /// - Returns: If much waits on the way, what is resolved when the message is written, or lost.
+    @discardableResult
+    func route(_ message: consuming Message, from stream: Stream?, isAnswer: Bool = false) -> OneShot<Void>? {
         var message = message
         let ingress = stream?.id
         let (action, egress) = core.withLock { core in
@@ -25,16 +27,28 @@ extension Router {
             if case .forward(let link) = action { return (action, core.streams[link]) }
             return (action, nil)
         }
-        perform(action, message, egress: egress, from: stream, isAnswer: isAnswer)
+        return perform(action, message, egress: egress, from: stream, isAnswer: isAnswer)
     }
 
+    /// Sends a message on its way, and waits until it is written if much waits already, so that whoever sends again and
+    /// again has one message there at most.
+    ///
+    /// - Parameter pending: The wait also ends when this is resolved. It ends when the calling task is cancelled; the
+    ///   message stays on its way.
+    func routeInTurn(_ message: consuming Message, unless pending: PendingReply? = nil) async {
+        guard let turn = route(message, from: nil) else { return }
+        pending?.whenResolved { _ in turn.resolve(.success(())) }
+        try? await turn.value()
+    }
+
+    @discardableResult
     func perform(
         _ action: RouterState.Action,
         _ message: consuming Message,
         egress: Stream?,
         from stream: Stream?,
         isAnswer: Bool = false
-    ) {
+    ) -> OneShot<Void>? {
         if MessageLog.shared.isOn {
             MessageLog.shared.note(message.header, size: message.data.count, action, from: stream, to: egress)
         }
@@ -49,7 +63,7 @@ extension Router {
         switch action {
         case .forward:
             if stream == nil {
-                egress?.send(message, isAnswer: isAnswer)
+                return egress?.send(message, isAnswer: isAnswer)
             } else if let egress, egress.forward(message) == .full {
                 tellThatFull(egress, message)
             }
@@ -65,6 +79,7 @@ extension Router {
             }
             route(answer, from: nil, isAnswer: true)
         }
+        return nil
     }
 
     private static func metadata(of message: Message) -> Logger.Metadata {
@@ -232,16 +247,16 @@ extension Router {
         return stream?.pendingBytes ?? 0
     }
 
-    /// Suspends while too much waits to be written on the way to a context.
-    ///
-    /// - Parameter pending: The wait also ends when this is resolved.
-    /// - Throws: ``MitogenError`` with `.cancelled` if the calling task is, or `pending` is resolved.
-    func waitForRoom(towards id: ContextID, unless pending: PendingReply? = nil) async throws(MitogenError) {
-        let stream = core.withLock { core in
-            core.state.table.link(for: id).flatMap { core.streams[$0] }
+    /// Calls `body` when what a context has sent so far was delivered: what comes from this context itself takes the way
+    /// over the Broker's queue, which answers do not.
+    func afterArrivals(from id: ContextID, _ body: @escaping @Sendable () -> Void) {
+        guard id == contextID, broker.scheduleLater(body) else { return body() }
+    }
+
+    /// What the flows that come from a context share; nil for this context, and one that cannot be reached.
+    func budget(of id: ContextID) -> LinkBudget? {
+        core.withLock { core in
+            core.state.table.link(for: id).flatMap { core.streams[$0]?.budget }
         }
-        guard let room = stream?.room() else { return }
-        pending?.whenResolved { _ in room.resolve(.failure(.cancelledCaller)) }
-        try await room.value { room.resolve(.failure(.cancelledCaller)) }
     }
 }

@@ -62,7 +62,7 @@ public final class Router: Sendable {
     var logger: Logger { LibraryLogHandler.logger() }
     /// For what other contexts do wrong.
     var peerLogger: Logger { LibraryLogHandler.logger(about: .context) }
-    let connectionLimit: AsyncSemaphore
+    let connectionLimit: Gate
     let serverPlaces = ServerPlaces()
     let sshConfigurations = SSHConfigurations()
     let dispatcher = CallDispatcher()
@@ -110,7 +110,7 @@ public final class Router: Sendable {
         self.broker = broker
         self.ownsBroker = ownsBroker
         self.configuration = configuration
-        connectionLimit = AsyncSemaphore(count: max(1, configuration.maxConcurrentConnections))
+        connectionLimit = Gate(places: max(1, configuration.maxConcurrentConnections))
         let state = RouterState(table: table, maxMessageSize: configuration.maxMessageSize)
         let assembly = MessageAssembly(
             bytesPerLink: configuration.maxMessageSize,

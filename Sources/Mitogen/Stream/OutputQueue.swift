@@ -6,75 +6,138 @@
 
 package import MitogenProtocol
 
+/// A message that waits to be written.
+package struct OutgoingFrame: Sendable {
+    package let message: Message
+    /// Is resolved when the message is written, or lost; nil if nobody waits for that.
+    package var turn: OneShot<Void>?
+
+    package init(_ message: Message, turn: OneShot<Void>? = nil) {
+        self.message = message
+        self.turn = turn
+    }
+
+    package var size: Int { MessageHeader.size + message.data.count }
+}
+
 /// The frames that wait to be written to a stream, and how far the first one has got.
 ///
-/// Parts of large messages let others pass, so that those wait for one part at most; but now and then it is the parts'
-/// turn, however many others there are.
+/// What belongs to a flow lets everything else pass, so that a call waits for no bulk; but now and then it is the flows'
+/// turn, however many others there are. Flows take turns: each may send ``quantum`` bytes, and what one sends above that
+/// it has to wait for in its next turns (deficit round robin, Shreedhar and Varghese 1995, with a frame sent before it is
+/// paid for). The frames of one flow stay in order, and so do those of none.
 package struct OutputQueue: Sendable {
-    private var frames = Queue<Message>()
-    private var parts = Queue<Message>()
+    private struct Flow {
+        var frames = Queue<OutgoingFrame>()
+        var byteCount = 0
+        var deficit = OutputQueue.quantum
+    }
+
+    private var urgent = Queue<OutgoingFrame>()
+    private var flows: [FlowKey: Flow] = [:]
+    private var turns = Queue<FlowKey>()
+    private var flowFrameCount = 0
     /// A frame of which some bytes, header included, are written.
-    private var started: (frame: Message, written: Int)?
-    /// Bytes of other frames that have passed waiting parts.
+    private var started: (frame: OutgoingFrame, written: Int)?
+    /// Bytes of other frames that have passed waiting flows.
     private var passed = 0
     /// How many bytes wait.
     package private(set) var byteCount = 0
 
-    /// So many bytes may pass before it is a part's turn.
+    /// So many bytes may pass before it is a flow's turn.
     private static let mostPassed = 128 << 10
+    private static let quantum = 16 << 10
 
     package init() {}
 
     package var isEmpty: Bool { frameCount == 0 }
     /// How many frames wait, one that is half written included.
-    package var frameCount: Int { frames.count + parts.count + (started == nil ? 0 : 1) }
+    package var frameCount: Int { urgent.count + flowFrameCount + (started == nil ? 0 : 1) }
 
-    package mutating func append(_ message: Message) {
-        byteCount += MessageHeader.size + message.data.count
-        if message.handle == StandardHandle.messagePart { parts.append(message) } else { frames.append(message) }
+    package mutating func append(_ frame: OutgoingFrame) {
+        byteCount += frame.size
+        guard let key = FlowKey(of: frame.message) else { return urgent.append(frame) }
+        flowFrameCount += 1
+        if flows[key] == nil { turns.append(key) }
+        flows[key, default: Flow()].frames.append(frame)
+        flows[key]?.byteCount += frame.size
+    }
+
+    /// Whether as much of the message's flow waits as it may send in one turn, so that more of it need not be here yet;
+    /// nil if it belongs to none.
+    package func hasEnough(for message: Message) -> Bool? {
+        FlowKey(of: message).map { flows[$0]?.byteCount ?? 0 >= Self.quantum }
     }
 
     /// Removes the frames of requests of `source` that wait for an answer at one of these handles, with the messages that
-    /// cancel them, and tells how many. What is half written stays.
-    package mutating func removeRequests(_ handles: Set<Handle>, of source: ContextID) -> Int {
-        func isObsolete(_ message: Message) -> Bool { message.srcID == source && handles.contains(message.replyTo) }
-        let requests = frames.remove(where: isObsolete) + parts.remove(where: isObsolete)
-        let removed = Set(requests.map(\.replyTo))
-        let cancellations = frames.remove { message in
+    /// cancel them. What is half written stays.
+    package mutating func removeRequests(_ handles: Set<Handle>, of source: ContextID) -> [OutgoingFrame] {
+        func isObsolete(_ frame: OutgoingFrame) -> Bool {
+            frame.message.srcID == source && handles.contains(frame.message.replyTo)
+        }
+        var gone = urgent.remove(where: isObsolete)
+        for key in flows.keys where key.source == source {
+            let removed = flows[key]?.frames.remove(where: isObsolete) ?? []
+            flowFrameCount -= removed.count
+            flows[key]?.byteCount -= removed.reduce(0) { $0 + $1.size }
+            gone += removed
+        }
+        let removed = Set(gone.map(\.message.replyTo))
+        gone += urgent.remove { frame in
+            let message = frame.message
             guard message.srcID == source, message.handle == StandardHandle.cancelCall else { return false }
             return CallCancellation(parsing: message.data).map { removed.contains($0.replyTo) } ?? false
         }
-        for message in requests + cancellations { byteCount -= MessageHeader.size + message.data.count }
-        return requests.count + cancellations.count
-    }
-
-    package mutating func removeAll() {
-        frames.removeAll()
-        parts.removeAll()
-        started = nil
-        byteCount = 0
+        for frame in gone { byteCount -= frame.size }
+        return gone
     }
 
     /// Takes the next frame, and how many of its bytes are written.
-    package mutating func popFirst() -> (frame: Message, written: Int)? {
+    package mutating func popFirst() -> (frame: OutgoingFrame, written: Int)? {
         guard let next = started.take() ?? nextFrame().map({ ($0, 0) }) else { return nil }
-        byteCount -= MessageHeader.size + next.0.data.count - next.1
+        byteCount -= next.0.size - next.1
         return (next.0, next.1)
     }
 
-    private mutating func nextFrame() -> Message? {
-        if passed < Self.mostPassed || parts.isEmpty, let frame = frames.popFirst() {
-            passed = parts.isEmpty ? 0 : passed + MessageHeader.size + frame.data.count
+    private mutating func nextFrame() -> OutgoingFrame? {
+        if passed < Self.mostPassed || flowFrameCount == 0, let frame = urgent.popFirst() {
+            passed = flowFrameCount == 0 ? 0 : passed + frame.size
             return frame
         }
         passed = 0
-        return parts.popFirst()
+        return nextOfFlows()
+    }
+
+    private mutating func nextOfFlows() -> OutgoingFrame? {
+        while flowFrameCount > 0, let key = turns.first {
+            // Taken out, so that the queue is changed in place.
+            guard var flow = flows.removeValue(forKey: key) else {
+                _ = turns.popFirst()
+                continue
+            }
+            if flow.deficit > 0, let frame = flow.frames.popFirst() {
+                flowFrameCount -= 1
+                flow.byteCount -= frame.size
+                flow.deficit -= frame.size
+                flows[key] = flow
+                return frame
+            }
+            // Its turn is over. One that has nothing more stays as long as it has to pay.
+            _ = turns.popFirst()
+            if flow.deficit > 0 { continue }
+            flow.deficit += Self.quantum
+            flows[key] = flow
+            turns.append(key)
+        }
+        flows = [:]
+        turns.removeAll()
+        return nil
     }
 
     /// Puts back a frame of which `written` bytes are out.
-    package mutating func prepend(_ message: Message, written: Int) {
-        byteCount += MessageHeader.size + message.data.count - written
-        started = (message, written)
+    package mutating func prepend(_ frame: OutgoingFrame, written: Int) {
+        byteCount += frame.size - written
+        started = (frame, written)
     }
 
     /// Offers a frame from `offset` on to `write`, as header and data, neither of them copied together.

@@ -34,8 +34,8 @@ package final class Stream: Sendable {
         var givenUp: Set<Handle> = []
         /// Frames that were taken out of the queue instead of being sent.
         var withdrawnFrames = 0
-        /// Senders that wait for the queue to get shorter.
-        var waiters: [OneShot<Void>] = []
+        /// Senders that wait for the queue to get shorter, or for their own frame's turn.
+        var waiters = Queue<OneShot<Void>>()
     }
 
     /// The Broker's view of the descriptors: one side for both directions if they are one descriptor.
@@ -61,9 +61,13 @@ package final class Stream: Sendable {
     private let deliver: @Sendable (consuming Message, Stream) -> Void
     private let ended: @Sendable (Stream, String) -> Void
 
-    /// Above this many waiting bytes, senders of bulk are suspended until half of them are gone.
-    package static let highWater = 4 << 20
-    /// Messages up to this size never wait for room.
+    /// Above this many waiting bytes, senders of bulk are suspended until half of them are gone, or what they have sent is
+    /// written.
+    package static let highWater = 1 << 20
+    /// What the flows that come in here share.
+    let budget = LinkBudget()
+
+    /// Messages up to this size that belong to no flow never wait for room.
     package static let smallMessage = 64 << 10
     /// Above this many waiting bytes, nothing more is taken from other streams for this one. Small messages, such as
     /// credit, have as much again for themselves.
@@ -162,17 +166,21 @@ package final class Stream: Sendable {
 
     // MARK: Sending
 
-    /// Sends a message; false if the stream is closed.
+    /// Sends a message, unless the stream is closed.
     ///
     /// - Parameter isAnswer: Whether it answers a request of the peer; false by default.
+    /// - Returns: For bulk, if much waits already: what is resolved when the message is written, or lost, or little waits.
     @discardableResult
-    package func send(_ message: Message, isAnswer: Bool = false) -> Bool {
-        queue(message, isAnswer: isAnswer, isBounded: false) == .taken
+    package func send(_ message: Message, isAnswer: Bool = false) -> OneShot<Void>? {
+        var turn: OneShot<Void>?
+        _ = queue(message, isAnswer: isAnswer, isBounded: false, turn: &turn)
+        return turn
     }
 
     /// Sends a message that has come on another stream, whose sender cannot be made to wait.
     package func forward(_ message: Message) -> Acceptance {
-        queue(message, isAnswer: false, isBounded: true)
+        var turn: OneShot<Void>?
+        return queue(message, isAnswer: false, isBounded: true, turn: &turn)
     }
 
     /// A request of this context is given up: what of it has not begun to be written is dropped, now or soon.
@@ -181,14 +189,17 @@ package final class Stream: Sendable {
     ///   - handle: What its frames have as `reply_to`.
     ///   - source: This context.
     package func withdraw(_ handle: Handle, of source: ContextID) {
-        output.withLock { output in
-            guard !output.queue.isEmpty else { return }
+        let gone = output.withLock { output -> [OutgoingFrame] in
+            guard !output.queue.isEmpty else { return [] }
             output.givenUp.insert(handle)
             // A pass over the queue is paid for by those who have given up since the last.
-            guard output.givenUp.count * 8 >= output.queue.frameCount else { return }
-            output.withdrawnFrames += output.queue.removeRequests(output.givenUp, of: source)
+            guard output.givenUp.count * 8 >= output.queue.frameCount else { return [] }
+            let gone = output.queue.removeRequests(output.givenUp, of: source)
+            output.withdrawnFrames += gone.count
             output.givenUp = []
+            return gone
         }
+        for frame in gone { frame.turn?.resolve(.success(())) }
         wakeWaiters()
     }
 
@@ -200,17 +211,29 @@ package final class Stream: Sendable {
         case full
     }
 
-    private func queue(_ message: Message, isAnswer: Bool, isBounded: Bool) -> Acceptance {
+    private func queue(
+        _ message: Message,
+        isAnswer: Bool,
+        isBounded: Bool,
+        turn: inout OneShot<Void>?
+    ) -> Acceptance {
         var message = message
         message.header.length = UInt32(message.data.count)
-        let frame = message
+        var frame = OutgoingFrame(message)
         let next = output.withLock { output -> Step in
             guard !output.isClosed else { return .refused(.closed) }
             if isBounded, output.queue.byteCount > mostQueued {
-                let most = frame.data.count <= Self.tinyMessage ? 2 * mostQueued : mostQueued
+                let most = frame.message.data.count <= Self.tinyMessage ? 2 * mostQueued : mostQueued
                 if output.queue.byteCount > most { return .refused(.full) }
             }
             guard output.queue.isEmpty, !output.isWriting else {
+                if !isBounded, output.queue.byteCount > Self.highWater,
+                    output.queue.hasEnough(for: frame.message) ?? (frame.message.data.count > Self.smallMessage)
+                {
+                    let waiter = OneShot<Void>()
+                    output.waiters.append(waiter) { $0.outcome != nil }
+                    frame.turn = waiter
+                }
                 output.queue.append(frame)
                 return isAnswer && limitsAnswers && Self.leavesUnread(&output) ? .flooded : .done
             }
@@ -218,6 +241,7 @@ package final class Stream: Sendable {
             return .write(frame, from: 0)
         }
         if case .refused(let reason) = next { return reason }
+        turn = frame.turn
         write(next)
         return .taken
     }
@@ -232,7 +256,7 @@ package final class Stream: Sendable {
 
     /// What a thread that wants to write does next.
     private enum Step {
-        case write(Message, from: Int)
+        case write(OutgoingFrame, from: Int)
         /// The descriptor takes no more: the Broker goes on when it does.
         case watch
         case done
@@ -251,12 +275,14 @@ package final class Stream: Sendable {
     private func write(_ first: Step) {
         var step = first
         while case .write(let frame, let offset) = step {
-            let count = OutputQueue.write(frame, from: offset, write)
+            let count = OutputQueue.write(frame.message, from: offset, write)
             step = output.withLock { output in
                 let written = offset + max(0, count)
                 output.sentBytes += max(0, count)
                 return Self.nextStep(&output, after: frame, written: written, error: min(0, count))
             }
+            if case .watch = step { continue }
+            frame.turn?.resolve(.success(()))
         }
         switch step {
         case .watch:
@@ -269,7 +295,7 @@ package final class Stream: Sendable {
         wakeWaiters()
     }
 
-    private static func nextStep(_ output: inout Output, after frame: Message, written: Int, error: Int) -> Step {
+    private static func nextStep(_ output: inout Output, after frame: OutgoingFrame, written: Int, error: Int) -> Step {
         if output.isClosed {
             output.isWriting = false
             return .close
@@ -278,7 +304,7 @@ package final class Stream: Sendable {
             output.isWriting = false
             return .failed(error)
         }
-        if written < MessageHeader.size + frame.data.count {
+        if written < frame.size {
             output.queue.prepend(frame, written: written)
             output.isWriting = false
             output.isWatched = true
@@ -288,18 +314,6 @@ package final class Stream: Sendable {
         if let (frame, written) = output.queue.popFirst() { return .write(frame, from: written) }
         output.isWriting = false
         return .done
-    }
-
-    /// What is resolved when at most half of ``highWater`` waits to be written, or the stream is closed; nil if there
-    /// is room.
-    package func room() -> OneShot<Void>? {
-        output.withLock { output in
-            guard !output.isClosed, output.queue.byteCount > Self.highWater else { return nil }
-            output.waiters.removeAll { $0.outcome != nil }
-            let room = OneShot<Void>()
-            output.waiters.append(room)
-            return room
-        }
     }
 
     private func write(_ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer) -> Int {
@@ -312,8 +326,7 @@ package final class Stream: Sendable {
             guard !output.waiters.isEmpty, output.isClosed || output.queue.byteCount <= Self.highWater / 2 else {
                 return []
             }
-            defer { output.waiters = [] }
-            return output.waiters
+            return output.waiters.takeAll()
         }
         for waiter in waiters { waiter.resolve(.success(())) }
     }
@@ -423,7 +436,8 @@ package final class Stream: Sendable {
         let (isFirst, isWriting) = output.withLock { output in
             defer {
                 output.isClosed = true
-                output.queue.removeAll()
+                // Their turns are among those who wait.
+                output.queue = OutputQueue()
             }
             return (!output.isClosed, output.isWriting)
         }

@@ -83,29 +83,6 @@ extension LibraryTests.LargeMessages {
         }
     }
 
-    @Test("A small message lets no more than one part pass it")
-    func lanes() {
-        var queue = OutputQueue()
-        let part = Message(handle: StandardHandle.messagePart, data: [UInt8](repeating: 0, count: MessagePart.size))
-        for _ in 0..<10 { queue.append(part) }
-        let started = queue.popFirst()
-        queue.prepend(part, written: 100)
-        queue.append(Message(handle: 1))
-        queue.append(Message(handle: 2))
-        #expect(started?.frame.handle == StandardHandle.messagePart && queue.frameCount == 12)
-        // What is half written comes first.
-        #expect(queue.popFirst()?.written == 100)
-        #expect(queue.popFirst()?.frame.handle == 1)
-        #expect(queue.popFirst()?.frame.handle == 2)
-        #expect(queue.popFirst()?.frame.handle == StandardHandle.messagePart)
-        // However much else there is, parts get on as well.
-        for _ in 0..<100 { queue.append(Message(handle: 3, data: [UInt8](repeating: 0, count: 50_000))) }
-        let next = (0..<20).compactMap { _ in queue.popFirst()?.frame.handle }
-        #expect(next.count { $0 == StandardHandle.messagePart } == 5)
-        queue.removeAll()
-        #expect(queue.isEmpty && queue.byteCount == 0 && queue.popFirst() == nil)
-    }
-
     @Test("Time and cancellation count while a large message is on its way, or waits for room")
     func limits() async throws {
         try await withFixtureRouter { router in

@@ -20,7 +20,7 @@ final class SSHConfigurations: Sendable {
 
     private let entries = Mutex<[String: Entry]>([:])
     /// So many connections are prepared with questions at a time.
-    let turns = AsyncSemaphore(count: 64)
+    let turns = Gate(places: 64)
     private let questions = ServerPlaces(count: 1)
 
     /// Asks ssh, if it has not just answered.

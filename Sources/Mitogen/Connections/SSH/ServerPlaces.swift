@@ -10,7 +10,7 @@ internal import Synchronization
 /// them, at random, when there are ten (`MaxStartups 10:30:100` in sshd_config(5)).
 final class ServerPlaces: Sendable {
     private struct Server {
-        let semaphore: AsyncSemaphore
+        let semaphore: Gate
         var users = 0
         var lastProgress: ContinuousClock.Instant?
     }
@@ -57,9 +57,9 @@ final class ServerPlaces: Sendable {
         servers.withLock { servers in names.compactMap { servers[$0]?.lastProgress }.max() }
     }
 
-    private func enter(_ name: String) -> AsyncSemaphore {
+    private func enter(_ name: String) -> Gate {
         servers.withLock { servers in
-            var server = servers[name] ?? Server(semaphore: AsyncSemaphore(count: count))
+            var server = servers[name] ?? Server(semaphore: Gate(places: count))
             server.users += 1
             servers[name] = server
             return server.semaphore

@@ -1,0 +1,123 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+import Mitogen
+import MitogenFixtures
+import MitogenProtocol
+import Testing
+
+@Suite("The frames that wait for a link")
+struct OutputQueueTests {
+    private func value(of flow: Handle, bytes: Int = 4096, from source: ContextID = 5) -> OutgoingFrame {
+        var message = Message(dstID: 1, handle: 1000 + flow, replyTo: 2000, data: [UInt8](repeating: 0, count: bytes))
+        message.srcID = source
+        return OutgoingFrame(message)
+    }
+
+    @Test("A small message lets no more than one part pass it")
+    func lanes() {
+        var queue = OutputQueue()
+        let part = Message(handle: StandardHandle.messagePart, data: [UInt8](repeating: 0, count: MessagePart.size))
+        for _ in 0..<10 { queue.append(OutgoingFrame(part)) }
+        guard let started = queue.popFirst() else { return #expect(Bool(false), "nothing waits") }
+        queue.prepend(started.frame, written: 100)
+        queue.append(OutgoingFrame(Message(handle: 1)))
+        queue.append(OutgoingFrame(Message(handle: 2)))
+        #expect(started.frame.message.handle == StandardHandle.messagePart && queue.frameCount == 12)
+        // What is half written comes first.
+        #expect(queue.popFirst()?.written == 100)
+        #expect(queue.popFirst()?.frame.message.handle == 1)
+        #expect(queue.popFirst()?.frame.message.handle == 2)
+        #expect(queue.popFirst()?.frame.message.handle == StandardHandle.messagePart)
+        // However much else there is, parts get on as well.
+        let other = Message(handle: 3, data: [UInt8](repeating: 0, count: 50_000))
+        for _ in 0..<100 { queue.append(OutgoingFrame(other)) }
+        let next = (0..<20).compactMap { _ in queue.popFirst()?.frame.message.handle }
+        #expect(next.count { $0 == StandardHandle.messagePart } == 5)
+    }
+
+    @Test("Calls, answers and control pass values, and stay in order among themselves")
+    func urgent() {
+        var queue = OutputQueue()
+        for _ in 0..<20 { queue.append(value(of: 1)) }
+        let answer = Message(dstID: 1, handle: 1234)
+        let call = Message(dstID: 1, handle: StandardHandle.callFunction, replyTo: 1001)
+        let credit = Message(dstID: 1, handle: 1300, data: [1])
+        for message in [answer, call, credit] { queue.append(OutgoingFrame(message)) }
+        #expect((0..<3).compactMap { _ in queue.popFirst()?.frame.message.handle } == [1234, 101, 1300])
+        #expect(queue.popFirst()?.frame.message.handle == 1001)
+        #expect(queue.frameCount == 19)
+    }
+
+    @Test("Flows get equal shares in bytes, whatever the sizes of their values")
+    func fair() {
+        var queue = OutputQueue()
+        let sizes = [100, 4096, 60_000, 1_000_000]
+        // Enough of each that none runs out.
+        for (flow, size) in sizes.enumerated() {
+            for _ in 0..<(20_000_000 / size) { queue.append(value(of: Handle(flow), bytes: size)) }
+        }
+        var sent = [Int](repeating: 0, count: sizes.count)
+        while sent.reduce(0, +) < 40_000_000, let (frame, _) = queue.popFirst() {
+            sent[Int(frame.message.handle) - 1000] += frame.size
+        }
+        for bytes in sent { #expect(abs(bytes - 10_000_000) <= 1_000_000 + 64_000) }
+    }
+
+    @Test("The end of a flow stays behind its values, and flows of others are others")
+    func order() {
+        var queue = OutputQueue()
+        for number in 0..<10 { queue.append(value(of: 1, bytes: number * 5000)) }
+        queue.append(value(of: 1, bytes: 1, from: 6))
+        var end = Message.dead("closed", dstID: 1, handle: 1001)
+        end.srcID = 5
+        queue.append(OutgoingFrame(end))
+        var sizes: [Int] = []
+        var ofOther = 0
+        while let (frame, _) = queue.popFirst() {
+            if frame.message.srcID == 6 { ofOther = sizes.count } else { sizes.append(frame.message.data.count) }
+        }
+        #expect(sizes == (0..<10).map { $0 * 5000 } + [6])
+        #expect(ofOther < 5)
+        #expect(queue.isEmpty && queue.byteCount == 0)
+    }
+
+    @Test("Whatever is added and taken in whatever order, nothing is lost and bytes are counted", arguments: 0..<10)
+    func random(seed: UInt64) {
+        var random = SeededRandom(seed: seed)
+        var queue = OutputQueue()
+        var (added, taken, bytes) = (0, 0, 0)
+        var last: [Handle: Int] = [:]
+        for _ in 0..<5000 {
+            if Int.random(in: 0..<9, using: &random) < 5 {
+                let flow = Handle.random(in: 0..<8, using: &random)
+                var frame = value(of: flow, bytes: Int.random(in: 8...30_000, using: &random))
+                var message = frame.message
+                // Number the frames, so that their order can be seen.
+                message.data.replaceSubrange(0..<8, with: withUnsafeBytes(of: added.bigEndian, Array.init))
+                if flow == 7 { message.header.replyTo = 0 }
+                frame = OutgoingFrame(message)
+                queue.append(frame)
+                added += 1
+                bytes += frame.size
+            } else if let (frame, written) = queue.popFirst() {
+                bytes -= frame.size - written
+                if written == 0, Bool.random(using: &random) {
+                    queue.prepend(frame, written: 5)
+                    bytes += frame.size - 5
+                } else {
+                    taken += 1
+                    let number = frame.message.data.prefix(8).reduce(0) { $0 << 8 | Int($1) }
+                    #expect(last[frame.message.handle] ?? -1 < number)
+                    last[frame.message.handle] = number
+                }
+            }
+            #expect(queue.byteCount == bytes && queue.frameCount == added - taken)
+        }
+        while queue.popFirst() != nil { taken += 1 }
+        #expect(taken == added)
+    }
+}
