@@ -25,11 +25,13 @@ let staticExecutable: [LinkerSetting] = [
     ),
 ]
 
-// The tool's payload is what travels to every new host. Only GNU ld can leave out the tables for unwinding.
+// The tool's payload is what travels to every new host. `link` runs GNU ld, which alone can leave out the tables for
+// unwinding.
 let payload: [LinkerSetting] = [
     .unsafeFlags(
         [
-            "-use-ld=bfd", "-Xlinker", "-T", "-Xlinker", Context.packageDirectory + "/Sources/mitogen-agent/payload.ld",
+            "-ld-path=" + Context.packageDirectory + "/Sources/mitogen-agent/link",
+            "-Xlinker", "-T", "-Xlinker", Context.packageDirectory + "/Sources/mitogen-agent/payload.ld",
             // See CMitogenPayload.
             "-Xlinker", "--wrap=_swift_stdlib_getScalarName", "-Xlinker", "--wrap=_swift_stdlib_getNameAlias",
             "-Xlinker", "--wrap=_swift_stdlib_getAge", "-Xlinker", "--wrap=_swift_stdlib_getGeneralCategory",
@@ -110,7 +112,7 @@ let package = Package(
         .executableTarget(
             name: "mitogen-agent",
             dependencies: ["CMitogenPayload", "Mitogen", "MitogenBenchFunctions"],
-            exclude: ["payload.ld"],
+            exclude: ["link", "payload.ld"],
             swiftSettings: swiftSettings,
             linkerSettings: staticExecutable + payload
         ),
