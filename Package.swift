@@ -14,6 +14,12 @@ let swiftSettings: [SwiftSetting] = [
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
 
+// Each function in a section of its own, so that the linker of an executable can leave out what nothing uses.
+let librarySettings: [SwiftSetting] =
+    swiftSettings + [
+        .unsafeFlags(["-Xfrontend", "-function-sections"], .when(platforms: [.linux], configuration: .release))
+    ]
+
 // A context is a copy of its program, so the program must run where nothing is installed: one static file. Only the
 // executables carry these flags; other packages can depend on the libraries.
 let staticExecutable: [LinkerSetting] = [
@@ -88,27 +94,27 @@ let package = Package(
     targets: [
         .target(name: "CMitogenPayload"),
         .target(name: "CMitogenPlatform"),
-        .target(name: "MitogenPickle", swiftSettings: swiftSettings),
-        .target(name: "MitogenProtocol", dependencies: ["MitogenPickle"], swiftSettings: swiftSettings),
+        .target(name: "MitogenPickle", swiftSettings: librarySettings),
+        .target(name: "MitogenProtocol", dependencies: ["MitogenPickle"], swiftSettings: librarySettings),
         .target(
             name: "Mitogen",
             dependencies: [
                 "CMitogenPlatform", "MitogenPickle", "MitogenProtocol",
                 .product(name: "Logging", package: "swift-log"),
             ] + traitDependencies,
-            swiftSettings: swiftSettings
+            swiftSettings: librarySettings
         ),
         .target(
             name: "MitogenServices",
             dependencies: ["Mitogen", "MitogenPickle", "MitogenProtocol"],
-            swiftSettings: swiftSettings
+            swiftSettings: librarySettings
         ),
         .target(
             name: "MitogenDistributed",
             dependencies: ["CMitogenPlatform", "Mitogen", "MitogenPickle", "MitogenProtocol"],
-            swiftSettings: swiftSettings
+            swiftSettings: librarySettings
         ),
-        .target(name: "MitogenBenchFunctions", dependencies: ["Mitogen"], swiftSettings: swiftSettings),
+        .target(name: "MitogenBenchFunctions", dependencies: ["Mitogen"], swiftSettings: librarySettings),
         .executableTarget(
             name: "mitogen-agent",
             dependencies: ["CMitogenPayload", "Mitogen", "MitogenBenchFunctions"],
