@@ -31,6 +31,13 @@ let staticExecutable: [LinkerSetting] = [
     ),
 ]
 
+// What the payload has another definition of, or none: see CMitogenPayload.
+let replacedInPayload = [
+    "_swift_stdlib_getScalarName", "_swift_stdlib_getNameAlias", "_swift_stdlib_getAge",
+    "_swift_stdlib_getGeneralCategory", "_swift_stdlib_getScript", "_swift_stdlib_getScriptExtensions",
+    "__cxa_demangle", "__dcgettext", "__fxprintf", "__printf_fp", "__printf_fphex",
+]
+
 // The tool's payload is what travels to every new host. `link` runs GNU ld, which alone can leave out the tables for
 // unwinding.
 let payload: [LinkerSetting] = [
@@ -38,11 +45,7 @@ let payload: [LinkerSetting] = [
         [
             "-ld-path=" + Context.packageDirectory + "/Sources/mitogen-agent/link",
             "-Xlinker", "-T", "-Xlinker", Context.packageDirectory + "/Sources/mitogen-agent/payload.ld",
-            // See CMitogenPayload.
-            "-Xlinker", "--wrap=_swift_stdlib_getScalarName", "-Xlinker", "--wrap=_swift_stdlib_getNameAlias",
-            "-Xlinker", "--wrap=_swift_stdlib_getAge", "-Xlinker", "--wrap=_swift_stdlib_getGeneralCategory",
-            "-Xlinker", "--wrap=_swift_stdlib_getScript", "-Xlinker", "--wrap=_swift_stdlib_getScriptExtensions",
-        ],
+        ] + replacedInPayload.flatMap { ["-Xlinker", "--wrap=" + $0] },
         .when(platforms: [.linux], configuration: .release)
     )
 ]
