@@ -39,12 +39,13 @@ let replacedInPayload = [
 ]
 
 // The tool's payload is what travels to every new host. `link` runs GNU ld, which alone can leave out the tables for
-// unwinding.
+// unwinding. Sections that are sorted by name have their like beside them, and gzip finds more to repeat.
 let payload: [LinkerSetting] = [
     .unsafeFlags(
         [
             "-ld-path=" + Context.packageDirectory + "/Sources/mitogen-agent/link",
             "-Xlinker", "-T", "-Xlinker", Context.packageDirectory + "/Sources/mitogen-agent/payload.ld",
+            "-Xlinker", "--sort-section=name",
         ] + replacedInPayload.flatMap { ["-Xlinker", "--wrap=" + $0] },
         .when(platforms: [.linux], configuration: .release)
     )
