@@ -118,6 +118,8 @@ extension RawChild {
             case StandardHandle.openChannel:
                 let abilities = PeerInfo.current.capabilities
                 send(frame(from: id, handle: header.replyTo) { Array("\(abilities)".utf8) })
+                guard let opening = ChannelOpening(parsing: data) else { continue }
+                send(frame(from: id, handle: opening.returnHandle) { Credit(bytes: 1 << 20).data })
             case StandardHandle.messagePart:
                 guard let part = MessagePart(parsing: data) else { continue }
                 creditHandle = header.replyTo
