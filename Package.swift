@@ -79,6 +79,7 @@ let package = Package(
         .library(name: "Mitogen", targets: ["Mitogen"]),
         .library(name: "MitogenServices", targets: ["MitogenServices"]),
         .library(name: "MitogenDistributed", targets: ["MitogenDistributed"]),
+        .library(name: "MitogenFakeSSH", targets: ["MitogenFakeSSH"]),
         .executable(name: "mitogen", targets: ["mitogen"]),
         .executable(name: "mitogen-agent", targets: ["mitogen-agent"]),
     ],
@@ -118,6 +119,13 @@ let package = Package(
             dependencies: ["CMitogenPlatform", "Mitogen", "MitogenPickle", "MitogenProtocol"],
             swiftSettings: librarySettings
         ),
+        .target(name: "CMitogenFakeSSH"),
+        // In no payload of the tool's: only the side that starts programs needs it.
+        .target(
+            name: "MitogenFakeSSH",
+            dependencies: ["CMitogenFakeSSH", "CMitogenPlatform", "Mitogen"],
+            swiftSettings: librarySettings
+        ),
         .target(name: "MitogenBenchFunctions", dependencies: ["Mitogen"], swiftSettings: librarySettings),
         .executableTarget(
             name: "mitogen-agent",
@@ -130,7 +138,7 @@ let package = Package(
         .target(
             name: "MitogenCLI",
             dependencies: [
-                "CMitogenBench", "CMitogenPlatform", "Mitogen", "MitogenBenchFunctions",
+                "CMitogenBench", "CMitogenPlatform", "Mitogen", "MitogenBenchFunctions", "MitogenFakeSSH",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -175,6 +183,11 @@ let package = Package(
             dependencies: [
                 "Mitogen", "MitogenCLI", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "MitogenFakeSSHTests",
+            dependencies: ["Mitogen", "MitogenFakeSSH"],
             swiftSettings: swiftSettings
         ),
         // Runs the built programs: `swift build` comes first.

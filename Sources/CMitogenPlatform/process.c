@@ -132,7 +132,7 @@ static int child_main(void *argument) {
     const struct cmitogen_spawn *what = child->what;
     const struct cmitogen_entry *entry = what->entry;
     child->stage = CMITOGEN_SPAWN_SESSION;
-    if (setsid() < 0) goto failed;
+    if (!what->shares_session && setsid() < 0) goto failed;
     reset_signals();
     child->stage = CMITOGEN_SPAWN_GUARD;
     // By the process itself: its parent may be gone before it could tell.

@@ -120,12 +120,13 @@ struct cmitogen_spawn {
     uint64_t open_files_soft, open_files_hard; // RLIMIT_NOFILE to set if hard is not 0
     const struct cmitogen_entry *entry; // NULL: it runs here; else a directory that cannot be entered does not matter
     int guard;                          // the descriptor of a guard that is told of the process before it runs; 0: none
+    bool shares_session;                // it stays in the session and the group of this process
 };
 
 enum { CMITOGEN_SPAWN_CLONE = 1, CMITOGEN_SPAWN_SESSION, CMITOGEN_SPAWN_TERMINAL, CMITOGEN_SPAWN_DESCRIPTORS, CMITOGEN_SPAWN_DIRECTORY, CMITOGEN_SPAWN_EXEC,
     CMITOGEN_SPAWN_GUARD, CMITOGEN_SPAWN_ROOT, CMITOGEN_SPAWN_USER, CMITOGEN_SPAWN_NAMESPACES /* and the namespace's place in the list */ };
 
-/// Starts a program in a session of its own, with default signal dispositions and an empty mask, and nothing open
+/// Starts a program, in a session of its own unless it is to share this one, with default signal dispositions and an empty mask, and nothing open
 /// but 0, 1 and 2. Returns the process id, or a negative errno and in `stage` the step that failed.
 pid_t cmitogen_spawn(const struct cmitogen_spawn *what, int *stage);
 

@@ -77,7 +77,7 @@ final class Command: Sendable {
     }
 
     /// This process's environment with `additions` in it.
-    private static func environment(adding additions: [ByteString]) -> [ByteString] {
+    static func environment(adding additions: [ByteString]) -> [ByteString] {
         let equalsSign = UInt8(ascii: "=")
         let names = additions.map { $0.bytes.prefix { $0 != equalsSign } }
         let kept = ProcessIdentity.environment.filter { entry in

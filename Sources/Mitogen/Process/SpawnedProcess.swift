@@ -28,6 +28,8 @@ package struct SpawnRequest: Sendable {
     package var entry: NamespaceEntry?
     /// The descriptor of a guard that ends the process's group with this process; 0: none.
     var guardDescriptor: Int32 = 0
+    /// Whether it stays in this process's session and group, which have the terminal.
+    var sharesTerminal = false
 }
 
 extension SpawnRequest {
@@ -228,7 +230,8 @@ package final class SpawnedProcess: Sendable {
                                     open_files_soft: limits?.soft ?? 0,
                                     open_files_hard: limits?.hard ?? 0,
                                     entry: nil,
-                                    guard: request.guardDescriptor
+                                    guard: request.guardDescriptor,
+                                    shares_session: request.sharesTerminal
                                 )
                                 return start(&what)
                             }

@@ -91,7 +91,7 @@ enum ByteArguments {
     /// - Throws: `ValidationError`.
     static func check(_ words: [String], of command: any ParsableCommand) throws {
         // The longest first, as the end of a word is looked for: `--env=NAME=VALUE` is one.
-        var accepted = (command as? RunCommand)?.byteArguments.filter(self.hasEscapes) ?? []
+        var accepted = (command as? any TakesByteArguments)?.byteArguments.filter(self.hasEscapes) ?? []
         accepted.sort { $0.utf8.count > $1.utf8.count }
         for word in words where self.hasEscapes(word) {
             if let place = accepted.firstIndex(where: { word.hasSuffix($0) }) {
@@ -106,9 +106,13 @@ enum ByteArguments {
     }
 }
 
-extension RunCommand {
-    /// The words that need not be UTF-8.
-    fileprivate var byteArguments: [String] {
+/// A command some of whose words need not be UTF-8.
+protocol TakesByteArguments {
+    var byteArguments: [String] { get }
+}
+
+extension RunCommand: TakesByteArguments {
+    var byteArguments: [String] {
         self.command + self.environment + (self.directory.map { [$0] } ?? [])
     }
 }

@@ -16,7 +16,7 @@ package struct MitogenCommand: ParsableCommand {
             Contexts are started with the program mitogen-agent, which must lie in the same directory as this one.
             """,
         version: "mitogen \(Mitogen.version)",
-        subcommands: [RunCommand.self, DoctorCommand.self, TreeCommand.self, BenchCommand.self]
+        subcommands: [RunCommand.self, FakeSSHCommand.self, DoctorCommand.self, TreeCommand.self, BenchCommand.self]
     )
 
     package init() {}

@@ -31,7 +31,7 @@ struct RunExecution: Sendable {
     ///
     /// - Returns: The status to exit with.
     func perform() throws -> Int32 {
-        let loop = try MainLoop(signals: Self.handledSignals())
+        let loop = try MainLoop(signals: MainLoop.endingSignals())
         let labels = TargetSpecification.labels(for: self.options.targets)
         let display = RunDisplay(mode: self.options.output, labels: labels, sink: DescriptorSink())
         let stop = OneShot<Stop>()
@@ -48,17 +48,6 @@ struct RunExecution: Sendable {
     }
 
     // MARK: Signals
-
-    /// SIGINT and SIGTERM are taken even where they are ignored, as for the background jobs of a script: who sends
-    /// one wants the commands to end. SIGHUP is left to `nohup`.
-    private static func handledSignals() -> [Int32] {
-        var action = sigaction()
-        let isIgnored =
-            sigaction(SIGHUP, nil, &action) == 0
-            && unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
-                == unsafeBitCast(SIG_IGN, to: Int.self)
-        return [SIGINT, SIGTERM] + (isIgnored ? [] : [SIGHUP])
-    }
 
     private static func interrupt(
         by signal: Int32,
