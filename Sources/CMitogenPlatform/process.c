@@ -81,7 +81,13 @@ static int exec_descriptor(const struct cmitogen_spawn *what) {
 static int search_and_exec(const struct cmitogen_spawn *what) {
     if (what->entry && what->entry->program >= 0) return exec_descriptor(what);
     if (strchr(what->path, '/')) {
-        execve(what->path, what->arguments, what->environment);
+        // A program that was just written may still be open in a process that is about to execute another one.
+        const struct timespec moment = { .tv_nsec = 1000 * 1000 };
+        for (int turn = 0; turn < 100; turn++) {
+            execve(what->path, what->arguments, what->environment);
+            if (errno != ETXTBSY) break;
+            nanosleep(&moment, NULL);
+        }
         return errno;
     }
     char candidate[4096];

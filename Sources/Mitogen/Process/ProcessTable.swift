@@ -28,6 +28,7 @@ final class ProcessTable: Sendable {
         var isClosed = false
     }
 
+    let scripts = ScriptFiles()
     private let running = Mutex(Running())
     private let commands = Mutex<[ProcessKey: Command]>([:])
 
@@ -101,6 +102,7 @@ final class ProcessTable: Sendable {
 
     /// The context is about to exit.
     func endGuard() {
+        scripts.removeAll()
         running.withLock { $0.dropGuard() }
     }
 

@@ -21,6 +21,8 @@ struct RunProcess: RemoteFunction {
         /// Variables as `NAME=VALUE`.
         var environment: [ByteString]
         var directory: ByteString?
+        /// What is brought along and run with the arguments, instead of a program that is there.
+        var script: [UInt8]?
 
         init(_ arguments: [String], _ environment: [String: String], _ directory: String?) {
             self.arguments = arguments.map { ByteString($0) }
@@ -35,7 +37,7 @@ struct RunProcess: RemoteFunction {
         }
 
         /// What to call it in messages.
-        var name: String { arguments.first?.description ?? "" }
+        var name: String { script == nil ? arguments.first?.description ?? "" : "the script" }
     }
 
     var command: Invocation
@@ -52,6 +54,17 @@ struct RunProcess: RemoteFunction {
     }
 
     func run(in context: ExternalContext) async throws -> Output {
+        guard let script = command.script else { return try await start(in: context) }
+        let program = try ScriptProgram(of: script)
+        let files = context.router.processes.scripts
+        let path = try files.add(script, isExecuted: program == .itself)
+        defer { files.remove(path) }
+        var request = self
+        request.command.arguments = program.words(file: path, arguments: command.arguments)
+        return try await request.start(in: context)
+    }
+
+    private func start(in context: ExternalContext) async throws -> Output {
         let command = try Command(self, for: context.caller.id, in: context.router)
         return try await withTaskCancellationHandler {
             try await command.waitUntilEnded()

@@ -99,7 +99,7 @@ enum ByteArguments {
                 continue
             }
             throw ValidationError(
-                "'\(TerminalSanitizer.visible(word))' is not UTF-8, which only the command's arguments, --env and --cwd "
+                "'\(TerminalSanitizer.visible(word))' is not UTF-8, which only the command's arguments, --env, --cwd and --script "
                     + "need not be"
             )
         }
@@ -113,6 +113,6 @@ protocol TakesByteArguments {
 
 extension RunCommand: TakesByteArguments {
     var byteArguments: [String] {
-        self.command + self.environment + (self.directory.map { [$0] } ?? [])
+        self.command + self.environment + [self.directory, self.script].compactMap(\.self)
     }
 }

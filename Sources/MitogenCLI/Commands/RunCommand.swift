@@ -16,6 +16,7 @@ package struct RunCommand: ParsableCommand {
             mitogen run [-t TARGET]... [--hosts-file FILE]... [-x TARGET]... [--fanout N]
                         [--output grouped|gather|stream|json] [--timeout SECONDS]
                         [--env NAME=VALUE]... [--cwd DIR] [--stdin] [--] COMMAND [ARG...]
+            mitogen run --script FILE [OPTION]... [--] [ARG...]
             """,
         discussion: """
             A target is a chain of hops joined by '+', from this machine outwards:
@@ -47,6 +48,12 @@ package struct RunCommand: ParsableCommand {
             The command is started with its arguments as they are given, without a shell. Options of mitogen come \
             before it.
 
+            With --script the file is brought to each target, runs there with the arguments as they are given, and is \
+            removed afterwards, also if the connection is lost or mitogen is killed. Its first line says which program of \
+            the target runs it (#!/usr/bin/env python3); without one /bin/sh does. It needs no permission to be executed \
+            here, and may be on a file system there that executes nothing. \
+            --cwd is where it runs, not where it lies.
+
             With --output stream a line of more than 64 KiB is cut into several; those that go on a line have '+' for \
             '|' after the target. JSON objects have "signal" beside "exit_status": the number of the signal that ended \
             the command, or null.
@@ -58,6 +65,8 @@ package struct RunCommand: ParsableCommand {
               mitogen run --hosts-file hosts.txt --output gather -- uname -r
               mitogen run -t local+local:b --timeout 10 -- sh -c 'echo "$HOME"'
               tar c . | mitogen run --stdin --cwd /tmp/copy -- tar x
+              mitogen run --script cleanup.sh -t 'ssh:web[01-20]+sudo' -- --older-than 30
+              ./generate | mitogen run --script - -t ssh:db1
 
             EXIT STATUS:
               With one target the command's own; 128 + n if signal n ended it.
@@ -97,6 +106,14 @@ package struct RunCommand: ParsableCommand {
 
     @Flag(name: .customLong("stdin"), help: "Send standard input to the command in every target.")
     package var readsStandardInput = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Bring this script to the target and run it, with the command's words as its arguments; - is standard input.",
+            valueName: "FILE"
+        )
+    )
+    package var script: String?
 
     @OptionGroup(title: "Connections")
     package var connections: ConnectionArguments
@@ -142,8 +159,9 @@ package struct RunCommand: ParsableCommand {
         // The parser takes an option that it does not know for the beginning of the command.
         if let first = self.command.first, first.hasPrefix("-"), first != "--" {
             if first == "--help" || first == "-h" { throw CleanExit.helpRequest(self) }
+            let what = self.script == nil ? "a command" : "an argument of the script"
             throw ValidationError(
-                "unknown option '\(TerminalSanitizer.visible(first))'; a command that begins with '-' comes after '--'"
+                "unknown option '\(TerminalSanitizer.visible(first))'; \(what) that begins with '-' comes after '--'"
             )
         }
         do {

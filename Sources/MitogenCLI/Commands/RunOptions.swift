@@ -35,7 +35,10 @@ package struct RunOptions: Hashable, Sendable {
     /// How hops are connected.
     package var hops: HopSettings
 
-    /// The program and its arguments; never empty.
+    /// What is brought to the targets and run; nil if a program of theirs is, and if files were not read.
+    package let script: [UInt8]?
+
+    /// The program and its arguments, never empty; only the arguments if there is a script.
     package let command: [ByteString]
 
     /// Checks the arguments of the command line.
@@ -43,7 +46,9 @@ package struct RunOptions: Hashable, Sendable {
     /// - Parameter readsFiles: Whether files with targets are read, which can be done once if one is standard input.
     /// - Throws: ``TargetSyntaxError`` or ``ArgumentError``.
     package init(_ arguments: RunCommand, readsFiles: Bool = true) throws {
-        let inputs = (arguments.readsStandardInput ? ["--stdin"] : []) + arguments.connections.standardInputOptions
+        let inputs =
+            (arguments.readsStandardInput ? ["--stdin"] : []) + arguments.connections.standardInputOptions
+            + (arguments.script == ScriptSource.standardInput ? ["--script -"] : [])
         try arguments.targets.checkStandardInput(inputs)
         self.fanout = try arguments.targets.limit()
         self.output = try arguments.output.map(Self.output) ?? .grouped
@@ -62,9 +67,15 @@ package struct RunOptions: Hashable, Sendable {
         // Only the first "--" is the tool's: a later one is an argument of the command.
         let words = arguments.command.dropFirst(arguments.command.first == "--" ? 1 : 0)
         self.command = words.map(ByteArguments.bytes)
-        guard let program = self.command.first else { throw ArgumentError("there is no command to run") }
-        if program.bytes.isEmpty { throw ArgumentError("the name of the program to run is empty") }
+        if self.command.isEmpty, arguments.script == nil { throw ArgumentError("there is no command to run") }
+        if arguments.script == nil, self.command[0].bytes.isEmpty {
+            throw ArgumentError("the name of the program to run is empty")
+        }
         if self.directory?.bytes.isEmpty == true { throw ArgumentError("the directory for the command is empty") }
+        if arguments.script == ScriptSource.standardInput, let other = inputs.first(where: { $0 != "--script -" }) {
+            throw ArgumentError("--script - and \(other) exclude each other: both read standard input")
+        }
+        self.script = readsFiles ? try arguments.script.map(ScriptSource.read) : nil
         // Last, so that no targets are read for a command line that is not right.
         let selection = try arguments.targets.selection(readsFiles: readsFiles, kinds: self.hops.table.kinds)
         self.targets = selection.targets

@@ -97,13 +97,7 @@ struct RunSession: Sendable {
         var spool = OutputSpool()
         let outcome: RunOutcome
         do throws(MitogenError) {
-            let result = try await context.run(
-                self.options.command,
-                stdin: self.input.map { .stream($0.stream(for: target)) } ?? .null,
-                environment: self.options.environment,
-                workingDirectory: self.options.directory,
-                timeout: self.options.timeout
-            ) { piece in
+            let result = try await self.run(in: context, for: target) { piece in
                 let stream: OutputStreamKind = piece.source == .standardOutput ? .stdout : .stderr
                 if self.presenter.wantsCapturedOutput {
                     // The command goes on when its output cannot be kept; the spool tells that in the end.
@@ -120,6 +114,34 @@ struct RunSession: Sendable {
             outcome = RunOutcome(failure: error, lostHop: isLoss ? self.connections.lostHop(of: target) : nil)
         }
         return await self.report(outcome, for: target, since: start, output: spool.finish())
+    }
+
+    /// Runs the command, or the script with its arguments.
+    private func run(
+        in context: Context,
+        for target: Int,
+        onOutput: (ProcessOutput) async -> Bool
+    ) async throws(MitogenError) -> ProcessResult {
+        let input = self.input.map { ProcessInput.stream($0.stream(for: target)) } ?? .null
+        guard let script = self.options.script else {
+            return try await context.run(
+                self.options.command,
+                stdin: input,
+                environment: self.options.environment,
+                workingDirectory: self.options.directory,
+                timeout: self.options.timeout,
+                onOutput: onOutput
+            )
+        }
+        return try await context.runScript(
+            script,
+            arguments: self.options.command,
+            stdin: input,
+            environment: self.options.environment,
+            workingDirectory: self.options.directory,
+            timeout: self.options.timeout,
+            onOutput: onOutput
+        )
     }
 
     /// Shows what became of a target, and gives it back: lost output makes a failure of a success.
