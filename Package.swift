@@ -194,7 +194,8 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "CMitogenPlatform", "Mitogen", "MitogenDistributed", "MitogenServices", "MitogenFixtures",
+                "CMitogenPlatform", "Mitogen", "MitogenDistributed", "MitogenFakeSSH", "MitogenServices",
+                "MitogenFixtures",
                 "MitogenPickle",
                 "MitogenProtocol",
                 .product(name: "Logging", package: "swift-log"),

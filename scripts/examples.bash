@@ -158,3 +158,20 @@ installs() {
         [[ $'\n'$output == *$'\n'"$line"* ]] || fail "install-package $* did not print: $line"
     done <<<"$lines"
 }
+
+# ---------------------------------------------------------------------------------------------------- mirror-folder
+
+# rsync's ssh leads to a context: what is new arrives, what is gone goes.
+mirror_folder() {
+    local folder output
+    has rsync || { echo "no rsync; mirror-folder is not run" && return 0; }
+    folder=$PWD/.build/examples/mirror-folder
+    rm -rf "$folder"
+    mkdir -p "$folder/a/inner" "$folder/b"
+    head -c 300000 /dev/urandom >"$folder/a/inner/random"
+    echo "old" >"$folder/b/old"
+    output=$(timeout 60 "$1" "$folder/a" "$folder/b" </dev/null) || fail "mirror-folder has failed: $output"
+    [[ $output == "$folder/b is what $folder/a is" ]] || fail "mirror-folder printed: $output"
+    diff -r "$folder/a" "$folder/b" || fail "mirror-folder has not made the folders equal"
+    echo "b is what a is"
+}

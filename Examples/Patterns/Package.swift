@@ -17,6 +17,7 @@ let package = Package(
     ],
     targets: [
         program("install-package", "Mitogen"),
+        program("mirror-folder", "Mitogen", "MitogenFakeSSH"),
         program("ping-pong", "Mitogen"),
         program("scatter-gather", "Mitogen"),
         program("shared-account", "Mitogen", "MitogenDistributed"),

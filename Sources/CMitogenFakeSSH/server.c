@@ -96,3 +96,9 @@ int cmitogen_fakessh_nonblocking(int descriptor) {
     if (fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) < 0) return -errno;
     return above_standard(descriptor);
 }
+
+int cmitogen_fakessh_replace(int descriptor, int by) {
+    int result = dup3(by, descriptor, O_CLOEXEC) < 0 ? -errno : 0;
+    close(by);
+    return result;
+}

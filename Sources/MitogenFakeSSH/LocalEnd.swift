@@ -57,6 +57,21 @@ final class LocalEnd: Sendable {
         if isOpen { _ = Self.closeDescriptor(descriptor) }
     }
 
+    /// Lets go of what it leads to, while a task may be reading: that finds the end.
+    func shutDown() {
+        let null = cmitogen_open_null()
+        if null >= 0 {
+            // The number stays taken, so that nobody reads another file by it.
+            _ = cmitogen_fakessh_replace(descriptor, null)
+        }
+        let (side, waiter) = state.withLock { state in
+            state.isHungUp = true
+            return (state.side.take(), state.waiter.take())
+        }
+        if let side { broker.close(side) }
+        waiter?.resolve(.success(()))
+    }
+
     /// The next bytes; nil at the end, if they cannot be read, and when the task is cancelled.
     func read(atMost size: Int = 64 << 10) async -> [UInt8]? {
         while true {

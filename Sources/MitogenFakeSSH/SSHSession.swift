@@ -97,7 +97,13 @@ struct SSHSession: Sendable {
         let result = try await destination.run(
             RemoteShell.arguments(for: invocation.request),
             stdin: invocation.readsNothing ? .null : .stream(AsyncStream { await request.input.read() }),
-            environment: variables
+            environment: variables,
+            whenClosed: { stream in
+                switch stream {
+                case .input: request.input.shutDown()
+                case .output: request.output.close()
+                }
+            }
         ) { piece in
             switch piece.source {
             case .standardOutput: await request.output.write(piece.bytes)

@@ -41,7 +41,10 @@ int cmitogen_fakessh_receive(int connection, struct cmitogen_fakessh_request *re
 /// open it once more; otherwise (sockets) it becomes non-blocking for all, as ssh does it.
 int cmitogen_fakessh_nonblocking(int descriptor);
 
-/// This file's end of the link. It is called so that archives bring the constructor in `client.c` along.
+/// Makes the number `descriptor` what `by` is, and closes that.
+int cmitogen_fakessh_replace(int descriptor, int by);
+
+/// Does nothing. It is called so that a static library brings `client.c` along, with its constructor.
 void cmitogen_fakessh_link_client(void);
 
 #endif

@@ -126,7 +126,7 @@ final class Command: Sendable {
     private func receive(_ descriptor: Int32, isError: Bool, _ scratch: UnsafeMutableRawBufferPointer) {
         let count = cmitogen_read(descriptor, scratch.baseAddress, min(scratch.count, ProcessEvent.mostBytes))
         if count == -Int(EAGAIN) { return }
-        guard count > 0 else { return closeOutput(descriptor) }
+        guard count > 0 else { return closeOutput(descriptor, isError: isError) }
         let bytes = Array(UnsafeRawBufferPointer(rebasing: scratch[..<count]))
         send(isError ? .error(bytes) : .output(bytes))
         let turn = gate.overdraw(ProcessEvent.cost(of: bytes))
@@ -155,7 +155,8 @@ final class Command: Sendable {
         router.route(Message(dstID: caller, handle: handle, replyTo: replyTo, encoding: .binary, data: event.data))
     }
 
-    private func closeOutput(_ descriptor: Int32) {
+    private func closeOutput(_ descriptor: Int32, isError: Bool) {
+        if !isError, process.status == nil { send(.closed(.output)) }
         if let side = state.withLock({ $0.outputs.removeValue(forKey: descriptor) }) { router.broker.close(side) }
         finishIfDone()
     }
@@ -213,7 +214,10 @@ final class Command: Sendable {
             let count = bytes.withUnsafeBytes { cmitogen_write2(side.descriptor, $0.baseAddress, $0.count, nil, 0) }
             if count > 0 { send(.inputCredit(count)) }
             if count == bytes.count { continue }
-            guard count >= 0 || count == -Int(EAGAIN) else { return closeInput() }  // it does not want any more
+            guard count >= 0 || count == -Int(EAGAIN) else {
+                send(.closed(.input))  // it does not want any more
+                return closeInput()
+            }
             state.withLock { $0.pendingInput.prepend(Array(bytes.dropFirst(max(0, count)))) }
             return router.broker.startTransmit(side)
         }

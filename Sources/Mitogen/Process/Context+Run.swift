@@ -94,6 +94,7 @@ extension Context {
         _ command: RunProcess.Invocation,
         stdin: ProcessInput,
         timeout: Duration?,
+        whenClosed: @Sendable (CommandStream) async -> Void = { _ in },
         onOutput: (ProcessOutput) async -> Bool
     ) async throws(MitogenError) -> ProcessResult {
         let timeout = try CallDeadline.timeLeft(timeout)
@@ -108,7 +109,7 @@ extension Context {
         if case .null = stdin { request.hasInput = false }
         let result: RunProcess.Output
         do throws(MitogenError) {
-            result = try await session.run(request, stdin: stdin, within: timeout, onOutput)
+            result = try await session.run(request, stdin: stdin, within: timeout, whenClosed, onOutput)
         } catch {
             throw await explain(error, of: command)
         }

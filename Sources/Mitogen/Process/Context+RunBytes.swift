@@ -57,4 +57,18 @@ extension Context {
         let command = RunProcess.Invocation(arguments, environment, workingDirectory)
         return try await run(command, stdin: stdin, timeout: timeout, onOutput: onOutput)
     }
+
+    /// Runs a command, and tells which of its streams it closes before it ends.
+    ///
+    /// - Parameter whenClosed: Called in order with the output before it.
+    package func run(
+        _ arguments: [ByteString],
+        stdin: ProcessInput,
+        environment: [ByteString: ByteString],
+        whenClosed: @Sendable (CommandStream) async -> Void,
+        onOutput: (ProcessOutput) async -> Bool
+    ) async throws(MitogenError) -> ProcessResult {
+        let command = RunProcess.Invocation(arguments, environment, nil)
+        return try await run(command, stdin: stdin, timeout: nil, whenClosed: whenClosed, onOutput: onOutput)
+    }
 }

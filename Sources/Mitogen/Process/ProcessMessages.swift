@@ -22,12 +22,15 @@ enum ProcessEvent: Sendable {
     case error([UInt8])
     /// The command has read so many bytes of its input.
     case inputCredit(Int)
+    /// The command has closed one of its streams, and goes on.
+    case closed(CommandStream)
     /// There is no more output; so many pieces were sent, some of which may still be on their way.
     case outputEnd(pieces: Int)
 
+    /// Whether it is in order with the output, which other messages pass.
     var isOutput: Bool {
         switch self {
-        case .output, .error: true
+        case .output, .error, .closed: true
         case .inputCredit, .outputEnd: false
         }
     }
@@ -44,6 +47,9 @@ enum ProcessEvent: Sendable {
         switch kind {
         case 1: self = .output(Array(data.dropFirst()))
         case 2: self = .error(Array(data.dropFirst()))
+        case 4:
+            guard let stream = data.dropFirst().first.flatMap(CommandStream.init) else { return nil }
+            self = .closed(stream)
         case 0, 3:
             guard let count = Int(String(decoding: data.dropFirst().prefix(20), as: UTF8.self)), count >= 0 else {
                 return nil
@@ -59,6 +65,7 @@ enum ProcessEvent: Sendable {
         case .error(let bytes): [2] + bytes
         case .inputCredit(let count): [0] + Array("\(count)".utf8)
         case .outputEnd(let pieces): [3] + Array("\(pieces)".utf8)
+        case .closed(let stream): [4, stream.rawValue]
         }
     }
 }
@@ -68,4 +75,10 @@ enum ProcessWindow {
     static let output = Credit(items: .max, bytes: 1 << 20)
     static let inputSize = 256 << 10
     static let input = Window(Credit(items: .max, bytes: inputSize), first: 0)
+}
+
+/// A stream of a command that it can close before it ends.
+package enum CommandStream: UInt8, Sendable {
+    case input
+    case output
 }

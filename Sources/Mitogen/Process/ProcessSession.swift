@@ -8,10 +8,17 @@ internal import Synchronization
 
 /// The caller's end of a command that runs in another context.
 final class ProcessSession: Sendable {
+    private enum Arrival: Sendable {
+        case piece(ProcessOutput)
+        case closed(CommandStream)
+    }
+
     private struct State {
         /// The command is not trusted to keep to its window.
         var account = Account(ProcessWindow.output, first: Credit.first)
         var tally = Tally()
+        /// Told once each, whatever the context says.
+        var closed: Set<CommandStream> = []
         var call: RunningCall?
     }
 
@@ -19,7 +26,7 @@ final class ProcessSession: Sendable {
     private let router: Router
     private let share: LinkBudget.Share
     /// Nil is the end.
-    private let output = Mailbox<ProcessOutput?>()
+    private let output = Mailbox<Arrival?>()
     /// Closed until the command has started and says so: what came earlier would find nobody.
     private let input = Gate(ProcessWindow.input)
     private let state = Mutex(State())
@@ -47,6 +54,7 @@ final class ProcessSession: Sendable {
         _ request: RunProcess,
         stdin: ProcessInput,
         within timeout: Duration?,
+        _ whenClosed: @Sendable (CommandStream) async -> Void,
         _ onOutput: (ProcessOutput) async -> Bool
     ) async throws(MitogenError) -> RunProcess.Output {
         var request = request
@@ -62,8 +70,11 @@ final class ProcessSession: Sendable {
         call.pending.whenResolved { [weak self] in self?.callDidEnd($0) }
         return try await withInput(stdin) { () async throws(MitogenError) in
             // The error is the call's.
-            while let piece = try? await output.get() {
-                guard await pass(on: piece, to: onOutput) else {
+            while let arrival = try? await output.get() {
+                switch arrival {
+                case .closed(let stream): await whenClosed(stream)
+                case .piece(let piece):
+                    if await pass(on: piece, to: onOutput) { continue }
                     call.cancel(because: MitogenError(.cancelled, "the command's output is not wanted any more"))
                     return RunProcess.Output(status: .signaled(15), hasTimedOut: false)
                 }
@@ -93,6 +104,8 @@ final class ProcessSession: Sendable {
         switch event {
         case .inputCredit(let count): input.add(Credit(bytes: count))
         case .outputEnd(let pieces): end { $0.expect(pieces) }
+        case .closed(let stream):
+            if state.withLock({ $0.closed.insert(stream).inserted }) { output.put(.closed(stream)) }
         case .output(let bytes): receive(ProcessOutput(source: .standardOutput, bytes: bytes))
         case .error(let bytes): receive(ProcessOutput(source: .standardError, bytes: bytes))
         }
@@ -108,7 +121,7 @@ final class ProcessSession: Sendable {
             call?.cancel(because: MitogenError(.streamError, text, context: context.displayName))
             return
         }
-        output.put(piece)
+        output.put(.piece(piece))
         end { $0.receive() }
     }
 

@@ -33,8 +33,8 @@ package enum ScriptProgram: Equatable {
         if line.last == 0x0d {
             throw MitogenError(
                 .spawnError,
-                "the script's first line ends with a carriage return, so that its interpreter is not found",
-                hint: "write the lines as on Unix (dos2unix)"
+                "the script's first line ends with a carriage return, so that its interpreter is not found; dos2unix "
+                    + "converts it"
             )
         }
         let name = line.prefix { !isBlank($0) }
