@@ -175,7 +175,7 @@ let package = Package(
         ),
         .testTarget(
             name: "MitogenProtocolTests",
-            dependencies: ["MitogenProtocol", "MitogenPickle", "mitogen-demangle-fuzz"],
+            dependencies: ["CMitogenPlatform", "MitogenProtocol", "MitogenPickle", "mitogen-demangle-fuzz"],
             swiftSettings: swiftSettings
         ),
         .testTarget(

@@ -222,6 +222,12 @@ void cmitogen_main_queue_drain(void);
 // --------------------------------------------------------------------------------------------------------------- image
 
 void cmitogen_sha256(const void *bytes, size_t length, uint8_t digest[32]);
+/// The same without the processor's instructions, for the test that compares both.
+void cmitogen_sha256_portable(const void *bytes, size_t length, uint8_t digest[32]);
+/// The compression function of SHA-256 over whole blocks of 64 bytes.
+void cmitogen_sha256_blocks(uint32_t state[8], const uint8_t *blocks, size_t count);
+/// Whether the processor has instructions for SHA-256.
+bool cmitogen_sha256_uses_processor(void);
 /// The GNU build id of the running program; returns its length, 0 if it has none.
 size_t cmitogen_own_build_id(uint8_t *buffer, size_t capacity);
 
