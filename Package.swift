@@ -77,6 +77,7 @@ let package = Package(
     name: "swift-mitogen",
     products: [
         .library(name: "Mitogen", targets: ["Mitogen"]),
+        .library(name: "MitogenFiles", targets: ["MitogenFiles"]),
         .library(name: "MitogenServices", targets: ["MitogenServices"]),
         .library(name: "MitogenDistributed", targets: ["MitogenDistributed"]),
         .library(name: "MitogenFakeSSH", targets: ["MitogenFakeSSH"]),
@@ -110,8 +111,13 @@ let package = Package(
             swiftSettings: librarySettings
         ),
         .target(
+            name: "MitogenFiles",
+            dependencies: ["CMitogenPlatform", "Mitogen", "MitogenPickle", "MitogenProtocol"],
+            swiftSettings: librarySettings
+        ),
+        .target(
             name: "MitogenServices",
-            dependencies: ["Mitogen", "MitogenPickle", "MitogenProtocol"],
+            dependencies: ["Mitogen", "MitogenFiles", "MitogenPickle", "MitogenProtocol"],
             swiftSettings: librarySettings
         ),
         .target(
@@ -129,7 +135,7 @@ let package = Package(
         .target(name: "MitogenBenchFunctions", dependencies: ["Mitogen"], swiftSettings: librarySettings),
         .executableTarget(
             name: "mitogen-agent",
-            dependencies: ["CMitogenPayload", "Mitogen", "MitogenBenchFunctions"],
+            dependencies: ["CMitogenPayload", "Mitogen", "MitogenBenchFunctions", "MitogenFiles"],
             exclude: ["link", "payload.ld"],
             swiftSettings: swiftSettings,
             linkerSettings: staticExecutable + payload
@@ -138,7 +144,8 @@ let package = Package(
         .target(
             name: "MitogenCLI",
             dependencies: [
-                "CMitogenBench", "CMitogenPlatform", "Mitogen", "MitogenBenchFunctions", "MitogenFakeSSH",
+                "CMitogenBench", "CMitogenPlatform", "Mitogen", "MitogenBenchFunctions", "MitogenFakeSSH", "MitogenFiles",
+                "MitogenProtocol",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -153,8 +160,8 @@ let package = Package(
         .target(
             name: "MitogenFixtures",
             dependencies: [
-                "CMitogenPlatform", "Mitogen", "MitogenDistributed", "MitogenServices", "MitogenPickle",
-                "MitogenProtocol",
+                "CMitogenPlatform", "Mitogen", "MitogenDistributed", "MitogenFiles", "MitogenServices",
+                "MitogenPickle", "MitogenProtocol",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/MitogenFixtures",
@@ -194,10 +201,8 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "CMitogenPlatform", "Mitogen", "MitogenDistributed", "MitogenFakeSSH", "MitogenServices",
-                "MitogenFixtures",
-                "MitogenPickle",
-                "MitogenProtocol",
+                "CMitogenPlatform", "Mitogen", "MitogenDistributed", "MitogenFakeSSH", "MitogenFiles", "MitogenServices",
+                "MitogenFixtures", "MitogenPickle", "MitogenProtocol",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: swiftSettings

@@ -6,6 +6,7 @@
 
 internal import Mitogen
 internal import MitogenBenchFunctions
+internal import MitogenFiles
 
 /// What the `mitogen` tool starts in its contexts: this library, and the functions of `mitogen bench`.
 @main

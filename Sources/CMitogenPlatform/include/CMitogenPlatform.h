@@ -10,6 +10,8 @@
 #ifndef CMITOGEN_PLATFORM_H
 #define CMITOGEN_PLATFORM_H
 
+#include "CMitogenFiles.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

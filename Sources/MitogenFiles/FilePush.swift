@@ -1,0 +1,194 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+public import Mitogen
+package import MitogenProtocol
+internal import Synchronization
+
+/// Writes files and folders of this context in others, in many at once if need be.
+///
+/// The source is read once. Where several targets have the same way for a part, the data crosses it once: the context at
+/// its end passes it on, and keeps nothing of it on its disk.
+public struct FilePush: Sendable {
+    /// What to read. A path that ends with a slash means what is in the folder, otherwise the folder itself comes along.
+    public var sources: [ByteString]
+    /// Where to write: a folder that things are put into, if it is one, or if there are several sources, or it ends with a
+    /// slash; then it is made if need be. Otherwise the new name of the source.
+    public var destination: ByteString
+    public var options = FileTransferOptions()
+    /// How long a target may take nothing before it is given up, so that the others go on: for ever if there is one
+    /// target, 60 s if there are several. One that only passes data on has as much more for each context behind it.
+    public var patience: Duration?
+
+    package var progress: TransferProgress?
+
+    public init(_ sources: [ByteString], to destination: ByteString) {
+        self.sources = sources
+        self.destination = destination
+    }
+
+    /// Something that happened to one target of a transfer.
+    package enum Event: Sendable {
+        case failed(target: Int, MitogenError)
+        case sourceFailed(MitogenError)
+        case ended(target: Int, FileTransferReport)
+    }
+
+    /// Transfers the files.
+    ///
+    /// - Parameter targets: Contexts below this one.
+    /// - Returns: What has come of each target, in their order. Files that cannot be read or written, and targets that are
+    ///   lost, are in there, and do not keep the others from going on.
+    /// - Throws: ``MitogenError``: `.misuse` if a target is no context of a router here; `.cancelled` if the calling task
+    ///   is. What was under way is dropped then in every target.
+    public func run(on targets: [Context]) async throws(MitogenError) -> [FileTransferReport] {
+        try await run(on: targets) { _ in }
+    }
+
+    /// - Parameter onEvent: Called with what happens, from several tasks at the same time.
+    package func run(
+        on targets: [Context],
+        onEvent: @escaping @Sendable (Event) async -> Void
+    ) async throws(MitogenError) -> [FileTransferReport] {
+        guard let router = targets.first?.router else {
+            if targets.isEmpty { return [] }
+            throw MitogenError(.misuse, "the target was decoded outside a call, so no router is known for it")
+        }
+        let reports = TransferReports(targets: targets)
+        let result = await withTaskExecutorPreference(FunctionExecutor.shared) {
+            await self.work(reports, in: router, onEvent)
+        }
+        try result.get()
+        return reports.all
+    }
+
+    // On the threads of functions, which may block, whatever actor the caller runs on.
+    @concurrent
+    private func work(
+        _ reports: TransferReports,
+        in router: Router,
+        _ onEvent: @escaping @Sendable (Event) async -> Void
+    ) async -> Result<Void, MitogenError> {
+        let roots = sources.map(\.bytes)
+        let parameters = ReceiveFiles(
+            destination: destination.bytes,
+            isFolder: roots.count != 1 || TreeWalker.isContents(roots[0]),
+            options: options,
+            patience: patience ?? (reports.count > 1 ? .seconds(60) : nil)
+        )
+        let fanout = FileFanout(TransferPlan.plans(for: reports.paths), in: router, parameters)
+        let sink = ReportingSink(base: fanout, reports: reports, onEvent: onEvent)
+        do throws(MitogenError) {
+            try await fanout.run { event in
+                if let event = reports.note(event) { await onEvent(event) }
+            } feed: { () async throws(MitogenError) in
+                try await FileSource(roots: roots, options: options, progress: progress).send(to: sink)
+            }
+            return .success(())
+        } catch {
+            return .failure(error)
+        }
+    }
+}
+
+/// Notes what could not be read, once for all targets.
+private struct ReportingSink: FileSink {
+    let base: FileFanout
+    let reports: TransferReports
+    let onEvent: @Sendable (FilePush.Event) async -> Void
+
+    var hasReaders: Bool { base.hasReaders }
+
+    func wantsData(of entry: Int) -> Bool { base.wantsData(of: entry) }
+
+    func offset(of entry: Int) async throws(MitogenError) -> Int? { try await base.offset(of: entry) }
+
+    func send(_ item: FileItem) async throws(MitogenError) {
+        if case .broken(let failure) = item {
+            let error = failure.error(in: nil)
+            reports.noteSourceFailure(error)
+            await onEvent(.sourceFailed(error))
+        }
+        try await base.send(item)
+    }
+}
+
+/// What has come of the targets so far.
+private final class TransferReports: Sendable {
+    private struct State {
+        var reports: [FileTransferReport]
+        var sourceFailures: [MitogenError] = []
+    }
+
+    private let targets: [Context]
+    private let state: Mutex<State>
+    /// So many failures of one target are kept; all are counted and told.
+    private static let mostFailures = 1000
+
+    init(targets: [Context]) {
+        self.targets = targets
+        state = Mutex(State(reports: targets.map { _ in FileTransferReport() }))
+    }
+
+    var count: Int { targets.count }
+
+    var all: [FileTransferReport] {
+        state.withLock { state in
+            state.reports.map { report in
+                var report = report
+                report.failures = state.sourceFailures + report.failures
+                return report
+            }
+        }
+    }
+
+    /// The contexts that lead to each target.
+    var paths: [[ContextID]] {
+        targets.map { target in
+            var path = [target.id]
+            var context = target.via
+            while let next = context, next.id != target.router?.contextID, !path.contains(next.id) {
+                path.insert(next.id, at: 0)
+                context = next.via
+            }
+            return path
+        }
+    }
+
+    func noteSourceFailure(_ error: MitogenError) {
+        state.withLock { if $0.sourceFailures.count < Self.mostFailures { $0.sourceFailures.append(error) } }
+    }
+
+    func note(_ event: TransferEvent) -> FilePush.Event? {
+        switch event {
+        case .ready, .offset, .unwanted: return nil
+        case .failed(let target, let failure):
+            guard targets.indices.contains(target) else { return nil }
+            return .failed(target: target, add(failure, to: target))
+        case .lost(let target, let failure):
+            guard targets.indices.contains(target) else { return nil }
+            _ = add(failure, to: target)
+            return .ended(target: target, state.withLock { $0.reports[target] })
+        case .done(let target, let counts):
+            guard targets.indices.contains(target) else { return nil }
+            return .ended(
+                target: target,
+                state.withLock { state in
+                    state.reports[target].finish(counts)
+                    return state.reports[target]
+                }
+            )
+        }
+    }
+
+    private func add(_ failure: FileFailure, to target: Int) -> MitogenError {
+        let error = failure.error(in: targets[target].displayName)
+        state.withLock { state in
+            if state.reports[target].failures.count < Self.mostFailures { state.reports[target].failures.append(error) }
+        }
+        return error
+    }
+}

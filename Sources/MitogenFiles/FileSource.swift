@@ -1,0 +1,148 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import Mitogen
+package import MitogenProtocol
+internal import Synchronization
+
+/// Where the items of a transfer go.
+package protocol FileSink: Sendable {
+    func send(_ item: FileItem) async throws(MitogenError)
+    /// Whether anybody is left who takes items.
+    var hasReaders: Bool { get }
+    /// Whether anybody can use the data of the entry with this number.
+    func wantsData(of entry: Int) -> Bool
+    /// From where on the data of the entry that was sent last is wanted; nil if it is not.
+    func offset(of entry: Int) async throws(MitogenError) -> Int?
+}
+
+/// How far a transfer is, for who looks at it from outside.
+package final class TransferProgress: Sendable {
+    package struct State: Sendable {
+        /// What was read, or was not needed; holes count.
+        package var bytes = 0
+        package var entries = 0
+        /// What the entries so far have announced; the whole, where it is known before.
+        package var totalBytes = 0
+        package var path: [UInt8] = []
+    }
+
+    private let mutex = Mutex(State())
+    private let isTotalKnown: Bool
+
+    /// - Parameter totalBytes: How much it will be; nil if it is not known.
+    package init(totalBytes: Int? = nil) {
+        isTotalKnown = totalBytes != nil
+        if let totalBytes { mutex.withLock { $0.totalBytes = totalBytes } }
+    }
+
+    package var state: State { mutex.withLock { $0 } }
+
+    func begin(_ entry: FileEntry) {
+        mutex.withLock { state in
+            state.entries += 1
+            state.path = entry.path
+            if !isTotalKnown { state.totalBytes += entry.size }
+        }
+    }
+
+    func add(bytes: Int) {
+        mutex.withLock { $0.bytes += bytes }
+    }
+}
+
+/// Reads files and folders, and sends them item by item. It blocks the thread that it runs on while it reads.
+package struct FileSource: Sendable {
+    package var roots: [[UInt8]]
+    package var options: FileTransferOptions
+    package var progress: TransferProgress?
+
+    package init(roots: [[UInt8]], options: FileTransferOptions, progress: TransferProgress? = nil) {
+        self.roots = roots
+        self.options = options
+        self.progress = progress
+    }
+
+    /// - Throws: ``MitogenError``, as the sink; what cannot be read is sent.
+    package func send(to sink: any FileSink) async throws(MitogenError) {
+        let accounts = Accounts()
+        var number = -1
+        for root in roots {
+            var walker = TreeWalker(root: root, options: options, accounts: accounts)
+            while sink.hasReaders, let step = walker.next() {
+                switch step {
+                case .failure(let failure): try await sink.send(.broken(failure))
+                case .entry(let entry):
+                    number += 1
+                    progress?.begin(entry)
+                    if let failure = try await send(entry, number, walker.file, to: sink) {
+                        try await sink.send(.broken(failure))
+                    }
+                }
+            }
+        }
+        if sink.hasReaders { try await sink.send(.finished) }
+    }
+
+    /// Sends one entry, with its content. Returns why that could not be read.
+    private func send(
+        _ entry: FileEntry,
+        _ number: Int,
+        _ file: FileReader?,
+        to sink: any FileSink
+    ) async throws(MitogenError) -> FileFailure? {
+        guard var file else {
+            try await sink.send(.entry(entry))
+            return nil
+        }
+        var entry = entry
+        var digest = ContentDigest()
+        if options.isResumable {
+            do throws(FileFailure) { entry.digest = try file.digest() } catch { return error }
+        }
+        try await sink.send(.entry(entry))
+        if entry.digest != nil {
+            guard let offset = try await sink.offset(of: number) else { return nil }
+            file.seek(to: offset)
+            progress?.add(bytes: file.offset)
+            try await sink.send(.start(offset: file.offset))
+        }
+        while sink.wantsData(of: number) {
+            let start = file.offset
+            let next: FileItem?
+            do throws(FileFailure) { next = try file.next() } catch { return error }
+            guard let item = next else {
+                try await sink.send(.end(digest: entry.digest ?? digest.finish()))
+                return nil
+            }
+            if entry.digest == nil { update(&digest, with: item, at: start) }
+            try await sink.send(item)
+            progress?.add(bytes: file.offset - start)
+        }
+        return nil
+    }
+
+    private func update(_ digest: inout ContentDigest, with item: FileItem, at offset: Int) {
+        switch item {
+        case .data(let bytes): digest.update(bytes)
+        case .hole(let count): digest.skip(from: offset, count: count)
+        default: break
+        }
+    }
+
+    /// How many bytes there are to send, by what the folders say now.
+    package func totalBytes() -> Int {
+        var total = 0
+        let accounts = Accounts()
+        for root in roots {
+            var walker = TreeWalker(root: root, options: options, accounts: accounts, opensFiles: false)
+            while let step = walker.next(), !Task.isCancelled {
+                if case .entry(let entry) = step { total += entry.size }
+            }
+        }
+        return total
+    }
+}
