@@ -25,27 +25,25 @@ package final class TransferProgress: Sendable {
         /// What was read, or was not needed; holes count.
         package var bytes = 0
         package var entries = 0
-        /// What the entries so far have announced; the whole, where it is known before.
-        package var totalBytes = 0
+        /// How much it will be; nil as long as that is not known.
+        package var totalBytes: Int?
         package var path: [UInt8] = []
     }
 
     private let mutex = Mutex(State())
-    private let isTotalKnown: Bool
 
-    /// - Parameter totalBytes: How much it will be; nil if it is not known.
-    package init(totalBytes: Int? = nil) {
-        isTotalKnown = totalBytes != nil
-        if let totalBytes { mutex.withLock { $0.totalBytes = totalBytes } }
-    }
+    package init() {}
 
     package var state: State { mutex.withLock { $0 } }
+
+    package func setTotal(_ bytes: Int) {
+        mutex.withLock { $0.totalBytes = bytes }
+    }
 
     func begin(_ entry: FileEntry) {
         mutex.withLock { state in
             state.entries += 1
             state.path = entry.path
-            if !isTotalKnown { state.totalBytes += entry.size }
         }
     }
 

@@ -99,15 +99,15 @@ enum ByteArguments {
                 continue
             }
             throw ValidationError(
-                "'\(TerminalSanitizer.visible(word))' is not UTF-8, which only the command's arguments, --env, --cwd and --script "
-                    + "need not be"
+                "'\(TerminalSanitizer.visible(word))' is not UTF-8, which only paths and the command's arguments, --env, "
+                    + "--cwd and --script need not be"
             )
         }
     }
 }
 
-/// A command some of whose words need not be UTF-8.
-protocol TakesByteArguments {
+/// A command with words that need not be UTF-8.
+protocol TakesByteArguments: ParsableCommand {
     var byteArguments: [String] { get }
 }
 

@@ -11,12 +11,15 @@ internal import Mitogen
 package struct MitogenCommand: ParsableCommand {
     package static let configuration = CommandConfiguration(
         commandName: "mitogen",
-        abstract: "Run commands in many places at once.",
+        abstract: "Run commands and copy files in many places at once.",
         discussion: """
             Contexts are started with the program mitogen-agent, which must lie in the same directory as this one.
             """,
         version: "mitogen \(Mitogen.version)",
-        subcommands: [RunCommand.self, FakeSSHCommand.self, DoctorCommand.self, TreeCommand.self, BenchCommand.self]
+        subcommands: [
+            RunCommand.self, CopyCommand.self, FetchCommand.self, FakeSSHCommand.self, DoctorCommand.self,
+            TreeCommand.self, BenchCommand.self,
+        ]
     )
 
     package init() {}

@@ -6,12 +6,12 @@
 
 package import ArgumentParser
 
-/// The options of `mitogen run` that say where.
+/// The options that say where, of `mitogen run` and the commands that transfer files.
 package struct TargetArguments: ParsableArguments {
     @Option(
         name: [.customShort("t"), .customLong("target")],
         help: ArgumentHelp(
-            "Where to run the command; may be given several times, or have several with commas. (default: local)",
+            "Where; may be given several times, or have several with commas. (default: local)",
             valueName: "TARGET"
         )
     )
@@ -39,7 +39,7 @@ package struct TargetArguments: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Connect and run on so many targets at a time. (default: all; 64 connections are made at a time)",
+            "Connect to, and work on, so many targets at a time. (default: all; 64 connections are made at a time)",
             valueName: "N"
         )
     )

@@ -34,7 +34,7 @@ struct FakeSSHExecution: Sendable {
     ///
     /// - Returns: The status to exit with.
     func perform() throws -> Int32 {
-        let loop = try MainLoop(signals: MainLoop.endingSignals())
+        let loop = try MainLoop(signals: Interruption.handledSignals())
         let state = State()
         let clock = ContinuousClock()
         var first: ContinuousClock.Instant?

@@ -56,7 +56,7 @@ package struct JSONRenderer: RunRenderer {
         line.append(UInt8(ascii: "\""))
     }
 
-    private static func object(for failure: FailureReport?) -> [UInt8] {
+    static func object(for failure: FailureReport?) -> [UInt8] {
         guard let failure else { return Array("null".utf8) }
         var text = Array("{\"code\":".utf8)
         text += JSONStringEscaper.string(failure.code)

@@ -57,11 +57,16 @@ package struct ProgressLine: Sendable {
     ///   - counts: What the line says.
     ///   - elapsed: The time since the start of the run.
     package mutating func draw(_ counts: Counts, at elapsed: Duration) -> [UInt8]? {
+        self.draw(Self.text(counts, at: elapsed), at: elapsed)
+    }
+
+    /// The bytes that draw the line anew with a text, or `nil` if it is too soon for that.
+    package mutating func draw(_ text: @autoclosure () -> String, at elapsed: Duration) -> [UInt8]? {
         guard self.isEnabled else { return nil }
         if let lastDrawing, elapsed - lastDrawing < Self.interval { return nil }
         self.lastDrawing = elapsed
         self.isVisible = true
-        return Self.erasure + Array(Self.text(counts, at: elapsed).utf8)
+        return Self.erasure + Array(text().utf8)
     }
 
     /// The bytes that take the line away, or `nil` if it is not there.
@@ -106,7 +111,11 @@ struct ProgressSink<Base: OutputSink>: OutputSink {
     }
 
     mutating func draw(_ counts: ProgressLine.Counts, at elapsed: Duration) throws(OutputError) {
+        try self.draw(ProgressLine.text(counts, at: elapsed), at: elapsed)
+    }
+
+    mutating func draw(_ text: @autoclosure () -> String, at elapsed: Duration) throws(OutputError) {
         guard self.isInForeground else { return try self.erase() }
-        if let bytes = self.line.draw(counts, at: elapsed) { try self.base.write(bytes, to: .stderr) }
+        if let bytes = self.line.draw(text(), at: elapsed) { try self.base.write(bytes, to: .stderr) }
     }
 }

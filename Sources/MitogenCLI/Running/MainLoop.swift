@@ -42,19 +42,6 @@ struct MainLoop: ~Copyable {
     private let signals: Int32
     private let wake: Int32
 
-    /// The signals by which somebody ends a command.
-    ///
-    /// SIGINT and SIGTERM are taken even where they are ignored, as for the background jobs of a script: who sends
-    /// one wants the commands to end. SIGHUP is left to `nohup`.
-    static func endingSignals() -> [Int32] {
-        var action = sigaction()
-        let isIgnored =
-            sigaction(SIGHUP, nil, &action) == 0
-            && unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
-                == unsafeBitCast(SIG_IGN, to: Int.self)
-        return [SIGINT, SIGTERM] + (isIgnored ? [] : [SIGHUP])
-    }
-
     /// Blocks the signals, so that the loop can take them. To be called before any thread is made, as threads begin
     /// with the signal mask of the one that makes them.
     init(signals: [Int32]) throws(MitogenError) {

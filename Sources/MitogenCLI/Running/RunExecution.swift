@@ -16,13 +16,6 @@ struct RunExecution: Sendable {
         case outputFailed
     }
 
-    /// How long the contexts may take to end after a signal. They give commands 2 s before KILL, and the router waits
-    /// for 5 s at most; what takes longer is stuck, maybe because nobody reads what is shown.
-    private static let patience = Duration.seconds(7)
-    /// Signals that follow each other so closely are one wish: timeout(1) and other wrappers send theirs to the
-    /// process and to its group.
-    private static let echoTime = Duration.milliseconds(100)
-
     let options: RunOptions
     /// The path of the program that is started as contexts.
     let image: String
@@ -31,44 +24,22 @@ struct RunExecution: Sendable {
     ///
     /// - Returns: The status to exit with.
     func perform() throws -> Int32 {
-        let loop = try MainLoop(signals: MainLoop.endingSignals())
+        let loop = try MainLoop(signals: Interruption.handledSignals())
         let labels = TargetSpecification.labels(for: self.options.targets)
         let display = RunDisplay(mode: self.options.output, labels: labels, sink: DescriptorSink())
         let stop = OneShot<Stop>()
         let presenter = RunPresenter(display) { stop.resolve(.success(.outputFailed)) }
-        let clock = ContinuousClock()
-        var first: ContinuousClock.Instant?
+        // Without their links the contexts end within half a second, and take what is left of the commands along.
+        var interruption = Interruption(unfinished: "commands that have not ended yet are killed")
         return loop.run { signal in
-            if let first, clock.now - first < Self.echoTime { return .wait }
-            defer { first = first ?? clock.now }
-            return Self.interrupt(by: signal, isFirst: first == nil, stop, presenter)
+            interruption.reaction(to: signal) {
+                // In this order, so that what is unfinished is told before it is shown how it ended.
+                presenter.noteInterruption()
+                stop.resolve(.success(.signal(signal)))
+            }
         } _: {
             await self.work(labels, presenter, stop)
         }
-    }
-
-    // MARK: Signals
-
-    private static func interrupt(
-        by signal: Int32,
-        isFirst: Bool,
-        _ stop: OneShot<Stop>,
-        _ presenter: RunPresenter
-    ) -> MainLoop.Reaction {
-        let status = 128 + signal
-        guard isFirst else {
-            // Without their links the contexts end within half a second, and take what is left of the commands along.
-            cmitogen_complain("\nmitogen: interrupted again; commands that have not ended yet are killed\n")
-            return .leave(status)
-        }
-        // In this order, so that what is unfinished is told before it is shown how it ended.
-        presenter.noteInterruption()
-        stop.resolve(.success(.signal(signal)))
-        return .expectEnd(
-            within: self.patience,
-            otherwise: status,
-            because: "interrupted; ended without waiting for whoever reads the output"
-        )
     }
 
     // MARK: Work
