@@ -230,6 +230,13 @@ ssize_t cmitogen_file_get_attribute(int fd, const char *name, void *buffer, size
     return count < 0 ? -errno : count;
 }
 
+ssize_t cmitogen_file_get_attribute_at(int directory, const char *file, const char *name, void *buffer, size_t capacity) {
+    char path[40 + 256];
+    if (snprintf(path, sizeof path, "/proc/self/fd/%d/%s", directory, file) >= (int)sizeof path) return -ENAMETOOLONG;
+    ssize_t count = lgetxattr(path, name, buffer, capacity);
+    return count < 0 ? -errno : count;
+}
+
 int cmitogen_file_set_attribute(int fd, const char *name, const void *value, size_t length) {
     return result_of(fsetxattr(fd, name, value, length, 0));
 }

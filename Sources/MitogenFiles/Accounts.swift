@@ -40,8 +40,8 @@ package final class Accounts {
 
     package init() {}
 
-    func userName(_ number: UInt32) -> String? { users.names[number] }
-    func groupName(_ number: UInt32) -> String? { groups.names[number] }
+    package func userName(_ number: UInt32) -> String? { users.names[number] }
+    package func groupName(_ number: UInt32) -> String? { groups.names[number] }
     func userID(_ name: String) -> UInt32? { users.numbers[name] }
     func groupID(_ name: String) -> UInt32? { groups.numbers[name] }
 }

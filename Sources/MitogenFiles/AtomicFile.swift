@@ -245,24 +245,19 @@ package final class AtomicFile {
         let isWrittenInto: Bool = if case .inPlace = place { replaced != nil } else { false }
         let change = MetadataChange(entry.metadata, replaced?.metadata, options, accounts)
         if !isWrittenInto || options.owner != .writer { try change.applyOwner(to: descriptor, path) }
-        if let replaced, !isWrittenInto { try keepLabels(of: replaced) }
+        if replaced != nil, !isWrittenInto { try keepLabels() }
         if !isWrittenInto || options.preservesMetadata { try change.applyMode(to: descriptor, path) }
         try change.applyAttributes(to: descriptor, path)
         try change.applyTimes(to: descriptor, path)
     }
 
     /// The access control list and the security label of what is replaced.
-    private func keepLabels(of replaced: FileStatus) throws(FileFailure) {
-        let reader = withName(name) { cmitogen_file_open(folder.number, $0, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0) }
-        // Who may not read the file cannot read those either; it has to be said, as they would be lost.
-        if reader == -EACCES { return }
-        let file = Descriptor(try check(reader, path, "read the permissions of the file that it replaces"))
-        guard try FileStatus(of: file, path: path).identity == replaced.identity else { return }
-        for name in ["system.posix_acl_access", "security.selinux"].map({ Array($0.utf8) }) {
-            guard let value = FileAttributes.value(name, of: file),
-                FileAttributes.value(name, of: descriptor) != value
+    private func keepLabels() throws(FileFailure) {
+        for attribute in ["system.posix_acl_access", "security.selinux"].map({ Array($0.utf8) }) {
+            guard let value = FileAttributes.value(attribute, of: name, in: folder),
+                FileAttributes.value(attribute, of: descriptor) != value
             else { continue }
-            try FileAttributes.set(FileMetadata.Attribute(name: name, value: value), of: descriptor, path: path)
+            try FileAttributes.set(FileMetadata.Attribute(name: attribute, value: value), of: descriptor, path: path)
         }
     }
 

@@ -123,22 +123,32 @@ private final class TransferReports: Sendable {
         var sourceFailures: [MitogenError] = []
     }
 
+    /// The targets that have numbers in the plan: each context once.
     private let targets: [Context]
+    /// The number in the plan of each target that was named.
+    private let numbers: [Int]
     private let state: Mutex<State>
     /// So many failures of one target are kept; all are counted and told.
     private static let mostFailures = 1000
 
-    init(targets: [Context]) {
+    init(targets named: [Context]) {
+        var targets: [Context] = []
+        numbers = named.map { target in
+            if let known = targets.firstIndex(of: target) { return known }
+            targets.append(target)
+            return targets.count - 1
+        }
         self.targets = targets
         state = Mutex(State(reports: targets.map { _ in FileTransferReport() }))
     }
 
     var count: Int { targets.count }
 
+    /// One for each target that was named.
     var all: [FileTransferReport] {
         state.withLock { state in
-            state.reports.map { report in
-                var report = report
+            numbers.map { number in
+                var report = state.reports[number]
                 report.failures = state.sourceFailures + report.failures
                 return report
             }
@@ -154,6 +164,8 @@ private final class TransferReports: Sendable {
                 path.insert(next.id, at: 0)
                 context = next.via
             }
+            // A context that somebody else has started is known to be behind a neighbour at least.
+            if let next = target.nextHop, next.id != path.first { path.insert(next.id, at: 0) }
             return path
         }
     }
@@ -162,33 +174,34 @@ private final class TransferReports: Sendable {
         state.withLock { if $0.sourceFailures.count < Self.mostFailures { $0.sourceFailures.append(error) } }
     }
 
+    /// Notes what a target tells, and gives what is to be told about it.
     func note(_ event: TransferEvent) -> FilePush.Event? {
         switch event {
         case .ready, .offset, .unwanted: return nil
-        case .failed(let target, let failure):
-            guard targets.indices.contains(target) else { return nil }
-            return .failed(target: target, add(failure, to: target))
-        case .lost(let target, let failure):
-            guard targets.indices.contains(target) else { return nil }
-            _ = add(failure, to: target)
-            return .ended(target: target, state.withLock { $0.reports[target] })
-        case .done(let target, let counts):
-            guard targets.indices.contains(target) else { return nil }
-            return .ended(
-                target: target,
-                state.withLock { state in
-                    state.reports[target].finish(counts)
-                    return state.reports[target]
-                }
-            )
+        case .failed(let number, let failure):
+            guard let (target, error) = add(failure, to: number) else { return nil }
+            return .failed(target: target, error)
+        case .lost(let number, let failure):
+            guard let (target, _) = add(failure, to: number) else { return nil }
+            return .ended(target: target, state.withLock { $0.reports[number] })
+        case .done(let number, let counts):
+            guard let target = numbers.firstIndex(of: number) else { return nil }
+            let report = state.withLock { state in
+                state.reports[number].finish(counts)
+                return state.reports[number]
+            }
+            return .ended(target: target, report)
         }
     }
 
-    private func add(_ failure: FileFailure, to target: Int) -> MitogenError {
-        let error = failure.error(in: targets[target].displayName)
+    /// - Returns: The target that was named, and the error; nil if there is no such number.
+    private func add(_ failure: FileFailure, to number: Int) -> (target: Int, error: MitogenError)? {
+        guard let target = numbers.firstIndex(of: number) else { return nil }
+        let error = failure.error(in: targets[number].displayName)
         state.withLock { state in
-            if state.reports[target].failures.count < Self.mostFailures { state.reports[target].failures.append(error) }
+            guard state.reports[number].failures.count < Self.mostFailures else { return }
+            state.reports[number].failures.append(error)
         }
-        return error
+        return (target, error)
     }
 }

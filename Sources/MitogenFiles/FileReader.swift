@@ -36,6 +36,24 @@ package struct FileReader {
         cmitogen_file_will_read(descriptor.number)
     }
 
+    /// Opens a file by its path, following links.
+    package init(path: [UInt8]) throws(FileFailure) {
+        try self.init(path, in: .workingDirectory, follows: true, path: path)
+    }
+
+    /// Opens a file in a folder, at any depth, without following links below the folder.
+    ///
+    /// - Parameter folder: An ancestor of the file; both paths are absolute and normal.
+    package init(_ path: [UInt8], below folder: [UInt8]) throws(FileFailure) {
+        let relative = Array(path.dropFirst(folder.count).drop { $0 == UInt8(ascii: "/") })
+        guard let parts = FilePath.components(ofRelative: relative), let name = parts.last else {
+            throw FileFailure(.isFolder, path, "is a folder")
+        }
+        let root = try FolderStack.open(folder, in: .workingDirectory, follows: true, shown: folder)
+        let parent = try FolderStack(root: root, path: folder).openFolder(of: parts.dropLast())
+        try self.init(name, in: parent, path: path)
+    }
+
     static func notRegular(_ status: FileStatus, _ path: [UInt8]) -> FileFailure {
         status.kind == .folder
             ? FileFailure(.isFolder, path, "is a folder")
@@ -63,6 +81,17 @@ package struct FileReader {
         let bytes = try read(min(FileItem.pieceSize, dataEnd - offset))
         offset += bytes.count
         return .data(bytes)
+    }
+
+    /// The next bytes, those of holes too; nil after the last ones.
+    package mutating func nextBytes(atMost count: Int) throws(FileFailure) -> [UInt8]? {
+        guard offset < status.size else {
+            try checkUnchanged()
+            return nil
+        }
+        let bytes = try read(min(count, status.size - offset))
+        offset += bytes.count
+        return bytes
     }
 
     /// The length of the hole at the offset, if there is one; otherwise notes where the data ends.
@@ -132,11 +161,27 @@ package enum FileAttributes {
 
     /// The value; nil if there is none, or the file system has no attributes.
     static func value(_ name: [UInt8], of descriptor: Descriptor) -> [UInt8]? {
-        var result = 0
-        let value = [UInt8](unsafeUninitializedCapacity: 64 << 10) { buffer, filled in
-            result = withName(name) {
-                cmitogen_file_get_attribute(descriptor.number, $0, buffer.baseAddress, buffer.count)
+        value { buffer in
+            withName(name) { cmitogen_file_get_attribute(descriptor.number, $0, buffer.baseAddress, buffer.count) }
+        }
+    }
+
+    /// The value for a file in a folder, which need not be readable.
+    static func value(_ attribute: [UInt8], of name: [UInt8], in folder: Descriptor) -> [UInt8]? {
+        value { buffer in
+            withName(name) { name in
+                withName(attribute) {
+                    cmitogen_file_get_attribute_at(folder.number, name, $0, buffer.baseAddress, buffer.count)
+                }
             }
+        }
+    }
+
+    private static func value(_ read: (UnsafeMutableBufferPointer<UInt8>) -> Int) -> [UInt8]? {
+        var result = 0
+        // The kernel has none that are larger.
+        let value = [UInt8](unsafeUninitializedCapacity: 64 << 10) { buffer, filled in
+            result = read(buffer)
             filled = max(0, result)
         }
         return result < 0 ? nil : value

@@ -110,6 +110,22 @@ public final class ServicePool: Sendable {
         if let problem { throw MitogenError(.misuse, problem) }
     }
 
+    /// The service of this type, which is made if there is none.
+    ///
+    /// - Throws: ``MitogenError`` with `.misuse` if another service has its name, or the pool has ended.
+    func service<Wanted: Service>(_ make: () -> Wanted) throws(MitogenError) -> Wanted {
+        if let known = state.withLock({ $0.services[Wanted.name]?.service }) as? Wanted { return known }
+        let new = make()
+        do throws(MitogenError) {
+            try add(new)
+            return new
+        } catch {
+            // Somebody else may have added one meanwhile.
+            if let known = state.withLock({ $0.services[Wanted.name]?.service }) as? Wanted { return known }
+            throw error
+        }
+    }
+
     // MARK: The end
 
     /// Lets the services end, once, and the Broker wait for that.

@@ -67,6 +67,8 @@ ssize_t cmitogen_file_list(int directory, char **names);
 /// The names of the extended attributes, each ended by a zero byte; to be freed. Returns how many bytes.
 ssize_t cmitogen_file_list_attributes(int fd, char **names);
 ssize_t cmitogen_file_get_attribute(int fd, const char *name, void *buffer, size_t capacity);
+/// The same for a name in a folder, which need not be readable; a link is not followed. -ENOENT without /proc.
+ssize_t cmitogen_file_get_attribute_at(int directory, const char *file, const char *name, void *buffer, size_t capacity);
 int cmitogen_file_set_attribute(int fd, const char *name, const void *value, size_t length);
 
 /// The file mode creation mask of this process, without changing it; 022 where /proc does not tell.

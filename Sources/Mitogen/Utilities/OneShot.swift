@@ -89,7 +89,8 @@ package final class OneShot<Value: Sendable>: Sendable {
     ///
     /// - Throws: The failure; `.timeoutError`, with `what` in its message; `.cancelled` when the waiting task is
     ///   cancelled. Other waits are not touched by the last two.
-    package func value(within timeout: Duration?, on broker: Broker, _ what: String) async throws(MitogenError) -> Value {
+    package func value(within timeout: Duration?, on broker: Broker, _ what: String) async throws(MitogenError) -> Value
+    {
         guard let timeout else { return try await value() }
         let key = newKey()
         var timer: Timer?

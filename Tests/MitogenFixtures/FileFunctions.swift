@@ -1,0 +1,70 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+public import Mitogen
+internal import MitogenServices
+
+/// Gets a file from the service of another context.
+public struct GetFile: RemoteFunction {
+    var path: ByteString
+    var source: Context
+    var destination: ByteString
+
+    public init(_ path: String, from source: Context, to destination: String) {
+        self.path = ByteString(path)
+        self.source = source
+        self.destination = ByteString(destination)
+    }
+
+    public func run(in context: ExternalContext) async throws -> Int {
+        try await FileService.get(path, from: source, to: destination).size
+    }
+}
+
+/// Waits for a file that an ancestor sends.
+public struct AwaitFile: RemoteFunction {
+    var path: ByteString
+
+    public init(_ path: String) {
+        self.path = ByteString(path)
+    }
+
+    public func run(in context: ExternalContext) async throws -> [UInt8] {
+        try await PushFileService.of(context.router).get(path, timeout: .seconds(10))
+    }
+}
+
+/// Asks for a file as Python's client does, acknowledges nothing, and tells how much comes.
+public struct HoardFile: RemoteFunction {
+    var path: String
+    var source: Context
+
+    public init(_ path: String, from source: Context) {
+        self.path = path
+        self.source = source
+    }
+
+    public func run(in context: ExternalContext) async throws -> [Int] {
+        let receiver = try MessageReceiver(router: context.router, respondent: source)
+        let sender = Sender<PickleValue>(to: context.router.myself(), handle: receiver.handle)
+        let arguments: PickleDictionary = ["path": .string(path), "sender": sender.pickleValue]
+        let request = PickleValue.tuple([
+            .string("mitogen.service.FileService"), .string("fetch"), .keywordArguments(arguments),
+        ])
+        let data = try PickleEncoder().encode(request)
+        let message = Message(handle: StandardHandle.callService, encoding: .pickle, data: data)
+        let answer = try await source.sendAwait(message, timeout: .seconds(10))
+        guard case .dictionary(let metadata) = try answer.unpickle(), case .int(let size)? = metadata["size"],
+            metadata["owner"] != nil, case .float? = metadata["mtime"]
+        else { return [] }
+        var (total, largest) = (0, 0)
+        while let piece = try? await receiver.get(timeout: .milliseconds(500)) {
+            total += piece.data.count
+            largest = max(largest, piece.data.count)
+        }
+        return [size, total, largest]
+    }
+}
