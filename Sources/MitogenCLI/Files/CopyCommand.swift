@@ -58,7 +58,7 @@ package struct CopyCommand: ParsableCommand {
     package var targets: TargetArguments
 
     @OptionGroup(title: "Files")
-    package var files: FileArguments
+    var files: FileArguments
 
     @Option(
         help: ArgumentHelp(

@@ -41,7 +41,7 @@ package struct FetchCommand: ParsableCommand {
     package var targets: TargetArguments
 
     @OptionGroup(title: "Files")
-    package var files: FileArguments
+    var files: FileArguments
 
     @Flag(help: "Write to DEST itself, without a folder for the target.")
     package var flat = false

@@ -4,55 +4,55 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
-package import ArgumentParser
+internal import ArgumentParser
 internal import Mitogen
 internal import MitogenFiles
 
 /// The options of the commands that transfer files.
-package struct FileArguments: ParsableArguments {
+struct FileArguments: ParsableArguments {
     @Flag(name: [.customShort("r"), .customLong("recursive")], help: "Transfer folders with all that is in them.")
-    package var isRecursive = false
+    var isRecursive = false
 
     @Flag(
         name: [.customShort("p"), .customLong("preserve")],
         help: "Give files the permissions and times that they have at the source."
     )
-    package var preserves = false
+    var preserves = false
 
     @Flag(name: [.customShort("a"), .customLong("archive")], help: "The same as -r -p --owner.")
-    package var isArchive = false
+    var isArchive = false
 
     @Flag(help: "Give files the owner and group with the same names as at the source.")
-    package var owner = false
+    var owner = false
 
     @Flag(name: .customLong("numeric-ids"), help: "The same, by numbers instead of names.")
-    package var numericIDs = false
+    var numericIDs = false
 
     @Flag(
         name: [.customShort("X"), .customLong("xattrs")],
         help: "Give files the extended attributes that they have at the source."
     )
-    package var attributes = false
+    var attributes = false
 
     @Flag(
         name: .customLong("in-place"),
         help: "Write into files that exist instead of replacing them, as one must where something is mounted on them."
     )
-    package var inPlace = false
+    var inPlace = false
 
     @Flag(help: "Keep what has arrived of a file after a failure, and go on from there the next time.")
-    package var partial = false
+    var partial = false
 
     @Flag(name: .customLong("no-fsync"), help: "Do not wait until files are on the disk.")
-    package var avoidsSync = false
+    var avoidsSync = false
 
     @Flag(name: .customLong("json"), help: "Write one JSON object for each event, on one line.")
-    package var writesJSON = false
+    var writesJSON = false
 
     @Flag(name: [.customShort("q"), .customLong("quiet")], help: "Show no progress.")
-    package var isQuiet = false
+    var isQuiet = false
 
-    package init() {}
+    init() {}
 
     var options: FileTransferOptions {
         var options = FileTransferOptions()

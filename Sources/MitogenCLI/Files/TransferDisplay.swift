@@ -90,7 +90,8 @@ struct TransferDisplay<Sink: OutputSink>: Sendable {
     }
 
     private mutating func complain(_ text: String) throws(OutputError) {
-        try self.sink.write("mitogen: \(TerminalSanitizer.visible(text))\n", to: .stderr)
+        let lines = text.split(separator: "\n").map { TerminalSanitizer.visible(String($0)) }
+        try self.sink.write("mitogen: \(lines.joined(separator: "\n  "))\n", to: .stderr)
     }
 
     private mutating func interrupt() throws(OutputError) {

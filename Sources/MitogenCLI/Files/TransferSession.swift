@@ -46,7 +46,6 @@ struct TransferSession: Sendable {
         let progress = self.request.targets.map { _ in TransferProgress() }
         return await self.withProgress(progress) {
             await self.each(self.request.targets.indices, atATime: places) { target in
-                defer { self.presenter.show(.connected(0)) }
                 let result = await self.fetch(target, progress[target])
                 await self.connections.leave(target)
                 return result

@@ -1,0 +1,428 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import Mitogen
+internal import MitogenFiles
+internal import MitogenFixtures
+internal import MitogenProtocol
+internal import Synchronization
+internal import Testing
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
+extension LibraryTests {
+    @Suite("Files that cannot be transferred", .timeLimit(.minutes(2)))
+    struct FileFailures {}
+}
+
+/// Does something when the first data comes.
+private final class MeddlingSink: FileSink {
+    private let meddle: @Sendable () -> Void
+    private let sent = Mutex<[FileItem]>([])
+
+    init(_ meddle: @escaping @Sendable () -> Void) {
+        self.meddle = meddle
+    }
+
+    var items: [FileItem] { sent.withLock { $0 } }
+
+    var hasReaders: Bool { true }
+    func wantsData(of entry: Int) -> Bool { true }
+    func offset(of entry: Int) async throws(MitogenError) -> Int? { 0 }
+    func send(_ item: FileItem) async throws(MitogenError) {
+        if case .data = item { meddle() }
+        sent.withLock { $0.append(item) }
+    }
+}
+
+extension LibraryTests.FileFailures {
+    /// Pushes a file and gives the failure.
+    private func failure(
+        pushing source: String,
+        to destination: String,
+        _ configure: (inout FileTransferOptions) -> Void = { _ in }
+    ) async throws -> MitogenError {
+        try await withFixtureRouter { router in
+            let child = try await router.local()
+            let push = FilePush(source, to: destination, configure)
+            let report = try #require(try await push.run(on: [child]).first)
+            return try #require(report.failures.first)
+        }
+    }
+
+    @Test(
+        "A full disk: a precise error, nothing left, the old file whole, another target goes on",
+        .enabled(if: isRoot, "mounts")
+    )
+    func diskFull() async throws {
+        try await withTemporaryDirectory { folder in
+            mkdir("\(folder)/small", 0o755)
+            try #require(mount("tmpfs", "\(folder)/small", "tmpfs", 0, "size=2m") == 0)
+            defer { umount2("\(folder)/small", Int32(MNT_DETACH)) }
+            try Files.write([1], to: "\(folder)/small/b")
+            try TestFiles.make("\(folder)/a", size: 30 << 20)
+            let error = try await failure(pushing: "\(folder)/a", to: "\(folder)/small/b")
+            #expect(error.code == .diskFull)
+            #expect(
+                error.description.contains("\(folder)/small/b: cannot write it: No space left on device"),
+                "\(error)"
+            )
+            #expect(error.context?.hasPrefix("local.") == true)
+            #expect(Files.bytes("\(folder)/small/b") == [1])
+            #expect(TestFiles.names(in: "\(folder)/small") == ["b"])
+            let fetched = try await withFixtureRouter { router in
+                try await FileFetch([ByteString("\(folder)/a")], to: ByteString("\(folder)/small/b")).run(
+                    from: router.local()
+                )
+            }
+            #expect(fetched.failures.map(\.code) == [.diskFull])
+            #expect(TestFiles.names(in: "\(folder)/small") == ["b"])
+        }
+    }
+
+    @Test(
+        "A file that something is mounted on, and one in a read-only folder: the error names --in-place, which works",
+        .enabled(if: isRoot, "mounts")
+    )
+    func inPlace() async throws {
+        try await withTemporaryDirectory { folder in
+            try TestFiles.make("\(folder)/a", size: 5000)
+            for name in ["mounted", "under"] { try Files.write([1, 2, 3], to: "\(folder)/\(name)") }
+            try #require(mount("\(folder)/under", "\(folder)/mounted", nil, UInt(MS_BIND), nil) == 0)
+            defer { umount2("\(folder)/mounted", Int32(MNT_DETACH)) }
+            let busy = try await failure(pushing: "\(folder)/a", to: "\(folder)/mounted")
+            #expect(busy.code == .fileError && busy.hint?.contains("--in-place") == true, "\(busy)")
+            #expect(TestFiles.names(in: folder) == ["a", "mounted", "under"])
+            #expect(Files.bytes("\(folder)/under") == [1, 2, 3])
+
+            mkdir("\(folder)/ro", 0o755)
+            try Files.write([9], to: "\(folder)/ro/file")
+            try #require(mount("\(folder)/ro", "\(folder)/ro", nil, UInt(MS_BIND), nil) == 0)
+            try #require(mount(nil, "\(folder)/ro", nil, UInt(MS_BIND | MS_REMOUNT | MS_RDONLY), nil) == 0)
+            defer { umount2("\(folder)/ro", Int32(MNT_DETACH)) }
+            let readOnly = try await failure(pushing: "\(folder)/a", to: "\(folder)/ro/file")
+            #expect(readOnly.code == .readOnlyFileSystem, "\(readOnly)")
+            try #require(mount("\(folder)/under", "\(folder)/ro/file", nil, UInt(MS_BIND), nil) == 0)
+            defer { umount2("\(folder)/ro/file", Int32(MNT_DETACH)) }
+            let inside = try await failure(pushing: "\(folder)/a", to: "\(folder)/ro/file")
+            #expect(inside.hint?.contains("--in-place") == true, "\(inside)")
+            try await withFixtureRouter { router in
+                let child = try await router.local()
+                for name in ["mounted", "ro/file"] {
+                    let report = try await FilePush("\(folder)/a", to: "\(folder)/\(name)") { $0.writesInPlace = true }
+                        .run(on: [child])
+                    #expect(report.first?.failures.isEmpty == true)
+                    #expect(try TestFiles.digest("\(folder)/under") == TestFiles.digest("\(folder)/a"))
+                }
+            }
+        }
+    }
+
+    @Test("A folder, a FIFO, a device, a missing file and a folder in the place of a file are refused by name")
+    func refused() async throws {
+        try await withTemporaryDirectory { folder in
+            mkdir("\(folder)/sub", 0o755)
+            mkdir("\(folder)/sub/a", 0o755)
+            mkfifo("\(folder)/fifo", 0o644)
+            try Files.write([1], to: "\(folder)/a")
+            let cases: [(String, String, MitogenError.Code, String)] = [
+                ("sub", "new", .isFolder, "-r"), ("fifo", "new", .fileError, "FIFO"),
+                ("none", "new", .noSuchFile, "none"),
+                ("a", "sub", .isFolder, "sub/a: is a folder"), ("a", "fifo", .fileError, "FIFO"),
+            ]
+            for (source, destination, code, text) in cases {
+                let error = try await failure(pushing: "\(folder)/\(source)", to: "\(folder)/\(destination)")
+                #expect(error.code == code && error.description.contains(text), "\(source) to \(destination): \(error)")
+            }
+            let device = try await failure(pushing: "/dev/zero", to: "\(folder)/new")
+            #expect(device.code == .fileError, "\(device)")
+            let replaced = try await failure(pushing: "\(folder)/a", to: "/dev/null")
+            #expect(replaced.code == .fileError, "\(replaced)")
+            #expect(TestFiles.names(in: folder) == ["a", "fifo", "sub"])
+        }
+    }
+
+    @Test("A file that is written to while it is read is not transferred, and the others are")
+    func changing() async throws {
+        try await withTemporaryDirectory { folder in
+            try TestFiles.make("\(folder)/a", size: 1 << 20)
+            try Files.write([1], to: "\(folder)/b")
+            let sink = MeddlingSink {
+                let file = open("\(folder)/a", O_WRONLY | O_APPEND)
+                _ = write(file, "x", 1)
+                close(file)
+            }
+            let source = FileSource(
+                roots: ["a", "gone", "b"].map { Array("\(folder)/\($0)".utf8) },
+                options: FileTransferOptions()
+            )
+            try await source.send(to: sink)
+            mkdir("\(folder)/to", 0o755)
+            let writer = try TreeWriter(
+                path: Array("\(folder)/to".utf8),
+                isFolder: true,
+                options: FileTransferOptions()
+            )
+            var failures: [FileFailure] = []
+            for item in sink.items {
+                if case .sourceFailed(let failure) = writer.take(item) { failures.append(failure) }
+            }
+            #expect(failures.map(\.reason) == [.changed, .noSuchFile])
+            #expect(failures.first?.text == "\(folder)/a: was changed while it was read")
+            #expect(TestFiles.names(in: "\(folder)/to") == ["b"])
+        }
+    }
+
+    @Test("Content that differs from its SHA-256, or from its size, is dropped")
+    func checksum() async throws {
+        try await withTemporaryDirectory { folder in
+            try Files.write([1], to: "\(folder)/a")
+            let metadata = FileMetadata(
+                mode: 0o644,
+                userID: 0,
+                groupID: 0,
+                modified: FileTime(seconds: 0, nanoseconds: 0),
+                accessed: FileTime(seconds: 0, nanoseconds: 0)
+            )
+            let entry = FileEntry(path: Array("a".utf8), kind: .regular, size: 3, metadata: metadata)
+            for items in [
+                [.data([1, 2, 3]), .end(digest: [UInt8](repeating: 0, count: 32))], [.data([1, 2, 3, 4])],
+                [.data([1]), .end(digest: [UInt8](repeating: 0, count: 32))],
+            ] as [[FileItem]] {
+                let writer = try TreeWriter(path: Array(folder.utf8), isFolder: true, options: FileTransferOptions())
+                _ = writer.take(.entry(entry))
+                var failures: [FileFailure] = []
+                for item in items { if case .failed(let failure) = writer.take(item) { failures.append(failure) } }
+                #expect(failures.map(\.reason) == [.checksumMismatch])
+            }
+            #expect(Files.bytes("\(folder)/a") == [1])
+            #expect(TestFiles.names(in: folder) == ["a"])
+        }
+    }
+
+    @Test("Paths that lead out of the folder are not written, nor through links in it")
+    func unsafePaths() async throws {
+        try await withTemporaryDirectory { folder in
+            mkdir("\(folder)/in", 0o755)
+            mkdir("\(folder)/out", 0o755)
+            symlink("../out", "\(folder)/in/link")
+            let metadata = FileMetadata(
+                mode: 0o644,
+                userID: 0,
+                groupID: 0,
+                modified: FileTime(seconds: 0, nanoseconds: 0),
+                accessed: FileTime(seconds: 0, nanoseconds: 0)
+            )
+            let writer = try TreeWriter(
+                path: Array("\(folder)/in".utf8),
+                isFolder: true,
+                options: FileTransferOptions()
+            )
+            for path in ["../out/x", "/etc/x", "a/../../x", "link/x", "./x", "a//b", ".."] {
+                let entry = FileEntry(path: Array(path.utf8), kind: .regular, size: 0, metadata: metadata)
+                guard case .failed = writer.take(.entry(entry)) else {
+                    Issue.record("\(path) was accepted")
+                    continue
+                }
+            }
+            var hard = FileEntry(path: Array("hard".utf8), kind: .hardLink, size: 0, metadata: metadata)
+            hard.target = Array("link/../../out/secret".utf8)
+            if case .failed = writer.take(.entry(hard)) {
+            } else {
+                Issue.record("a hard link to elsewhere was accepted")
+            }
+            #expect(TestFiles.names(in: "\(folder)/out").isEmpty)
+            #expect(TestFiles.names(in: "\(folder)/in") == ["link"])
+        }
+    }
+
+    @Test("A folder that is swapped for a link while it is read does not lead out, 500 times")
+    func swapped() async throws {
+        try await withTemporaryDirectory { folder in
+            for name in ["tree", "tree/sub", "secret"] { mkdir("\(folder)/\(name)", 0o755) }
+            try Files.write(Array("secret".utf8), to: "\(folder)/secret/file")
+            try Files.write(Array("public".utf8), to: "\(folder)/tree/sub/file")
+            symlink("../secret", "\(folder)/tree/link")
+            let isOver = OneShot<Void>()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    // In turns the folder, nothing and the link have the name.
+                    while isOver.outcome == nil {
+                        rename("\(folder)/tree/sub", "\(folder)/tree/kept")
+                        rename("\(folder)/tree/link", "\(folder)/tree/sub")
+                        rename("\(folder)/tree/sub", "\(folder)/tree/link")
+                        rename("\(folder)/tree/kept", "\(folder)/tree/sub")
+                    }
+                }
+                group.addTask {
+                    defer { isOver.resolve(.success(())) }
+                    var options = FileTransferOptions()
+                    options.isRecursive = true
+                    var reached = 0
+                    for _ in 0..<500 {
+                        var walker = TreeWalker(
+                            root: Array("\(folder)/tree".utf8),
+                            options: options,
+                            accounts: MitogenFiles.Accounts()
+                        )
+                        while let step = walker.next() {
+                            guard case .entry(let entry) = step, entry.kind == .regular, var file = walker.file else {
+                                continue
+                            }
+                            reached += 1
+                            let content = try file.nextBytes(atMost: 100)
+                            #expect(content == Array("public".utf8), "\(FilePath.visible(entry.path))")
+                        }
+                        _ = try? FileReader(
+                            Array("\(folder)/tree/sub/file".utf8),
+                            below: Array("\(folder)/tree".utf8)
+                        ).status
+                    }
+                    #expect(reached > 0)
+                }
+                try await group.waitForAll()
+            }
+        }
+    }
+
+    @Test("A transfer that is cancelled leaves nothing, and the old file")
+    func cancelled() async throws {
+        try await withTemporaryDirectory { folder in
+            try TestFiles.make("\(folder)/a", size: 200 << 20)
+            mkdir("\(folder)/to", 0o755)
+            try Files.write([1], to: "\(folder)/to/a")
+            try await withFixtureRouter { router in
+                let child = try await router.local()
+                for pushes in [true, false] {
+                    let progress = TransferProgress()
+                    let task = Task {
+                        if pushes {
+                            var push = FilePush("\(folder)/a", to: "\(folder)/to/a")
+                            push.progress = progress
+                            _ = try await push.run(on: [child])
+                        } else {
+                            var fetch = FileFetch([ByteString("\(folder)/a")], to: ByteString("\(folder)/to/a"))
+                            fetch.progress = progress
+                            _ = try await fetch.run(from: child)
+                        }
+                    }
+                    #expect(try await eventually { progress.state.bytes > 4 << 20 })
+                    task.cancel()
+                    let error = try await #require(throws: MitogenError.self) { try await task.value }
+                    #expect(error.code == .cancelled)
+                    #expect(Files.bytes("\(folder)/to/a") == [1])
+                    #expect(TestFiles.names(in: "\(folder)/to") == ["a"])
+                }
+                // The context goes on.
+                #expect(try await child.call(Add(1, 2)) == 3)
+            }
+        }
+    }
+
+    @Test(
+        "A transfer whose target is killed goes on from there, with at most a window sent twice",
+        arguments: [20, 70]
+    )
+    func resumed(percent: Int) async throws {
+        try await withTemporaryDirectory { folder in
+            let size = 32 << 20
+            try TestFiles.make("\(folder)/a", size: size)
+            mkdir("\(folder)/to", 0o755)
+            try Files.write([1], to: "\(folder)/to/a")
+            try await withFixtureRouter { router in
+                let child = try await router.local()
+                let pid = try await child.call(ProcessID())
+                var push = FilePush("\(folder)/a", to: "\(folder)/to/a") { $0.isResumable = true }
+                let progress = TransferProgress()
+                push.progress = progress
+                async let reports = push.run(on: [child])
+                #expect(try await eventually { progress.state.bytes > size * percent / 100 })
+                kill(pid, SIGKILL)
+                let first = try #require(try await reports.first)
+                let sent = progress.state.bytes
+                #expect(first.failures.map(\.code) == [.channelError])
+                #expect(Files.bytes("\(folder)/to/a") == [1])
+                #expect(TestFiles.names(in: "\(folder)/to").count == 2)
+
+                let other = try await router.local()
+                let second = try #require(try await push.run(on: [other]).first)
+                #expect(second.failures.isEmpty && second.isComplete)
+                #expect(
+                    second.bytes <= size - sent + (1 << 20) + FileItem.pieceSize + 4096,
+                    "\(second.bytes) after \(sent)"
+                )
+                #expect(second.bytes > 0)
+            }
+            #expect(TestFiles.names(in: "\(folder)/to") == ["a"])
+            #expect(try TestFiles.digest("\(folder)/to/a") == TestFiles.digest("\(folder)/a"))
+        }
+    }
+
+    @Test("A fetch goes on from where it was cut")
+    func resumedFetch() async throws {
+        try await withTemporaryDirectory { folder in
+            let size = 16 << 20
+            try TestFiles.make("\(folder)/a", size: size)
+            try await withFixtureRouter { router in
+                let child = try await router.local()
+                let pid = try await child.call(ProcessID())
+                var fetch = FileFetch([ByteString("\(folder)/a")], to: ByteString("\(folder)/b"))
+                fetch.options.isResumable = true
+                let progress = TransferProgress()
+                fetch.progress = progress
+                async let cut = fetch.run(from: child)
+                #expect(try await eventually { progress.state.bytes > size / 2 })
+                kill(pid, SIGKILL)
+                #expect(try await cut.failures.map(\.code) == [.channelError])
+                let report = try await fetch.run(from: router.local())
+                #expect(report.isComplete && report.failures.isEmpty && report.bytes < size / 2 + 4096)
+            }
+            #expect(TestFiles.names(in: folder) == ["a", "b"])
+            #expect(try TestFiles.digest("\(folder)/b") == TestFiles.digest("\(folder)/a"))
+        }
+    }
+
+    @Test("While a target stands still, neither side's memory grows, and calls to others take no longer")
+    func memory() async throws {
+        try await withTemporaryDirectory { folder in
+            try TestFiles.make("\(folder)/a", size: 300 << 20)
+            try await withFixtureRouter { router in
+                let hop = try await router.local()
+                let (slow, other) = (try await router.local(via: hop), try await router.local(via: hop))
+                let (hopID, pid) = (try await hop.call(ProcessID()), try await slow.call(ProcessID()))
+                let progress = TransferProgress()
+                var push = FilePush("\(folder)/a", to: "\(folder)/b")
+                push.progress = progress
+                async let reports = push.run(on: [slow])
+                #expect(try await eventually { progress.state.bytes > 8 << 20 })
+                let before = [getpid(), hopID].map(residentMemory)
+                try await Processes.stop(pid)
+                try await Task.sleep(for: .seconds(1))
+                var slowest = Duration.zero
+                for _ in 0..<20 {
+                    slowest = max(slowest, try await duration { _ = try await other.call(Add(1, 2)) })
+                }
+                let after = [getpid(), hopID].map(residentMemory)
+                kill(pid, SIGCONT)
+                let report = try #require(try await reports.first)
+                #expect(report.isComplete && report.failures.isEmpty)
+                for (before, after) in zip(before, after) {
+                    #expect(after - before < 32 << 20, "\(before) to \(after)")
+                }
+                #expect(slowest < .milliseconds(200))
+            }
+        }
+    }
+
+    private func residentMemory(_ pid: Int32) -> Int {
+        let words = (Files.text("/proc/\(pid)/statm") ?? "").split(separator: " ")
+        return words.count > 1 ? (Int(words[1]) ?? 0) * 4096 : 0
+    }
+}
