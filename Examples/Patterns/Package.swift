@@ -16,6 +16,7 @@ let package = Package(
         .package(name: "swift-mitogen", path: "../..")
     ],
     targets: [
+        program("distribute", "Mitogen", "MitogenFiles"),
         program("install-package", "Mitogen"),
         program("mirror-folder", "Mitogen", "MitogenFakeSSH"),
         program("ping-pong", "Mitogen"),
