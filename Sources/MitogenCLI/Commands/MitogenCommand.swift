@@ -17,7 +17,8 @@ package struct MitogenCommand: ParsableCommand {
             """,
         version: "mitogen \(Mitogen.version)",
         subcommands: [
-            RunCommand.self, CopyCommand.self, FetchCommand.self, FakeSSHCommand.self, DoctorCommand.self,
+            RunCommand.self, CopyCommand.self, FetchCommand.self, SyncCommand.self, FakeSSHCommand.self,
+            DoctorCommand.self,
             TreeCommand.self, BenchCommand.self,
         ]
     )

@@ -67,7 +67,10 @@ package struct DeltaMatcher: Sendable {
     /// The operations that were written since this was asked for last, for ``PatchApplier``.
     package mutating func takeOperations() -> [UInt8] { writer.take() }
 
-    package var operationBytes: Int { writer.bytes.count }
+    /// The same; nil if they have fewer bytes.
+    package mutating func takeOperations(atLeast count: Int) -> [UInt8]? {
+        writer.bytes.count < count ? nil : writer.take()
+    }
 
     private mutating func search(_ bytes: UnsafeBufferPointer<UInt8>) {
         while isRolling ? roll(bytes) : start(bytes) {

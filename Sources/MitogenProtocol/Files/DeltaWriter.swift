@@ -32,15 +32,14 @@ struct DeltaWriter: Sendable {
     mutating func literal(_ piece: UnsafeBufferPointer<UInt8>) {
         guard !piece.isEmpty else { return }
         endRun()
-        number(UInt64(piece.count) << 1)
+        LEB128.append(UInt64(piece.count) << 1, to: &bytes)
         bytes.append(contentsOf: piece)
     }
 
     mutating func endRun() {
         guard runCount > 0 else { return }
-        number(UInt64(runCount) << 1 | 1)
-        let distance = runStart - nextBlock
-        number(UInt64(bitPattern: Int64(distance << 1 ^ distance >> 63)))
+        LEB128.append(UInt64(runCount) << 1 | 1, to: &bytes)
+        LEB128.append(LEB128.zigzag(runStart - nextBlock), to: &bytes)
         nextBlock = runStart + runCount
         runCount = 0
     }
@@ -48,14 +47,5 @@ struct DeltaWriter: Sendable {
     mutating func take() -> [UInt8] {
         defer { bytes = [] }
         return bytes
-    }
-
-    private mutating func number(_ value: UInt64) {
-        var rest = value
-        while rest >= 0x80 {
-            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        bytes.append(UInt8(rest))
     }
 }

@@ -80,8 +80,7 @@ package struct PatchApplier: Sendable {
     }
 
     private mutating func copy(_ count: Int, zigzag: UInt64) throws(DeltaError) -> Step {
-        let distance = Int(bitPattern: UInt(zigzag >> 1)) ^ -Int(zigzag & 1)
-        let (first, overflow) = nextBlock.addingReportingOverflow(distance)
+        let (first, overflow) = nextBlock.addingReportingOverflow(LEB128.unzigzag(zigzag))
         guard !overflow, first >= 0, first < blocks.count, count <= blocks.count - first else { throw .noSuchBlock }
         let offset = first * blocks.blockSize
         let length = min(count * blocks.blockSize, blocks.fileSize - offset)

@@ -1,0 +1,163 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import CMitogenPlatform
+internal import Glibc
+internal import Mitogen
+
+/// `mitogen sync`, from its options to its exit status.
+struct SyncExecution: Sendable {
+    private enum Stop: Sendable {
+        case signal(Int32)
+        case outputFailed
+    }
+
+    /// What has become of a target, the worst last.
+    private enum Outcome: Int, Sendable, Comparable {
+        case complete, incomplete, unreachable, interrupted
+
+        static func < (one: Self, other: Self) -> Bool { one.rawValue < other.rawValue }
+
+        var status: Int32 {
+            switch self {
+            case .complete: 0
+            case .incomplete: RunExitStatus.failed
+            case .unreachable: RunExitStatus.unreachable
+            case .interrupted: RunExitStatus.interrupted
+            }
+        }
+    }
+
+    private static let patience = Duration.seconds(7)
+
+    let options: SyncOptions
+    /// The path of the program that is started as contexts.
+    let image: String
+
+    /// Does it. To be called on the main thread before any other is made.
+    ///
+    /// - Returns: The status to exit with.
+    func perform() throws -> Int32 {
+        let loop = try MainLoop(signals: [SIGINT, SIGTERM, SIGHUP])
+        let stop = OneShot<Stop>()
+        var isFirst = true
+        return loop.run { signal in
+            defer { isFirst = false }
+            guard isFirst else { return .leave(128 + signal) }
+            stop.resolve(.success(.signal(signal)))
+            return .expectEnd(within: Self.patience, otherwise: 128 + signal, because: "interrupted")
+        } _: {
+            await self.work(until: stop)
+        }
+    }
+
+    private func work(until stop: OneShot<Stop>) async -> Int32 {
+        let labels = TargetSpecification.labels(for: options.targets)
+        let presenter = SyncPresenter(options, labels: labels) { stop.resolve(.success(.outputFailed)) }
+        var configuration = RouterConfiguration.ofTool
+        configuration.image = .file(image)
+        let outcome: Outcome
+        do {
+            outcome = try await withRouter(configuration: configuration) { router in
+                await withTaskGroup(of: Outcome?.self) { group in
+                    group.addTask { await self.synchronize(in: router, presenter) }
+                    group.addTask {
+                        // Fails only when it is cancelled, because the work is over.
+                        _ = try? await stop.value()
+                        return nil
+                    }
+                    var outcome = Outcome.interrupted
+                    for await result in group {
+                        if let result { outcome = result }
+                        group.cancelAll()
+                    }
+                    return outcome
+                }
+            }
+        } catch {
+            cmitogen_complain("mitogen: \(TerminalSanitizer.visible("\(error)"))\n")
+            return RunExitStatus.unreachable
+        }
+        switch stop.outcome {
+        case .success(.signal(let number)): return 128 + number
+        case .success(.outputFailed): return await presenter.failureStatus
+        default: return outcome.status
+        }
+    }
+
+    private func synchronize(in router: Router, _ presenter: SyncPresenter) async -> Outcome {
+        let source = SyncSource(options)
+        for failure in source.failures { await presenter.showSourceFailure(failure.error(in: nil)) }
+        let tree = TargetTree(options.targets)
+        let hops = options.hops
+        let connections = HopConnections(tree, closesUnused: options.fanout != nil) {
+            (hop, path, context) async throws(MitogenError) in
+            try await router.connect(hop, behind: path, via: context, hops)
+        }
+        let count = options.targets.count
+        let outcome = await withTaskGroup(of: Outcome.self) { group in
+            var next = min(options.fanout ?? count, count)
+            for target in 0..<next {
+                group.addTask { await self.visit(target, source, connections, presenter) }
+            }
+            var worst = Outcome.complete
+            for await outcome in group {
+                worst = max(worst, outcome)
+                guard next < count else { continue }
+                group.addTask { [target = next] in await self.visit(target, source, connections, presenter) }
+                next += 1
+            }
+            return worst
+        }
+        return source.failures.isEmpty ? outcome : max(outcome, .incomplete)
+    }
+
+    private func visit(
+        _ target: Int,
+        _ source: SyncSource,
+        _ connections: HopConnections,
+        _ presenter: SyncPresenter
+    ) async -> Outcome {
+        let outcome: Outcome
+        do throws(HopFailure) {
+            guard let context = Task.isCancelled ? nil : try await connections.context(for: target) else {
+                return .interrupted
+            }
+            outcome = await synchronize(target, context, source, presenter)
+        } catch {
+            if [.cancelled, .connectionCancelled].contains(error.error.code) { return .interrupted }
+            await presenter.show(.failure(target: target, error.error))
+            outcome = .unreachable
+        }
+        await connections.leave(target)
+        return outcome
+    }
+
+    private func synchronize(
+        _ target: Int,
+        _ context: Context,
+        _ source: SyncSource,
+        _ presenter: SyncPresenter
+    ) async -> Outcome {
+        if options.deletes, !source.failures.isEmpty {
+            await presenter.show(
+                .note(target: target, "nothing is removed, as something of the source could not be read")
+            )
+        }
+        let session = SyncSession(source: source, options: options, context: context, target: target) {
+            await presenter.show($0)
+        }
+        var (report, failure) = await session.run()
+        if let failure {
+            if failure.code == .cancelled { return .interrupted }
+            report.failures += 1
+            await presenter.show(.failure(target: target, failure))
+        }
+        await presenter.show(.finished(target: target, report))
+        if failure?.code == .channelError { return .unreachable }
+        return report.failures == 0 ? .complete : .incomplete
+    }
+}

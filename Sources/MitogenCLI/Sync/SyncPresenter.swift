@@ -1,0 +1,122 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import Mitogen
+internal import MitogenProtocol
+
+/// Shows what `mitogen sync` does: lines for people, or JSON objects.
+actor SyncPresenter {
+    private let labels: [String]
+    private let writesJSON: Bool
+    private let showsChanges: Bool
+    private let isVerbose: Bool
+    private let whenFailed: @Sendable () -> Void
+    private var sink = DescriptorSink()
+    private var failure: OutputError?
+
+    /// - Parameter whenFailed: Called when the output cannot be written; nothing is written after that.
+    init(_ options: SyncOptions, labels: [String], whenFailed: @escaping @Sendable () -> Void) {
+        self.labels = labels
+        writesJSON = options.writesJSON
+        showsChanges = options.isVerbose || options.isDryRun
+        isVerbose = options.isVerbose
+        self.whenFailed = whenFailed
+    }
+
+    /// The status to exit with if the output could not be written.
+    var failureStatus: Int32 {
+        if case .brokenPipe = failure { RunExitStatus.brokenPipe } else { RunExitStatus.failed }
+    }
+
+    func show(_ news: SyncNews) {
+        if writesJSON {
+            write(SyncJSON.line(for: news, labels), to: .stdout)
+            return
+        }
+        switch news {
+        case .change(let target, let change):
+            guard showsChanges, let itemized = change.itemized else { return }
+            write(Array((prefix(target) + itemized + " " + Self.name(change.entry) + "\n").utf8), to: .stdout)
+        case .failure(let target, let error): complain(error, of: labels[target])
+        case .note(let target, let text): write(Array("mitogen: \(labels[target]): \(text)\n".utf8), to: .stderr)
+        case .finished(let target, let report):
+            guard isVerbose else { return }
+            let text =
+                "\(report.files) files, \(report.others) others, \(report.deleted) deleted; \(report.sentBytes) bytes sent, "
+                + "\(report.matchedBytes) found there\n"
+            write(Array((prefix(target) + text).utf8), to: .stdout)
+        }
+    }
+
+    func showSourceFailure(_ error: MitogenError) {
+        if writesJSON {
+            write(SyncJSON.line(for: error, target: nil), to: .stdout)
+        } else {
+            complain(error, of: nil)
+        }
+    }
+
+    private func complain(_ error: MitogenError, of label: String?) {
+        let lines = FailureReport(error).lines.joined(separator: "\n")
+        write(Array("mitogen: \(label.map { "\($0): " } ?? "")\(lines)\n".utf8), to: .stderr)
+    }
+
+    private func prefix(_ target: Int) -> String { labels.count > 1 ? "\(labels[target]): " : "" }
+
+    private static func name(_ entry: FileEntry) -> String {
+        let path = entry.path.isEmpty ? "./" : FilePath.visible(entry.path) + (entry.kind == .folder ? "/" : "")
+        let target = entry.kind == .symbolicLink ? " -> \(FilePath.visible(entry.target))" : ""
+        return TerminalSanitizer.visible(path + target)
+    }
+
+    private func write(_ bytes: [UInt8], to stream: OutputStreamKind) {
+        guard failure == nil else { return }
+        do throws(OutputError) {
+            try sink.write(bytes, to: stream)
+        } catch {
+            failure = error
+            whenFailed()
+        }
+    }
+}
+
+/// The JSON objects of `mitogen sync`.
+enum SyncJSON {
+    static func line(for news: SyncNews, _ labels: [String]) -> [UInt8] {
+        switch news {
+        case .change(let target, let change):
+            // The path is text where it is UTF-8; otherwise its bytes can only be shown.
+            let fields = [
+                ("path", string(FilePath.visible(change.entry.path))),
+                ("change", string(change.itemized ?? "")),
+            ]
+            return object("change", labels[target], fields)
+        case .failure(let target, let error): return line(for: error, target: labels[target])
+        case .note(let target, let text): return object("note", labels[target], [("message", string(text))])
+        case .finished(let target, let report):
+            let numbers = [
+                ("files", report.files), ("others", report.others), ("deleted", report.deleted),
+                ("sent_bytes", report.sentBytes), ("matched_bytes", report.matchedBytes), ("failures", report.failures),
+            ]
+            return object("finished", labels[target], numbers.map { ($0, "\($1)") })
+        }
+    }
+
+    /// - Parameter target: Nil for what could not be read here.
+    static func line(for error: MitogenError, target: String?) -> [UInt8] {
+        let report = FailureReport(error)
+        return object("error", target, [("code", string(report.code)), ("message", string(report.message))])
+    }
+
+    private static func object(_ event: String, _ target: String?, _ fields: [(String, String)]) -> [UInt8] {
+        let all = [("event", string(event)), ("target", target.map(string) ?? "null")] + fields
+        return Array(("{" + all.map { "\"\($0)\":\($1)" }.joined(separator: ",") + "}\n").utf8)
+    }
+
+    private static func string(_ text: String) -> String {
+        String(decoding: JSONStringEscaper.string(text), as: UTF8.self)
+    }
+}
