@@ -24,7 +24,8 @@ package struct SyncCommand: ParsableCommand, TakesByteArguments {
             A SOURCE that is a folder is put into DEST; with a slash at its end, what is in it is. Symbolic links are \
             brought as they are, and never followed below SOURCE and DEST. Permissions and times are those of the source; \
             owners with --owner. A file with several names arrives as several files; devices, FIFOs and sockets are left out, \
-            with an error. DEST is relative to the home; it is made if it is not there, its parent folders are not.
+            with an error. A DEST that does not begin with '/' is below the directory that commands run in there, usually the \
+            home. It is made if it is missing; the folder that it is in is not.
 
             --delete removes what the source does not have from folders that are synchronised as a whole; what is excluded \
             stays. Nothing is removed if something of the source could not be read. A folder where the source has a file is \
@@ -38,7 +39,8 @@ package struct SyncCommand: ParsableCommand, TakesByteArguments {
 
             With -v and -n each change has a line as for 'rsync --itemize-changes': '<' sent, 'c' made, '.' only \
             metadata, '*deleting'; 'f' file, 'd' folder, 'L' link; then what differs: 'c' content, 's' size, 't' time, 'p' \
-            permissions, 'o' owner or group; '+' new. JSON events have "event": "change", "error", "note" or "finished".
+            permissions, 'o' owner or group; '+' new. With --json each line is an object: \
+            {"event":"change",...}, {"event":"failed",...}, and {"event":"finished",...} for each target.
 
             EXAMPLES:
               mitogen sync -t ssh:web1 site/ :/srv/www
@@ -72,13 +74,10 @@ package struct SyncCommand: ParsableCommand, TakesByteArguments {
     )
     package var exclusions: [String] = []
 
-    @Flag(
-        name: [.customShort("o"), .customLong("owner")],
-        help: "Keep owners and groups, by name where the target has the name, which usually takes root there."
-    )
-    package var keepsOwners = false
+    @Flag(help: "Give files the owner and group with the same names as here, which usually takes root there.")
+    package var owner = false
 
-    @Flag(name: .customLong("numeric-ids"), help: "Keep owners and groups by number.")
+    @Flag(name: .customLong("numeric-ids"), help: "The same, by numbers instead of names.")
     package var keepsNumbers = false
 
     @Flag(name: [.customShort("W"), .customLong("whole-file")], help: "Send whole files, without looking for changes.")
@@ -99,9 +98,12 @@ package struct SyncCommand: ParsableCommand, TakesByteArguments {
 
     @Flag(
         name: [.customShort("a"), .customLong("archive")],
-        help: "Does nothing: folders, links, permissions and times always come along."
+        help: "The same as --owner: folders, links, permissions and times always come along."
     )
     package var isArchive = false
+
+    @Flag(name: .customLong("no-fsync"), help: "Do not wait until files are on the disk.")
+    package var avoidsSync = false
 
     @OptionGroup(title: "Connections")
     package var connections: ConnectionArguments

@@ -91,7 +91,7 @@ struct SyncDriver {
 
     mutating func fail(_ error: MitogenError) async {
         report.failures += 1
-        await session.show(.failure(target: session.target, error))
+        await session.show(.failure(target: session.target, FailureReport(error)))
     }
 
     var unexpected: MitogenError {

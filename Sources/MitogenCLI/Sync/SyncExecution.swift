@@ -5,7 +5,6 @@
 //
 
 internal import CMitogenPlatform
-internal import Glibc
 internal import Mitogen
 
 /// `mitogen sync`, from its options to its exit status.
@@ -31,8 +30,6 @@ struct SyncExecution: Sendable {
         }
     }
 
-    private static let patience = Duration.seconds(7)
-
     let options: SyncOptions
     /// The path of the program that is started as contexts.
     let image: String
@@ -41,14 +38,11 @@ struct SyncExecution: Sendable {
     ///
     /// - Returns: The status to exit with.
     func perform() throws -> Int32 {
-        let loop = try MainLoop(signals: [SIGINT, SIGTERM, SIGHUP])
+        let loop = try MainLoop(signals: Interruption.handledSignals())
         let stop = OneShot<Stop>()
-        var isFirst = true
+        var interruption = Interruption(unfinished: "left at once")
         return loop.run { signal in
-            defer { isFirst = false }
-            guard isFirst else { return .leave(128 + signal) }
-            stop.resolve(.success(.signal(signal)))
-            return .expectEnd(within: Self.patience, otherwise: 128 + signal, because: "interrupted")
+            interruption.reaction(to: signal) { stop.resolve(.success(.signal(signal))) }
         } _: {
             await self.work(until: stop)
         }
@@ -90,8 +84,9 @@ struct SyncExecution: Sendable {
 
     private func synchronize(in router: Router, _ presenter: SyncPresenter) async -> Outcome {
         let source = SyncSource(options)
-        for failure in source.failures { await presenter.showSourceFailure(failure.error(in: nil)) }
+        for failure in source.failures { await presenter.showSourceFailure(FailureReport(failure.error(in: nil))) }
         let tree = TargetTree(options.targets)
+        let width = min(options.fanout ?? tree.firstHopCount, tree.firstHopCount)
         let hops = options.hops
         let connections = HopConnections(tree, closesUnused: options.fanout != nil) {
             (hop, path, context) async throws(MitogenError) in
@@ -101,13 +96,13 @@ struct SyncExecution: Sendable {
         let outcome = await withTaskGroup(of: Outcome.self) { group in
             var next = min(options.fanout ?? count, count)
             for target in 0..<next {
-                group.addTask { await self.visit(target, source, connections, presenter) }
+                group.addTask { await self.visit(target, source, connections, width, presenter) }
             }
             var worst = Outcome.complete
             for await outcome in group {
                 worst = max(worst, outcome)
                 guard next < count else { continue }
-                group.addTask { [target = next] in await self.visit(target, source, connections, presenter) }
+                group.addTask { [target = next] in await self.visit(target, source, connections, width, presenter) }
                 next += 1
             }
             return worst
@@ -119,6 +114,7 @@ struct SyncExecution: Sendable {
         _ target: Int,
         _ source: SyncSource,
         _ connections: HopConnections,
+        _ width: Int,
         _ presenter: SyncPresenter
     ) async -> Outcome {
         let outcome: Outcome
@@ -129,7 +125,8 @@ struct SyncExecution: Sendable {
             outcome = await synchronize(target, context, source, presenter)
         } catch {
             if [.cancelled, .connectionCancelled].contains(error.error.code) { return .interrupted }
-            await presenter.show(.failure(target: target, error.error))
+            let cause = error.isFirst ? error.error.advisingFanout(for: width) : error.error
+            await presenter.show(.failure(target: target, FailureReport(cause, hop: error.hop)))
             outcome = .unreachable
         }
         await connections.leave(target)
@@ -147,6 +144,7 @@ struct SyncExecution: Sendable {
                 .note(target: target, "nothing is removed, as something of the source could not be read")
             )
         }
+        let start = ContinuousClock.now
         let session = SyncSession(source: source, options: options, context: context, target: target) {
             await presenter.show($0)
         }
@@ -154,8 +152,9 @@ struct SyncExecution: Sendable {
         if let failure {
             if failure.code == .cancelled { return .interrupted }
             report.failures += 1
-            await presenter.show(.failure(target: target, failure))
+            await presenter.show(.failure(target: target, FailureReport(failure)))
         }
+        report.duration = start.duration(to: .now)
         await presenter.show(.finished(target: target, report))
         if failure?.code == .channelError { return .unreachable }
         return report.failures == 0 ? .complete : .incomplete

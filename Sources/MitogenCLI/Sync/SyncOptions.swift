@@ -72,6 +72,7 @@ struct SyncOptions: Sendable {
         for source in sources {
             let shown = TerminalSanitizer.visible(FilePath.visible(source.bytes))
             // An empty variable of a script, which would otherwise stand for a whole system.
+            if source.bytes.contains(0) { throw ArgumentError("a path contains a zero byte") }
             if source.bytes.isEmpty { throw ArgumentError("the name of a source is empty") }
             if source.bytes.first == UInt8(ascii: ":") {
                 throw ArgumentError(
@@ -91,9 +92,10 @@ struct SyncOptions: Sendable {
         var options = FileTransferOptions()
         options.isRecursive = true
         options.preservesMetadata = true
-        if arguments.keepsOwners { options.owner = .names }
+        if arguments.owner || arguments.isArchive { options.owner = .names }
         if arguments.keepsNumbers { options.owner = .numbers }
         options.writesInPlace = arguments.writesInPlace
+        options.synchronizes = !arguments.avoidsSync
         return options
     }
 }

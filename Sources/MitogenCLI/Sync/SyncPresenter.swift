@@ -40,7 +40,7 @@ actor SyncPresenter {
         case .change(let target, let change):
             guard showsChanges, let itemized = change.itemized else { return }
             write(Array((prefix(target) + itemized + " " + Self.name(change.entry) + "\n").utf8), to: .stdout)
-        case .failure(let target, let error): complain(error, of: labels[target])
+        case .failure(let target, let report): complain(report, of: labels[target])
         case .note(let target, let text): write(Array("mitogen: \(labels[target]): \(text)\n".utf8), to: .stderr)
         case .finished(let target, let report):
             guard isVerbose else { return }
@@ -51,17 +51,18 @@ actor SyncPresenter {
         }
     }
 
-    func showSourceFailure(_ error: MitogenError) {
+    func showSourceFailure(_ report: FailureReport) {
         if writesJSON {
-            write(SyncJSON.line(for: error, target: nil), to: .stdout)
+            write(SyncJSON.line(for: report, target: nil), to: .stdout)
         } else {
-            complain(error, of: nil)
+            complain(report, of: nil)
         }
     }
 
-    private func complain(_ error: MitogenError, of label: String?) {
-        let lines = FailureReport(error).lines.joined(separator: "\n")
-        write(Array("mitogen: \(label.map { "\($0): " } ?? "")\(lines)\n".utf8), to: .stderr)
+    private func complain(_ report: FailureReport, of label: String?) {
+        let place = report.hop.map { $0 == label ? "" : " (at \($0))" } ?? ""
+        let text = (label.map { "\($0): " } ?? "") + report.message + place
+        write(Array("mitogen: \(TerminalSanitizer.visible(text))\n".utf8), to: .stderr)
     }
 
     private func prefix(_ target: Int) -> String { labels.count > 1 ? "\(labels[target]): " : "" }
@@ -94,21 +95,21 @@ enum SyncJSON {
                 ("change", string(change.itemized ?? "")),
             ]
             return object("change", labels[target], fields)
-        case .failure(let target, let error): return line(for: error, target: labels[target])
+        case .failure(let target, let report): return line(for: report, target: labels[target])
         case .note(let target, let text): return object("note", labels[target], [("message", string(text))])
         case .finished(let target, let report):
             let numbers = [
                 ("files", report.files), ("others", report.others), ("deleted", report.deleted),
                 ("sent_bytes", report.sentBytes), ("matched_bytes", report.matchedBytes), ("failures", report.failures),
+                ("duration_ms", Int(report.duration.wholeMilliseconds)),
             ]
             return object("finished", labels[target], numbers.map { ($0, "\($1)") })
         }
     }
 
     /// - Parameter target: Nil for what could not be read here.
-    static func line(for error: MitogenError, target: String?) -> [UInt8] {
-        let report = FailureReport(error)
-        return object("error", target, [("code", string(report.code)), ("message", string(report.message))])
+    static func line(for report: FailureReport, target: String?) -> [UInt8] {
+        object("failed", target, [("code", string(report.code)), ("message", string(report.message))])
     }
 
     private static func object(_ event: String, _ target: String?, _ fields: [(String, String)]) -> [UInt8] {

@@ -4,8 +4,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
-internal import Mitogen
-
 /// What has become of a target.
 struct SyncReport: Sendable {
     /// Files whose content was sent, or would be.
@@ -19,13 +17,14 @@ struct SyncReport: Sendable {
     /// The bytes that the target's old files had.
     var matchedBytes = 0
     var failures = 0
+    var duration = Duration.zero
 }
 
 /// Something to show.
 enum SyncNews: Sendable {
     case change(target: Int, SyncChange)
     /// Something could not be done in a target, or nothing at all if that was the last.
-    case failure(target: Int, MitogenError)
+    case failure(target: Int, FailureReport)
     /// A remark about a target.
     case note(target: Int, String)
     case finished(target: Int, SyncReport)
