@@ -188,7 +188,8 @@ let package = Package(
         .testTarget(
             name: "MitogenCLITests",
             dependencies: [
-                "Mitogen", "MitogenCLI", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Mitogen", "MitogenCLI", "MitogenProtocol",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings
         ),

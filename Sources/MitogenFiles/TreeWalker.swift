@@ -129,10 +129,11 @@ package struct TreeWalker {
         case .regular: kind = .regular
         case .folder: kind = .folder
         case .symbolicLink: kind = .symbolicLink
-        case .other: throw FileReader.notRegular(status, shown)
+        case .other: kind = .regular
         }
         var entry = FileEntry(path: path, kind: kind, size: status.size, metadata: named(status.metadata))
         if let isExcluded, isExcluded(entry) { return nil }
+        if status.kind == .other { throw FileReader.notRegular(status, shown) }
         switch kind {
         case .regular: try open(&entry, name, in: folder, status, shown, follows: follows)
         case .folder: try enter(&entry, name, in: folder, shown, follows: follows)

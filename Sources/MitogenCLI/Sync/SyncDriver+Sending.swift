@@ -26,7 +26,8 @@ extension SyncDriver {
 
     private mutating func noteConflict(_ change: SyncChange) async throws(MitogenError) {
         guard case .conflict(let reason) = change.action else { return }
-        await fail(FileFailure(.isFolder, change.entry.path, reason).error(in: session.context.displayName))
+        let path = FilePath.join(options.destination.bytes, change.entry.path)
+        await fail(FileFailure(.isFolder, path, reason).error(in: session.context.displayName))
     }
 
     mutating func transfer() async throws(MitogenError) {

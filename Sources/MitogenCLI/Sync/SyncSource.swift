@@ -87,12 +87,4 @@ struct SyncSource: Sendable {
         guard let number = rootOf[first] else { throw FileFailure(.vanished, path, "is not there any more") }
         return try TreeFile.open(path, below: roots[number])
     }
-
-    /// How a file is called on this machine.
-    func shown(_ path: [UInt8]) -> String {
-        let first = Array(path.prefix { $0 != UInt8(ascii: "/") })
-        return FilePath.visible(rootOf[first].map { TreeFile.shown(path, below: roots[$0]) } ?? path)
-    }
-
-    var regularBytes: Int { folders.reduce(0) { $0 + $1.entries.reduce(0) { $0 + $1.size } } }
 }

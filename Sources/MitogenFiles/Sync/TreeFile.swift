@@ -24,11 +24,4 @@ package enum TreeFile {
         let folders = FolderStack(root: folder, path: top)
         return try FileReader(name, in: folders.openFolder(of: inside.dropLast()), path: folders.path(of: inside))
     }
-
-    /// The path of an entry as it is on this machine.
-    package static func shown(_ path: [UInt8], below root: [UInt8]) -> [UInt8] {
-        let top = FilePath.withoutTrailingSlashes(root)
-        let parts = FilePath.components(ofRelative: path) ?? []
-        return parts.dropFirst(TreeWalker.isContents(root) ? 0 : 1).reduce(top) { FilePath.join($0, $1) }
-    }
 }

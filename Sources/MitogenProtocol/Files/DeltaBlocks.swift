@@ -21,7 +21,7 @@ package struct DeltaBlocks: Sendable, Hashable {
     package init?(fileSize: Int) {
         guard fileSize >= 0, fileSize <= Self.maximumFileSize else { return nil }
         self.fileSize = fileSize
-        let balanced = Int(Double(fileSize).squareRoot().rounded(.up))
+        let balanced = Int(Double(fileSize).squareRoot())
         let size = max(min(max(balanced, 2048), 131_072), (fileSize + Self.maximumCount - 1) / Self.maximumCount)
         blockSize = (size + 1023) / 1024 * 1024
     }

@@ -25,7 +25,7 @@ package struct DeltaSignature: Sendable {
             throw .signatureLength(expected: blocks.count * blocks.recordSize, found: records.count)
         }
         self.blocks = blocks
-        let bits = min(max(Int.bitWidth - blocks.count.leadingZeroBitCount + 4, 6), 24)
+        let bits = min(max(Int.bitWidth - blocks.count.leadingZeroBitCount + 6, 6), 26)
         filterShift = UInt64(64 - bits)
         filter = [UInt64](repeating: 0, count: 1 << (bits - 6))
         weak.reserveCapacity(blocks.count)
