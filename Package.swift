@@ -144,7 +144,8 @@ let package = Package(
         .target(
             name: "MitogenCLI",
             dependencies: [
-                "CMitogenBench", "CMitogenPlatform", "Mitogen", "MitogenBenchFunctions", "MitogenFakeSSH", "MitogenFiles",
+                "CMitogenBench", "CMitogenPlatform", "Mitogen", "MitogenBenchFunctions", "MitogenFakeSSH",
+                "MitogenFiles",
                 "MitogenProtocol",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -202,7 +203,8 @@ let package = Package(
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
-                "CMitogenPlatform", "Mitogen", "MitogenDistributed", "MitogenFakeSSH", "MitogenFiles", "MitogenServices",
+                "CMitogenPlatform", "Mitogen", "MitogenDistributed", "MitogenFakeSSH", "MitogenFiles",
+                "MitogenServices",
                 "MitogenFixtures", "MitogenPickle", "MitogenProtocol",
                 .product(name: "Logging", package: "swift-log"),
             ],
