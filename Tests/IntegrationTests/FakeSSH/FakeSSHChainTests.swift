@@ -20,62 +20,56 @@ internal import Testing
 struct FakeSSHChainTests {
     private static let hasTransfer = (try? Testbed.fact("TB_DOCKER_TRANSFER")) != nil && Engine.up.contains(.docker)
 
-    /// Runs a shell script in a folder of its own, with its ssh leading to a container's root on another machine.
+    /// Runs a shell script in a folder of its own, with its ssh leading to a context.
     ///
     /// - Returns: What it has written to both outputs.
-    private func run(_ script: String, in container: String, _ timeout: Duration? = nil) async throws -> String {
-        try await withFixtureRouter { router in
-            let machine = try await router.testbed("tb-bash") { $0.username = "tb-free" }
-            let root = try await router.sudo(via: machine)
-            let context = try await router.container(.docker, container, via: root)
-            return try await withTemporaryDirectory { directory in
-                let status = try await FakeSSH.run(
-                    ["sh", "-c", "exec >out 2>&1 </dev/null; set -e\n" + script],
-                    to: context,
-                    environment: ["GIT_CONFIG_GLOBAL": "/dev/null", "R": "/tmp\(directory.dropFirst(4))"],
-                    workingDirectory: directory,
-                    timeout: timeout
-                )
-                let said = Files.text("\(directory)/out") ?? ""
-                #expect(status.isSuccess, "\(status): \(said)")
-                return said
-            }
+    private func run(_ script: String, to context: Context) async throws -> String {
+        try await withTemporaryDirectory { directory in
+            let status = try await FakeSSH.run(
+                ["sh", "-c", "exec >out 2>&1 </dev/null; set -e\n" + script],
+                to: context,
+                environment: ["GIT_CONFIG_GLOBAL": "/dev/null", "R": "/tmp/far.\(directory.dropFirst(5))"],
+                workingDirectory: directory
+            )
+            let said = Files.text("\(directory)/out") ?? ""
+            #expect(status.isSuccess, "\(status): \(said)")
+            return said
         }
     }
 
     @Test(
-        "rsync, scp, scp -O, sftp and git, through ssh, sudo and docker",
+        "rsync, scp, scp -O, sftp and git, through ssh, sudo and docker; without an sftp-server the error names scp -O",
         .enabled(if: hasTransfer, "the test bed has no container with rsync: Tests/Testbed/setup transfer, as root")
     )
     func programs() async throws {
-        let said = try await run(
-            """
+        let script = """
             ssh remote "mkdir $R"; trap 'ssh remote "rm -rf $R"' EXIT
-            mkdir a; head -c 300000 /dev/urandom >a/x; head -c 5000000 /dev/urandom >a/y
+            mkdir a; head -c 300000 /dev/urandom >a/x; head -c 3000000 /dev/urandom >a/y
             rsync -a a/ remote:$R/r; rsync -a remote:$R/r/ b; diff -r a b; echo rsync
             scp -q a/x remote:$R/x; scp -q -O remote:$R/x c; cmp a/x c; echo scp
             scp -q -O a/x remote:$R/z; scp -q remote:$R/z d; cmp a/x d; echo scp -O
             echo "get $R/z e" | sftp -q -b - remote >/dev/null; cmp a/x e; echo sftp
-            ssh remote "git init -q --bare $R/p"
+            ssh remote "git init -q --template= --bare $R/p"
             git clone -q git@remote:$R/p w 2>/dev/null; cd w; cp ../a/x .; git add x
             git -c user.name=a -c user.email=a@b commit -q -m one; git push -q origin HEAD:refs/heads/main; cd ..
             git clone -q -b main git@remote:$R/p v; cmp a/x v/x; echo git
-            ssh remote 'cat /etc/os-release; exit 0'
-            """,
-            in: "tb-transfer"
-        )
-        #expect(said == "rsync\nscp\nscp -O\nsftp\ngit\nID=busybox\n")
-    }
-
-    @Test("Where there is no sftp-server the error names scp -O", .needs(.docker))
-    func noServer() async throws {
-        let said = try await run("! scp -q out remote:/tmp/x", in: "tb")
-        #expect(said.contains("no sftp-server") && said.contains("scp -O"), "\(said)")
+            ssh remote 'cat /usr/lib/os-release; exit 0'
+            """
+        try await withFixtureRouter { router in
+            let machine = try await router.testbed("tb-bash") { $0.username = "tb-free" }
+            let root = try await router.sudo(via: machine)
+            let context = try await router.container(.docker, "tb-transfer", via: root)
+            let said = try await run(script, to: context)
+            #expect(said == "rsync\nscp\nscp -O\nsftp\ngit\nID=busybox\n")
+            let other = try await router.container(.docker, via: root)
+            let refusal = try await run("! scp -q out remote:/tmp/x", to: other)
+            #expect(refusal.contains("no sftp-server") && refusal.contains("scp -O"), "\(refusal)")
+        }
     }
 
     @Test(
         "As the account's login shell runs it: the same as over the real ssh",
-        arguments: ["dash", "ash", "tcsh", "fish"]
+        arguments: ["ash", "tcsh", "fish"]
     )
     func shells(name: String) async throws {
         let config = try Testbed.sshConfig

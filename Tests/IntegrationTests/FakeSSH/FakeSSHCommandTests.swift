@@ -33,14 +33,20 @@ struct FakeSSHCommandTests {
     private func start(_ script: String, target: String = "local", _ directory: String) throws -> ToolProcess {
         try ToolProcess(
             ["fakessh", target, "--", "sh", "-c", "cd $D; " + script],
-            environment: ["D": directory, "TMPDIR": directory, "GIT_CONFIG_GLOBAL": "/dev/null", "HOME": directory]
+            environment: [
+                "D": directory, "TMPDIR": directory, "HOME": directory, "GIT_CONFIG_GLOBAL": "/dev/null",
+                // What leads to another ssh does not count.
+                "RSYNC_RSH": "false", "GIT_SSH": "false", "GIT_SSH_COMMAND": "false",
+            ]
         )
     }
 
     @Test("Every exit status is the command's, and the tool's is the program's")
     func exitStatuses() async throws {
         let script = """
-            i=0; while [ $i -lt 256 ]; do ssh host "exit $i"; [ $? = $i ] || echo "wrong: $i"; i=$((i + 1)); done; exit 37
+            for i in $(seq 0 255); do
+                (ssh host "exit $i"; [ $? = $i ] || echo "wrong: $i") & [ $((i % 16)) != 15 ] || wait
+            done; exit 37
             """
         try await run(script) { result, _ in
             #expect(result.status == 37)
@@ -79,12 +85,12 @@ struct FakeSSHCommandTests {
         let wait = "until [ -e $D/FLAG ]; do sleep 0.02; done"
         let script = """
             ssh host 'cat >/dev/null; sleep 0.2; echo after the end' </dev/null
-            (ssh host "exec >&-; \(wait.replacing("FLAG", with: "1")); exit 4"; echo "status $?" >&2) | { cat; touch 1; }
+            mkfifo f; { cat f; touch 1; } &
+            (exec ssh host "exec >&-; \(wait.replacing("FLAG", with: "1")); exit 4" >f); echo "status $?"
             { yes; touch 2; } | ssh host "exec <&-; \(wait.replacing("FLAG", with: "2")); echo closed"
             """
         try await run("export D; " + script) { result, _ in
-            #expect(result.lines == ["after the end", "closed"], "\(result.errors)")
-            #expect(result.errors.contains("status 4"), "\(result.errors)")
+            #expect(result.lines == ["after the end", "status 4", "closed"], "\(result.errors)")
         }
     }
 
@@ -131,8 +137,7 @@ struct FakeSSHCommandTests {
     func signaled() async throws {
         let script = "ssh host 'kill -9 $$'; echo $?; ssh host 'sh -c \"kill -TERM \\$\\$\"; exit $?'; echo $?"
         try await run(script) { result, _ in
-            #expect(result.lines == ["255", "143"])
-            #expect(result.errors.isEmpty)
+            #expect(result.lines == ["255", "143"], "\(result.errors)")
         }
     }
 
@@ -151,7 +156,7 @@ struct FakeSSHCommandTests {
         let script = """
             mkdir a; head -c 300000 /dev/urandom >a/x; printf '%s' text >"a/it's a name"; chmod 640 a/x
             rsync -a a/ remote:$D/r/ && rsync -a --delete remote:$D/r/ r2/ && diff -r a r2 && stat -c %a r2/x
-            RSYNC_RSH=false rsync -a remote:$D/r/x r3 && cmp a/x r3 && echo rsync
+            rsync -a remote:$D/r/x r3 && cmp a/x r3 && echo rsync
             scp -q a/x remote:$D/s1 && scp -q -O remote:$D/s1 s2 && cmp a/x s2 && echo scp
             echo "put a/x $D/f1" | sftp -q -b - remote >/dev/null && cmp a/x f1 && echo sftp
             """
