@@ -18,7 +18,7 @@ final class FileServiceReader: Sendable {
 
     let context: Context
     /// Lets one file on at a time.
-    let queue = AsyncSemaphore(count: 1)
+    let queue = Gate(places: 1)
     private let acknowledged = Latch<Int>()
 
     init(context: Context) {
