@@ -60,7 +60,7 @@ extension LibraryTests.FileServices {
                     let error = try await failure {
                         try await child.call(GetFile("\(folder)/\(path)", from: here, to: "\(folder)/stolen"))
                     }
-                    #expect(error.code == .callError, "\(path): \(error)")
+                    #expect([.isNotFolder, .fileError, .noSuchFile].contains(error.code), "\(path): \(error)")
                 }
                 #expect(access("\(folder)/stolen", F_OK) != 0)
                 // An ancestor may have everything.
@@ -113,7 +113,8 @@ extension LibraryTests.FileServices {
                     try await files.propagate(to: target, path: "/conf", source: ByteString("\(folder)/a"))
                 }
                 for target in [one, two, hop] { #expect(try await target.call(AwaitFile("/conf")) == content) }
-                #expect(relay.counts.sent - before < 120_000)
+                // Bytes take half as much again in Python's form.
+                #expect(relay.counts.sent - before < 170_000)
                 let missing = try await failure { try await files.propagate(to: one, path: "/no/such/file") }
                 #expect(missing.code == .noSuchFile)
             }
