@@ -49,9 +49,10 @@ struct SyncCommandTests {
             for number in 0..<1000 {
                 try tree.write("\(number)", "folder\(number % 10)/a long name of a file \(number)")
             }
-            #expect(try await tree.sync(["--no-fsync"]).status == 0)
+            let first = try await tree.sync(["--no-fsync"])
+            #expect(first.status == 0, "\(first.errors)")
             let before = try await tree.connectionCost()
-            let result = try await tree.sync([])
+            let result = try await tree.sync([], to: "counted")
             #expect(result.status == 0)
             let counts = tree.relay.counts
             #expect(counts.sent + counts.received < before + 3000, "\(counts), a connection alone has \(before)")
@@ -67,7 +68,7 @@ struct SyncCommandTests {
             content.insert(7, at: 0)
             try Files.write(content, to: "\(tree.source)/log")
             let base = try await tree.connectionCost()
-            let result = try await tree.sync(["-v"])
+            let result = try await tree.sync(["-v"], to: "counted")
             #expect(result.status == 0, "\(result.errors)")
             let counts = tree.relay.counts
             #expect(counts.sent + counts.received - base < 128 << 10, "\(counts)")
@@ -261,13 +262,16 @@ struct SyncCommandTests {
             try Files.write(second + [1], to: "\(tree.source)/2")
             try Files.write(second, to: "\(tree.destination)/2")
             _ = try await tree.connectionCost()
-            let tool = try tree.start(["-v", "--no-fsync"], to: "slow")
+            let tool = try tree.start(["--json", "--no-fsync"], to: "slow")
             #expect(try await eventually { tree.isWriting })
             let file = open("\(tree.destination)/2", O_WRONLY)
             try #require(file >= 0 && pwrite(file, [UInt8](repeating: 0, count: 50_000), 50_000, 20_000) == 50_000)
             close(file)
             let result = try await tool.wait()
             #expect(result.status == 0, "\(result.errors)")
+            let end = try CommandLineTests.object(try #require(result.lines.last))
+            // The operations alone have a few kilobytes.
+            #expect(end["sent_bytes"] as? Int ?? 0 > first.count + second.count, "\(result.text)")
             #expect(Files.bytes("\(tree.destination)/2") == second + [1])
             #expect(Files.bytes("\(tree.destination)/1") == first)
         }

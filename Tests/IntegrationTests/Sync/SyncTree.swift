@@ -49,14 +49,14 @@ struct SyncTree {
             """
     }
 
-    func sync(_ arguments: [String], to target: String = "counted", from sources: [String]? = nil) async throws
+    func sync(_ arguments: [String], to target: String = "local", from sources: [String]? = nil) async throws
         -> ToolResult
     {
-        try await ToolProcess.run(words(arguments, target, sources))
+        try await ToolProcess.run(words(arguments, target, sources), environment: ["HOME": directory])
     }
 
     func start(_ arguments: [String], to target: String) throws -> ToolProcess {
-        try ToolProcess(words(arguments, target, nil))
+        try ToolProcess(words(arguments, target, nil), environment: ["HOME": directory])
     }
 
     private func words(_ arguments: [String], _ target: String, _ sources: [String]?) -> [String] {
@@ -69,7 +69,7 @@ struct SyncTree {
     func connectionCost() async throws -> Int {
         for _ in 0..<2 {
             let words = ["run", "--hops", "\(directory)/hops", "-t", "counted", "--", "true"]
-            try #require(try await ToolProcess.run(words).status == 0)
+            try #require(try await ToolProcess.run(words, environment: ["HOME": directory]).status == 0)
         }
         return relay.counts.sent + relay.counts.received
     }
