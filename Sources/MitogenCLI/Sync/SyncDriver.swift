@@ -89,6 +89,16 @@ struct SyncDriver {
         }
     }
 
+    /// Why the target takes no more steps, if it has said so.
+    func cause(of error: MitogenError) async -> MitogenError {
+        guard error.code == .channelError else { return error }
+        // Its stream ends with the function that takes them, or with the connection.
+        while let event = try? await replies.next() {
+            if case .gaveUp(let failure) = event { return failure.error(in: session.context.displayName) }
+        }
+        return error
+    }
+
     mutating func fail(_ error: MitogenError) async {
         report.failures += 1
         await session.show(.failure(target: session.target, FailureReport(error)))

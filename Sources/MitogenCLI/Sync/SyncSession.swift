@@ -29,7 +29,7 @@ struct SyncSession: Sendable {
             group.addTask { await replies.follow(events) }
             var driver = SyncDriver(self, replies)
             var failure: MitogenError?
-            do throws(MitogenError) { try await driver.perform() } catch { failure = error }
+            do throws(MitogenError) { try await driver.perform() } catch { failure = await driver.cause(of: error) }
             // What the target still does for this ends with it.
             group.cancelAll()
             await group.waitForAll()

@@ -250,6 +250,23 @@ struct SyncCommandTests {
         }
     }
 
+    @Test(
+        "A read-only file system is told by name, whatever was sent already",
+        .enabled(
+            if: Testbed.isUp && access("/tmp/testbed/mounts/readonly", F_OK) == 0,
+            "needs Tests/Testbed/setup mounts"
+        )
+    )
+    func readOnly() async throws {
+        try await SyncTree.with { tree in
+            for number in 0..<50 { try tree.write(String(repeating: "x", count: 100_000), "\(number)") }
+            let path = try Testbed.fact("TB_MOUNT_READONLY") + "/new"
+            let result = try await ToolProcess.run(["sync", "\(tree.source)/", ":\(path)"])
+            #expect(result.status == 5 && result.errors.contains("\(path): "), "\(result.errors)")
+            #expect(result.errors.contains("Read-only file system"), "\(result.errors)")
+        }
+    }
+
     @Test("An old file that changes after its signature was made is sent whole, and comes out right")
     func staleSignature() async throws {
         try await SyncTree.with { tree in
