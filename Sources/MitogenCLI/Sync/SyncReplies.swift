@@ -20,7 +20,8 @@ final class SyncReplies: Sendable {
     /// Only a target that says more than it was asked for comes near it.
     private static let limit = 256 << 20
 
-    private let latch = Latch<SyncEvent>()
+    /// Nil is the end: closing the latch would lose what has not been taken.
+    private let latch = Latch<SyncEvent?>()
     private let state = Mutex(State())
 
     /// Takes what comes, to its end.
@@ -37,13 +38,17 @@ final class SyncReplies: Sendable {
         } catch {
             state.withLock { $0.failure = $0.failure ?? error }
         }
-        latch.close()
+        // Nobody closes it.
+        try? latch.put(nil)
     }
 
     /// The next of them.
     func next() async throws(MitogenError) -> SyncEvent {
         do throws(MitogenError) {
-            let event = try await latch.get()
+            guard let event = try await latch.get() else {
+                try? latch.put(nil)
+                throw MitogenError(.channelError, "the target has ended before its work was done")
+            }
             state.withLock { $0.bytes -= Self.size(event) }
             return event
         } catch {

@@ -179,7 +179,10 @@ final class SyncTarget {
                 return fail(writer, patch.file.path, "\(error)", &answers)
             }
         }
-        report(writer.take(item), of: writer, &answers)
+        let outcome = writer.take(item)
+        report(outcome, of: writer, &answers)
+        // The last folder could not be given its metadata.
+        if case .finished = item, case .failed = outcome { answers.append(.done(writer.counts)) }
     }
 
     private func report(_ outcome: TreeWriter.Outcome, of writer: TreeWriter, _ answers: inout [SyncEvent]) {
