@@ -35,6 +35,8 @@ final class SyncTarget {
     /// The one whose signature is being made.
     private var signing: OldFile?
     private var patch: Patch?
+    /// The number of the entry that came last.
+    private var entryNumber = -1
 
     init(path: [UInt8], isFolder: Bool, options: FileTransferOptions) throws(FileFailure) {
         self.path = path
@@ -171,6 +173,7 @@ final class SyncTarget {
             return answers.append(.gaveUp(error))
         }
         if case .entry(let entry) = item {
+            entryNumber += 1
             patch = signed.removeValue(forKey: entry.path).map { Patch(of: $0, fileSize: entry.size) }
         }
         if case .end = item, let patch {
@@ -179,7 +182,19 @@ final class SyncTarget {
                 return fail(writer, patch.file.path, "\(error)", &answers)
             }
         }
-        let outcome = writer.take(item)
+        var outcome = writer.take(item)
+        var told: FileFailure?
+        // A folder that was left could not be given its metadata; the entry itself has not been looked at. Each is left once,
+        // so what fails the same way again has another reason.
+        while case .entry(let entry) = item, case .failed(let failure) = outcome, !failure.isFatal,
+            failure != told,
+            !entry.path.isEmpty, !failure.path.elementsEqual(entry.path),
+            !failure.path.suffix(entry.path.count + 1).elementsEqual([UInt8(ascii: "/")] + entry.path)
+        {
+            answers.append(.failed(entry: -1, failure))
+            told = failure
+            outcome = writer.take(item)
+        }
         report(outcome, of: writer, &answers)
         // The last folder could not be given its metadata.
         if case .finished = item, case .failed = outcome { answers.append(.done(writer.counts)) }
@@ -192,7 +207,7 @@ final class SyncTarget {
         case .failed(let failure):
             patch = nil
             answers.append(
-                failure.isFatal ? .gaveUp(failure) : .failed(entry: writer.entryNumber, failure)
+                failure.isFatal ? .gaveUp(failure) : .failed(entry: entryNumber, failure)
             )
         }
     }
@@ -238,7 +253,7 @@ final class SyncTarget {
     /// The file that came last is to be sent whole.
     private func fail(_ writer: TreeWriter, _ path: [UInt8], _ reason: String, _ answers: inout [SyncEvent]) {
         writer.drop()
-        answers.append(.failed(entry: writer.entryNumber, FileFailure(.checksumMismatch, path, reason)))
+        answers.append(.failed(entry: entryNumber, FileFailure(.checksumMismatch, path, reason)))
     }
 
     private func remove(_ path: [UInt8], _ isFolder: Bool) throws(FileFailure) {
