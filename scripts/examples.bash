@@ -1,9 +1,10 @@
 # How the programs of Examples/Patterns are run, and what they have to print. It is sourced, not run.
 
-# Runs a program, which has to print this.
+# Runs a program with arguments, if it has any, which has to print this.
 expect_output() {
-    local output
-    output=$(timeout 60 "$1" </dev/null) || fail "${1##*/} has failed: $output"
+    local output program
+    read -ra program <<<"$1"
+    output=$(timeout 60 "${program[@]}" </dev/null) || fail "${1##*/} has failed: $output"
     [[ $output == "$2" ]] || fail "${1##*/} printed: $output"
     echo "$output"
 }
@@ -82,6 +83,21 @@ occurs() {
 # Whether a process is gone, or is only waiting to be reaped.
 has_ended() {
     [[ ! -e /proc/$1 ]] || { [[ -z $(tr -d '\0' <"/proc/$1/cmdline") ]]; } 2>/dev/null
+}
+
+# -------------------------------------------------------------------------------------------------------- shared-tree
+
+# One process has a context, another one uses it; the socket is gone when the first has ended.
+shared_tree() {
+    local folder=$PWD/.build/examples/shared-tree pid
+    rm -rf "$folder"
+    mkdir -p -m 700 "$folder"
+    "$1" hold "$folder/socket" </dev/null >"$folder/out" 2>&1 &
+    pid=$!
+    await test -S "$folder/socket" || fail "shared-tree does not listen: $(cat "$folder/out")"
+    expect_output "$1 ask $folder/socket" "counter: 1, 2"
+    wait "$pid" || fail "shared-tree has failed: $(cat "$folder/out")"
+    [[ ! -e $folder/socket ]] || fail "shared-tree has left its socket"
 }
 
 # ------------------------------------------------------------------------------------------------------ ticket-office

@@ -22,6 +22,7 @@ let package = Package(
         program("ping-pong", "Mitogen"),
         program("scatter-gather", "Mitogen"),
         program("shared-account", "Mitogen", "MitogenDistributed"),
+        program("shared-tree", "Mitogen"),
         program("tail-logs", "Mitogen"),
         program("ticket-office", "Mitogen", "MitogenServices"),
     ]

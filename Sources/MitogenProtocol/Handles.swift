@@ -49,13 +49,15 @@ public enum StandardHandle {
     public static let blockOwner: Handle = 208
     /// Whether a peer is still there, which it says by an answer.
     public static let keepAlive: Handle = 209
+    /// Attached program to listener: what it understands. The answer is what the listener and its contexts do.
+    public static let attach: Handle = 210
 
     /// How many bytes a message to a handle of the library's own may have; nil for a handle that takes any size. What
     /// these carry is small, and is decoded on the Broker's thread.
     static func sizeLimit(of handle: Handle) -> Int? {
         switch handle {
         case addRoute, deleteRoute, allocateID, shutdown, detaching: 4 << 10
-        case ready, routeInfo, routeLost, cancelCall, openChannel, blockOwner, keepAlive: 8 << 10
+        case ready, routeInfo, routeLost, cancelCall, openChannel, blockOwner, keepAlive, attach: 8 << 10
         case processInput: 256 << 10
         // Programs of other languages may log long texts.
         case forwardLog: 1 << 20

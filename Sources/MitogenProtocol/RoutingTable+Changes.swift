@@ -26,7 +26,13 @@ extension RoutingTable {
         routes[parentID] = link
     }
 
-    /// A direct child is connected (section 4.7).
+    /// A context is known to be reached through the parent, as this context is attached to it: its loss is announced.
+    package mutating func learnRoute(to id: ContextID) {
+        guard let parentLink, id != contextID, routes[id] == nil else { return }
+        routes[id] = parentLink
+    }
+
+    /// A direct child is connected (section 4.7), or a program has attached itself, which acts with this authority.
     package mutating func connectChild(
         _ link: LinkID,
         id: ContextID,
@@ -36,7 +42,8 @@ extension RoutingTable {
         links[link] = Link(remoteID: id, stampedAuthID: stampedAuthID)
         if let claimed = routes[id] { links[claimed]?.announcedCount -= 1 }
         routes[id] = link
-        return parentLink.map { [.announce(id, name: name, to: $0)] } ?? []
+        guard let parentLink, stampedAuthID == nil else { return [] }
+        return [.announce(id, name: name, to: parentLink)]
     }
 
     /// `ADD_ROUTE` from a direct child (section 4.7).
@@ -53,7 +60,7 @@ extension RoutingTable {
         }
         routes[id] = link
         var effects: [RouteEffect] = [.named(id, name)]
-        if let parentLink { effects.append(.announce(id, name: name, to: parentLink)) }
+        if let parentLink, !isAttached(link) { effects.append(.announce(id, name: name, to: parentLink)) }
         return effects
     }
 
@@ -74,7 +81,9 @@ extension RoutingTable {
         if routes.removeValue(forKey: id) != nil { links[link]?.announcedCount -= 1 }
         peers[id] = nil
         var effects: [RouteEffect] = [.lost(id, reason: reason)]
-        if let parentLink, parentLink != link { effects.append(.withdraw(id, reason: reason, to: parentLink)) }
+        if let parentLink, parentLink != link, !isAttached(link) {
+            effects.append(.withdraw(id, reason: reason, to: parentLink))
+        }
         effects += withdrawFromUsers(of: id, except: link, reason: reason)
         return effects
     }
@@ -92,7 +101,9 @@ extension RoutingTable {
         for id in ids.sorted() {
             let why = id == lost.remoteID ? reason : "context \(lost.remoteID), through which it was reached: \(reason)"
             effects.append(.lost(id, reason: why))
-            if let parentLink { effects.append(.withdraw(id, reason: why, to: parentLink)) }
+            if let parentLink, lost.stampedAuthID == nil {
+                effects.append(.withdraw(id, reason: why, to: parentLink))
+            }
             effects += withdrawFromUsers(of: id, except: link, reason: why)
         }
         return effects

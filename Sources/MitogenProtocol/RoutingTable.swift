@@ -18,7 +18,8 @@ package struct RoutingTable: Sendable {
     /// One stream, as routing sees it.
     struct Link: Sendable {
         let remoteID: ContextID
-        /// If set, messages from this stream act with this authority (section 1.4).
+        /// If set, messages from this stream act with this authority (section 1.4), as those of a program that has attached
+        /// itself to this one.
         let stampedAuthID: ContextID?
         /// Every context that messages from this stream went to, and that messages to it came from: its peer hears when
         /// one of them goes away.
@@ -89,6 +90,10 @@ package struct RoutingTable: Sendable {
         guard let egress = routes[header.dstID] ?? (isFromParentSide ? nil : parentLink) else {
             return .refuse(.noRoute(to: header.dstID, from: contextID))
         }
+        // Nobody up there has a route to what is attached here, so no answer would come back.
+        if let ingress, egress == parentLink, isAttached(ingress) {
+            return .refuse(.noRoute(to: header.dstID, from: contextID))
+        }
         if let ingress, isUnidirectional, !isPrivileged(ingress), !isPrivileged(egress) {
             return .refuse(
                 .unidirectional(
@@ -122,6 +127,10 @@ package struct RoutingTable: Sendable {
         }
         return nil
     }
+
+    /// Whether a stream leads to a program that has attached itself to this one. What is behind it is nobody's concern up
+    /// the tree.
+    package func isAttached(_ link: LinkID) -> Bool { links[link]?.stampedAuthID != nil }
 
     private func isPrivileged(_ link: LinkID) -> Bool {
         guard let link = links[link] else { return false }

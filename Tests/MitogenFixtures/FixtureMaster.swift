@@ -39,6 +39,8 @@ public enum FixtureMaster {
             case "open-files": try await tellOpenFilesLimits(router)
             case "log-to-files": try await LogToFiles.run(Array(arguments.dropFirst()), router)
             case "stuck-log": try await StuckLog.run(to: arguments.last ?? "", router)
+            case "listen": try await AttachedProgram.listen(arguments.last ?? "", router)
+            case "attach": try await AttachedProgram.run(arguments.last ?? "")
             case "besieged": try await Besieged.run(router)
             case "busy-link":
                 let numbers = arguments.compactMap { Int($0) }

@@ -40,6 +40,56 @@ struct RoutingTableChangesTests {
         #expect(master.parentLink == nil)
     }
 
+    @Test("What is attached, and what it has started, is nobody's concern up the tree")
+    func attached() {
+        var table = middle()
+        let link = LinkID(rawValue: 20)
+        #expect(table.connectChild(link, id: 30, name: "unix_client.1", stampedAuthID: 5).isEmpty)
+        #expect(table.addRoute(to: 31, name: "own", through: link) == [.named(31, "own")])
+        #expect(table.deleteRoute(to: 31, source: 30, from: link, reason: "over") == [.lost(31, reason: "over")])
+        _ = table.addRoute(to: 32, name: "other", through: link)
+        // A child that has heard from it is told.
+        var header = MessageHeader(from: 30, to: 6)
+        #expect(table.route(&header, from: link) == .forward(Self.first))
+        #expect(header.authID == 5)
+        let effects = table.disconnect(link, reason: "gone")
+        #expect(
+            effects == [
+                .lost(30, reason: "gone"), .withdraw(30, reason: "gone", to: Self.first),
+                .lost(32, reason: "context 30, through which it was reached: gone"),
+            ]
+        )
+    }
+
+    @Test("What is attached cannot send to contexts up the tree, from where no answer would come back")
+    func attachedUpwards() {
+        var table = middle()
+        let link = LinkID(rawValue: 20)
+        _ = table.connectChild(link, id: 30, name: "unix_client.1", stampedAuthID: 5)
+        for id: ContextID in [0, 2, 99] {
+            var header = MessageHeader(from: 30, to: id)
+            #expect(table.route(&header, from: link) == .refuse(.noRoute(to: id, from: 5)))
+        }
+        var header = MessageHeader(from: 6, to: 0)
+        #expect(table.route(&header, from: Self.first) == .forward(Self.up))
+    }
+
+    @Test("Contexts that an attached program knows go with the way to its listener")
+    func learnedRoutes() {
+        var table = RoutingTable(contextID: 9, parentIDs: [0])
+        table.learnRoute(to: 3)
+        #expect(!table.hasRoute(to: 3))
+        table.connectParent(Self.up)
+        for id: ContextID in [3, 9] { table.learnRoute(to: id) }
+        #expect(table.hasRoute(to: 3) && !table.hasRoute(to: 9))
+        #expect(
+            table.disconnect(Self.up, reason: "gone") == [
+                .lost(0, reason: "gone"), .lost(3, reason: "context 0, through which it was reached: gone"),
+            ]
+        )
+        #expect(table.link(for: 3) == nil)
+    }
+
     @Test("A route from a child is named, used, and passed on with its name")
     func addRoute() {
         var table = middle()

@@ -135,6 +135,19 @@ pid_t cmitogen_spawn(const struct cmitogen_spawn *what, int *stage);
 /// Opens a pseudo-terminal that passes bytes on as they are. Returns the non-blocking master and the slave's path.
 int cmitogen_open_terminal(char *path, size_t capacity);
 
+/// Listens on a Unix socket of mode 0600. One that nobody listens to any more is replaced, under a lock of the folder that
+/// it lies in. Returns the descriptor, non-blocking; -EADDRINUSE if somebody listens, -EEXIST if there is another file,
+/// -ETIMEDOUT if the folder stays locked for a second, or another -errno.
+int cmitogen_unix_listen(const char *folder, const char *path, int backlog);
+/// Returns a connected descriptor, non-blocking; -EAGAIN if the listener's queue is full, or another -errno.
+int cmitogen_unix_connect(const char *path);
+/// Returns the next connection, non-blocking, or -errno.
+int cmitogen_accept(int fd);
+/// Who is, or listens, at the other end of a Unix socket; 0 or -errno.
+int cmitogen_peer(int fd, pid_t *pid, uint32_t *user);
+/// 0 if the folder belongs to this process's user and is closed to others, -EPERM if not, -ENOTDIR, or another -errno.
+int cmitogen_private_folder(const char *path, bool create, uint32_t *owner, uint32_t *mode);
+
 /// A descriptor that becomes readable when the process ends; -ENOSYS before Linux 5.3.
 int cmitogen_pidfd_open(pid_t pid);
 /// 1 and the raw wait status if the process ended (it is reaped), 0 if it still runs, negative errno otherwise.

@@ -59,7 +59,7 @@ package enum ProcessIdentity {
     }()
 
     /// The running program's file. Through /proc it is found even if the file was replaced or removed.
-    static let executablePath: String =
+    package static let executablePath: String =
         access("/proc/self/exe", X_OK) == 0 ? "/proc/self/exe" : arguments.first ?? ""
 
     /// The last part of the program's path.
@@ -69,7 +69,7 @@ package enum ProcessIdentity {
     }()
 
     /// The environment as `NAME=VALUE`.
-    static var environment: [ByteString] {
+    package static var environment: [ByteString] {
         var result: [ByteString] = []
         guard var entry = cmitogen_environment() else { return result }
         while let text = entry.pointee {

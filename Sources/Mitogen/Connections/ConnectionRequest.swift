@@ -8,7 +8,7 @@
 ///
 /// It says what to do, and not which method or options led to it: the code of those stays with whoever chooses them,
 /// and no payload carries it.
-struct ConnectionRequest: Sendable, Codable {
+package struct ConnectionRequest: Sendable, Codable {
     enum Way: Sendable, Codable {
         /// Another process of this program, here.
         case program
@@ -28,6 +28,11 @@ struct ConnectionRequest: Sendable, Codable {
         self.defaultName = defaultName
         self.way = way
     }
+
+    /// Bytes that are equal for equal requests of the same program.
+    ///
+    /// - Throws: ``MitogenError`` with `.unencodable`.
+    package func canonicalBytes() throws(MitogenError) -> [UInt8] { try Message.pickled(self).data }
 
     /// The context's name, where the process that is started here has this number.
     func name(pid: Int32 = 0) -> String {

@@ -24,6 +24,12 @@ struct ProxyConnect: RemoteFunction {
         do throws(MitogenError) {
             let limit = remainingSeconds.flatMap { Duration(checkedSeconds: $0) }
             let made = try await context.router.connect(request, within: limit)
+            context.router.note(made.id, madeFor: context.caller.id)
+            // Whoever has gone before that was noted has had this task cancelled.
+            if Task.isCancelled {
+                try await made.shutdown()
+                throw MitogenError.cancelledCaller
+            }
             let info = context.router.peerInfo(made.id)
             return Output(
                 id: made.id,
@@ -39,7 +45,7 @@ struct ProxyConnect: RemoteFunction {
 }
 
 /// A ``MitogenError`` on its way through a `via` context: it keeps its code, its hop and what the peer said.
-struct ConnectionFailure: Codable, Sendable {
+package struct ConnectionFailure: Codable, Sendable {
     var code: String
     var message: String
     var context: String?
@@ -47,7 +53,7 @@ struct ConnectionFailure: Codable, Sendable {
     var hint: String?
     var connection: ConnectionReport?
 
-    init(_ error: MitogenError) {
+    package init(_ error: MitogenError) {
         code = error.code.description
         message = error.message
         context = error.context
@@ -61,6 +67,18 @@ struct ConnectionFailure: Codable, Sendable {
         let words = connection?.platform?.split(separator: " ").map(String.init) ?? []
         guard code == MitogenError.Code.noImage.description, words.count == 2 else { return nil }
         return TargetPlatform(reported: words[0], words[1])
+    }
+
+    /// The error as it was where it has happened.
+    package var error: MitogenError {
+        MitogenError(
+            MitogenError.Code(code),
+            message,
+            context: context,
+            diagnostics: diagnostics,
+            hint: hint,
+            connection: connection
+        )
     }
 
     func error(via name: String) -> MitogenError {

@@ -61,7 +61,7 @@ extension Router {
         return try await connect(options.request(), from: via)
     }
 
-    func connect(_ request: ConnectionRequest, from via: Context?) async throws(MitogenError) -> Context {
+    package func connect(_ request: ConnectionRequest, from via: Context?) async throws(MitogenError) -> Context {
         if let via { return try await connect(request, via: via) }
         return try await connect(request)
     }

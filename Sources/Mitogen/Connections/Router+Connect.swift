@@ -41,6 +41,7 @@ extension Router {
         }
         return core.withLock { core in
             core.state.table.peers[id] = PeerInfo(revision: answer.revision, capabilities: answer.capabilities)
+            if isAttached { core.state.table.learnRoute(to: id) }
             let state = core.contextState(id, name: name)
             state.rename(name, via: via.id)
             state.connection = answer.connection

@@ -33,7 +33,7 @@ package struct SpawnRequest: Sendable {
 }
 
 extension SpawnRequest {
-    init(
+    package init(
         arguments: [String],
         path: String? = nil,
         environment: [ByteString],
@@ -193,7 +193,10 @@ package final class SpawnedProcess: Sendable {
 
     // MARK: Starting
 
-    private static func spawn(_ request: SpawnRequest) throws(MitogenError) -> pid_t {
+    /// Starts a program that nobody here waits for.
+    ///
+    /// - Throws: ``MitogenError`` with `.spawnError`, which tells the step that failed.
+    package static func spawn(_ request: SpawnRequest) throws(MitogenError) -> Int32 {
         let path = request.path ?? request.arguments.first ?? ""
         guard !path.bytes.isEmpty else { throw MitogenError(.spawnError, "there is no program to start") }
         for text in request.arguments + request.environment + [path, request.directory ?? ""]

@@ -24,8 +24,8 @@ extension Router {
         core.withLock { $0.keepAliveTimer = timer }
     }
 
-    /// Looks at the links to children that know the question. The parent is not asked: a master that its user has stopped
-    /// for a while keeps its contexts, as with ssh.
+    /// Looks at the links to children that know the question. The parent is not asked, and no program that has attached
+    /// itself: one that its user has stopped for a while keeps its contexts, as with ssh.
     private func checkLinks() {
         guard let interval = configuration.keepAliveInterval else { return }
         let timeout = configuration.keepAliveTimeout
@@ -34,7 +34,9 @@ extension Router {
             let known = core.keepAlives
             core.keepAlives = [:]
             return core.streams.compactMap { id, stream in
-                guard id != table.parentLink, table.peers[stream.remoteID]?.has(PeerInfo.keepAlive) == true else {
+                guard id != table.parentLink, !table.isAttached(id),
+                    table.peers[stream.remoteID]?.has(PeerInfo.keepAlive) == true
+                else {
                     return nil
                 }
                 let new = KeepAlive(interval: interval / .seconds(1), timeout: timeout / .seconds(1))

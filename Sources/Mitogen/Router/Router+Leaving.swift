@@ -25,13 +25,18 @@ extension Router {
             try? await Task.sleep(for: .milliseconds(50))
         }
         stream?.close(reason: "detached")
+        core.withLock { $0.state.table.detach() }
+        loseUnreachable(reason: "detached")
+        logger.info("Detachment complete")
+    }
+
+    /// The way to the parent is gone, and this context goes on: whatever is waited for from those who were reached through
+    /// it does not come any more.
+    func loseUnreachable(reason: String) {
         let lost = core.withLock { core in
-            core.state.table.detach()
             let known = core.state.handles.respondents.union(core.contexts.keys).union(core.openChannels.keys)
             return known.filter { $0 != core.state.table.contextID && !core.state.table.hasRoute(to: $0) }
         }
-        // Whatever is waited for from those who were reached through the parent does not come any more.
-        for id in lost { lose(id, reason: "detached", stopsWork: false) }
-        logger.info("Detachment complete")
+        for id in lost { lose(id, reason: reason, stopsWork: false) }
     }
 }

@@ -16,7 +16,7 @@ extension Router {
         addHandler(StandardHandle.deleteRoute, .immediatePeer) { router, message, stream in
             router.deleteRoute(message, from: stream)
         }
-        addHandler(StandardHandle.routeInfo, .immediatePeer) { router, message, stream in
+        addHandler(StandardHandle.routeInfo, .anyone) { router, message, stream in
             router.learnPeer(message, from: stream)
         }
         addHandler(StandardHandle.routeLost, .immediatePeer) { router, message, stream in
@@ -89,13 +89,17 @@ extension Router {
 
     private func learnPeer(_ message: Message, from stream: Stream?) {
         guard let stream, let info = try? message.decode(as: RouteInfo.self) else { return }
-        let isParent = core.withLock { core in
+        let isNews = core.withLock { core in
+            let table = core.state.table
+            let isPeer = message.srcID == stream.remoteID
+            // One that is attached to an ancestor speaks for itself, with that one's authority.
+            guard isPeer || message.srcID == info.id && table.isParentAuthority(message.authID) else { return false }
             // Only about contexts that are reached through the one that speaks.
-            guard core.state.table.link(for: info.id) == stream.id else { return true }
+            guard table.link(for: info.id) == stream.id else { return false }
             core.state.table.peers[info.id] = info.info
-            return false
+            return isPeer
         }
-        if !isParent { announceInfo(info) }
+        if isNews { announceInfo(info) }
     }
 
     private func announceInfo(_ info: RouteInfo) {
@@ -171,6 +175,7 @@ extension Router {
     func lose(_ id: ContextID, reason: String, stopsWork: Bool = true) {
         let (handlers, state, receivers, grants) = core.withLock { core in
             core.state.table.peers[id] = nil
+            core.introductions.remove(id)
             core.assembly.remove(from: id, at: monotonicNanoseconds())
             return (
                 core.state.handles.removeHandlers(waitingFor: id), core.contexts.removeValue(forKey: id),
@@ -185,11 +190,37 @@ extension Router {
             : "\(DeadReason.respondentDisconnected): \(reason)"
         deliverDead(text, to: handlers)
         loseSender(id, handles: receivers, text)
-        if stopsWork { dispatcher.cancelAll(from: id) }
+        if stopsWork {
+            dispatcher.cancelAll(from: id)
+            endContexts(madeFor: id)
+        }
         guard let state else { return }
         logger.debug("context \(id) is gone: \(reason)")
         state.didDisconnect(reason: reason)
         eventHub.send(.disconnected(Context(router: self, id: id, state: state), reason: reason))
+    }
+
+    // MARK: Contexts that were made for others
+
+    /// A child was made for a context. One that is no ancestor, as a program that is attached to one, can go without taking
+    /// this context along; the child is to go then.
+    func note(_ child: ContextID, madeFor requester: ContextID) {
+        core.withLock { core in
+            guard !core.state.table.isParentAuthority(requester) else { return }
+            core.requesters[child] = requester
+        }
+    }
+
+    /// Ends the children that were made for a context which is gone, or that are gone themselves.
+    private func endContexts(madeFor id: ContextID) {
+        let children = core.withLock { core -> [ContextID] in
+            guard !core.requesters.isEmpty else { return [] }
+            core.requesters[id] = nil
+            let children = core.requesters.keys.filter { core.requesters[$0] == id }
+            for child in children { core.requesters[child] = nil }
+            return children
+        }
+        for child in children { route(Message(dstID: child, handle: StandardHandle.shutdown)) }
     }
 
     // MARK: Detaching

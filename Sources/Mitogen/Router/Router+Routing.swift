@@ -181,6 +181,7 @@ extension Router {
         var message = message
         let request = request(for: pending, function)
         let respondent = message.dstID
+        if isAttached { introduceSelf(to: respondent) }
         let result: (Handle, RouterState.Action, Stream?)? = core.withLock { core in
             guard !core.isShutDown else { return nil }
             let handle = core.state.handles.add(pending, persists: false, respondent: respondent, request: request) ?? 0

@@ -87,6 +87,10 @@ extension Router {
 
     private func forget(_ stream: Stream, reason: String, isParent: Bool) {
         profile.add(stream)
+        var reason = reason
+        if isParent, isAttached, reason == Stream.endOfFile {
+            reason = "the process to which this one was attached has closed the connection or has ended"
+        }
         apply { core in
             core.streams[stream.id] = nil
             core.blockCounts[stream.id] = nil
@@ -94,8 +98,10 @@ extension Router {
             core.complaints[stream.id] = nil
             return core.state.table.disconnect(stream.id, reason: reason)
         }
-        if isParent, !core.withLock({ $0.isDetached }) { eventHub.send(.shutdown) }
-        if isParent, !core.withLock({ $0.isDetached }) { parentWasLost() }
+        guard isParent, !core.withLock({ $0.isDetached }) else { return }
+        if isAttached { return loseUnreachable(reason: reason) }
+        eventHub.send(.shutdown)
+        parentWasLost()
     }
 
     /// Without its parent a context ends (Mitogen semantics, section 5.8).

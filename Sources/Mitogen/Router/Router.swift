@@ -40,6 +40,10 @@ public final class Router: Sendable {
         var isShutDown = false
         var isDetached = false
         var isDebugEnabled = false
+        /// The children that were made for a context that is no ancestor: they end with it.
+        var requesters: [ContextID: ContextID] = [:]
+        /// The contexts that an attached program has told what it understands.
+        var introductions: Set<ContextID> = []
 
         /// What is known about a context. It is not kept of any number of contexts that someone has only named: nobody
         /// would ever say that those are gone.
@@ -82,6 +86,8 @@ public final class Router: Sendable {
     private let imageStore = Mutex<ImageStore?>(nil)
     let imageDeliveries = ImageDeliveries()
     private let ownsBroker: Bool
+    /// Whether this is the router of a program that has attached itself to a tree, and lives on without it.
+    let isAttached: Bool
 
     /// Makes the router of a master.
     ///
@@ -106,8 +112,15 @@ public final class Router: Sendable {
         if DiagnosisEnvironment.wantsProfiling { isProfilingEnabled = true }
     }
 
-    init(broker: Broker, ownsBroker: Bool, configuration: RouterConfiguration, table: RoutingTable) {
+    init(
+        broker: Broker,
+        ownsBroker: Bool,
+        configuration: RouterConfiguration,
+        table: RoutingTable,
+        isAttached: Bool = false
+    ) {
         self.broker = broker
+        self.isAttached = isAttached
         self.ownsBroker = ownsBroker
         self.configuration = configuration
         connectionLimit = Gate(places: max(1, configuration.maxConcurrentConnections))

@@ -32,6 +32,7 @@ extension StandardHandle {
         case messagePart: "MESSAGE_PART"
         case blockOwner: "BLOCK_OWNER"
         case keepAlive: "KEEP_ALIVE"
+        case attach: "ATTACH"
         default: nil
         }
     }

@@ -22,7 +22,7 @@ public struct BuildahOptions: ContextOptions {
 }
 
 extension BuildahOptions {
-    func request() throws(MitogenError) -> ConnectionRequest {
+    package func request() throws(MitogenError) -> ConnectionRequest {
         let user = username.map { ["--user=\($0)"] } ?? []
         let target = ContainerTarget(.buildah, container, username: username)
         var request = try request(into: target, [buildahPath, "run"] + user + ["--", container]) { tool in

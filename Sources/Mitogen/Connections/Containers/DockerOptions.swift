@@ -35,7 +35,7 @@ public struct DockerOptions: ContextOptions {
 }
 
 extension DockerOptions {
-    func request() throws(MitogenError) -> ConnectionRequest {
+    package func request() throws(MitogenError) -> ConnectionRequest {
         let engine = [dockerPath] + dockerArguments
         let user = username.map { ["--user=\($0)"] } ?? []
         let target = ContainerTarget(.docker, container ?? image ?? "", username: username, isImage: container == nil)

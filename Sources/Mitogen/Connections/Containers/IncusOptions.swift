@@ -20,7 +20,7 @@ public struct IncusOptions: ContextOptions {
 }
 
 extension IncusOptions {
-    func request() throws(MitogenError) -> ConnectionRequest {
+    package func request() throws(MitogenError) -> ConnectionRequest {
         try request(
             into: ContainerTarget(.incus, container),
             [incusPath, "exec", "--mode=non-interactive", container, "--"]

@@ -22,7 +22,7 @@ public struct JailOptions: ContextOptions {
 }
 
 extension JailOptions {
-    func request() throws(MitogenError) -> ConnectionRequest {
+    package func request() throws(MitogenError) -> ConnectionRequest {
         try request(
             into: ContainerTarget(.jail, container, username: username),
             [jexecPath] + (username.map { ["-U", $0] } ?? []) + [container]

@@ -35,7 +35,7 @@ extension KubectlOptions {
     /// The container that kubectl takes if none is named, by what it answers to ``containerQuery``.
     package static func standardContainer(said lines: [String]) -> String? { PodContainers(said: lines)?.standard }
 
-    func request() throws(MitogenError) -> ConnectionRequest {
+    package func request() throws(MitogenError) -> ConnectionRequest {
         if let namespace { try ContainerName.check(namespace, "the name of a namespace") }
         if let container { try ContainerName.check(container, "the name of a container") }
         var target = ContainerTarget(.kubectl, pod)

@@ -20,7 +20,7 @@ public struct LXCOptions: ContextOptions {
 }
 
 extension LXCOptions {
-    func request() throws(MitogenError) -> ConnectionRequest {
+    package func request() throws(MitogenError) -> ConnectionRequest {
         try request(
             into: ContainerTarget(.lxc, container),
             [lxcAttachPath, "--clear-env", "--name", container, "--"]

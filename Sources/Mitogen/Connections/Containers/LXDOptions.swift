@@ -20,7 +20,7 @@ public struct LXDOptions: ContextOptions {
 }
 
 extension LXDOptions {
-    func request() throws(MitogenError) -> ConnectionRequest {
+    package func request() throws(MitogenError) -> ConnectionRequest {
         // Otherwise it makes a terminal of its own, through which no large input gets, if it sees one anywhere.
         try request(
             into: ContainerTarget(.lxd, container),

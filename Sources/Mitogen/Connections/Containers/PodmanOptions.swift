@@ -24,7 +24,7 @@ public struct PodmanOptions: ContextOptions {
 }
 
 extension PodmanOptions {
-    func request() throws(MitogenError) -> ConnectionRequest {
+    package func request() throws(MitogenError) -> ConnectionRequest {
         let engine = [podmanPath] + podmanArguments
         let user = username.map { ["--user=\($0)"] } ?? []
         let target = ContainerTarget(.podman, container, username: username)

@@ -77,7 +77,7 @@ public struct CustomOptions: ContextOptions {
     }
 
     /// - Throws: ``MitogenError`` with `.misuse` for options that make no sense.
-    func request() throws(MitogenError) -> ConnectionRequest {
+    package func request() throws(MitogenError) -> ConnectionRequest {
         try ContainerName.check(method, "the name of a method")
         try validatePrompts(
             (passwordPrompt.map { [$0] } ?? []) + incorrectPrompts,

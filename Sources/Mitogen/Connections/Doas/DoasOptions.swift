@@ -24,7 +24,7 @@ public struct DoasOptions: BecomeOptions {
     public init() {}
 
     /// - Throws: ``MitogenError`` with `.misuse` for options that make no sense.
-    func request() throws(MitogenError) -> ConnectionRequest {
+    package func request() throws(MitogenError) -> ConnectionRequest {
         try validateUser()
         try validatePrompts([passwordPrompt], "passwordPrompt")
         try validatePrompts(incorrectPrompts, "incorrectPrompts")

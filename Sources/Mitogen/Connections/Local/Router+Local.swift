@@ -9,6 +9,11 @@ public struct LocalOptions: ContextOptions {
     public var common = CommonOptions()
 
     public init() {}
+
+    /// - Throws: ``MitogenError`` with `.misuse` for options that make no sense.
+    package func request() throws(MitogenError) -> ConnectionRequest {
+        try ConnectionRequest(common, "local", .program)
+    }
 }
 
 extension Router {
@@ -31,6 +36,6 @@ extension Router {
     ) async throws(MitogenError) -> Context {
         var options = LocalOptions()
         configure(&options)
-        return try await connect(ConnectionRequest(options.common, "local", .program), from: via)
+        return try await connect(options.request(), from: via)
     }
 }

@@ -117,7 +117,7 @@ public struct SSHOptions: ContextOptions {
     }
 
     /// - Throws: ``MitogenError`` with `.misuse` for options that make no sense.
-    func request() throws(MitogenError) -> ConnectionRequest {
+    package func request() throws(MitogenError) -> ConnectionRequest {
         if hostname.isEmpty { throw MitogenError(.misuse, "\(hostname.debugDescription) is not the name of a host") }
         if let problem = Self.problem(withHost: hostname) {
             throw MitogenError(.misuse, "\(hostname.debugDescription) is not the name of a host: it \(problem)")

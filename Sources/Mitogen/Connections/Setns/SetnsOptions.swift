@@ -50,7 +50,7 @@ public struct SetnsOptions: ContextOptions {
     }
 
     /// - Throws: ``MitogenError`` with `.misuse` for options that make no sense.
-    func request() throws(MitogenError) -> ConnectionRequest {
+    package func request() throws(MitogenError) -> ConnectionRequest {
         try ContainerName.check(container, "the name of a container")
         try ContainerName.check(username, "the name of a user")
         if let group { try ContainerName.check(group, "the name of a group") }

@@ -101,7 +101,7 @@ public struct SudoOptions: BecomeOptions {
     }
 
     /// - Throws: ``MitogenError`` with `.misuse` for options that make no sense.
-    func request() throws(MitogenError) -> ConnectionRequest {
+    package func request() throws(MitogenError) -> ConnectionRequest {
         try validateUser()
         if let passwordPrompt { try validatePrompts([passwordPrompt], "passwordPrompt") }
         _ = try SudoArguments(parsing: sudoArguments)
