@@ -145,8 +145,7 @@ let package = Package(
             name: "MitogenCLI",
             dependencies: [
                 "CMitogenBench", "CMitogenPlatform", "Mitogen", "MitogenBenchFunctions", "MitogenFakeSSH",
-                "MitogenFiles",
-                "MitogenProtocol",
+                "MitogenFiles", "MitogenProtocol", "MitogenServices",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

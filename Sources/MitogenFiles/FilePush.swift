@@ -165,7 +165,10 @@ private final class TransferReports: Sendable {
                 context = next.via
             }
             // A context that somebody else has started is known to be behind a neighbour at least.
-            if let next = target.nextHop, next.id != path.first { path.insert(next.id, at: 0) }
+            // What lies above is only on the way: it takes no orders from here.
+            if let next = target.nextHop, next.id != path.first, target.router?.parentIDs.contains(next.id) != true {
+                path.insert(next.id, at: 0)
+            }
             return path
         }
     }

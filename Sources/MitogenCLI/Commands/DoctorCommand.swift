@@ -33,6 +33,9 @@ package struct DoctorCommand: ParsableCommand {
     @OptionGroup(title: "Connections")
     package var connections: ConnectionArguments
 
+    @OptionGroup(title: "Connections")
+    package var held: HeldArguments
+
     @Argument(
         help: ArgumentHelp("Hops joined by '+', with ranges and commas as for 'mitogen run'.", valueName: "TARGET")
     )
@@ -51,6 +54,7 @@ package struct DoctorCommand: ParsableCommand {
             targets: try TargetSelection.targets(named: self.targets, kinds: hops.table.kinds),
             hops: hops,
             image: try AgentImage.locate(),
+            usesHeld: !self.held.refusesHeld,
             writesJSON: self.writesJSON
         )
         let loop = try MainLoop(signals: [])

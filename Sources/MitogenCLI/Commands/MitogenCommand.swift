@@ -18,8 +18,7 @@ package struct MitogenCommand: ParsableCommand {
         version: "mitogen \(Mitogen.version)",
         subcommands: [
             RunCommand.self, CopyCommand.self, FetchCommand.self, SyncCommand.self, FakeSSHCommand.self,
-            DoctorCommand.self,
-            TreeCommand.self, BenchCommand.self,
+            HoldCommand.self, DoctorCommand.self, TreeCommand.self, BenchCommand.self, HolderCommand.self,
         ]
     )
 

@@ -118,6 +118,9 @@ package struct RunCommand: ParsableCommand {
     @OptionGroup(title: "Connections")
     package var connections: ConnectionArguments
 
+    @OptionGroup(title: "Connections")
+    package var held: HeldArguments
+
     @Argument(
         parsing: .captureForPassthrough,
         help: ArgumentHelp("The program to run and its arguments.", valueName: "COMMAND")

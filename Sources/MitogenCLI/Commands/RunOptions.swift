@@ -35,6 +35,9 @@ package struct RunOptions: Hashable, Sendable {
     /// How hops are connected.
     package var hops: HopSettings
 
+    /// Whether connections that are held are used.
+    package let usesHeld: Bool
+
     /// What is brought to the targets and run; nil if a program of theirs is, and if files were not read.
     package let script: [UInt8]?
 
@@ -64,6 +67,7 @@ package struct RunOptions: Hashable, Sendable {
         self.directory = arguments.directory.map(ByteArguments.bytes)
         self.readsStandardInput = arguments.readsStandardInput
         self.hops = try arguments.connections.settings()
+        self.usesHeld = !arguments.held.refusesHeld
         // Only the first "--" is the tool's: a later one is an argument of the command.
         let words = arguments.command.dropFirst(arguments.command.first == "--" ? 1 : 0)
         self.command = words.map(ByteArguments.bytes)

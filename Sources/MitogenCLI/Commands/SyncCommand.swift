@@ -108,6 +108,9 @@ package struct SyncCommand: ParsableCommand, TakesByteArguments {
     @OptionGroup(title: "Connections")
     package var connections: ConnectionArguments
 
+    @OptionGroup
+    var held: HeldArguments
+
     @Argument(help: ArgumentHelp("What to bring, and ':' with where to.", valueName: "SOURCE... :DEST"))
     package var paths: [String]
 

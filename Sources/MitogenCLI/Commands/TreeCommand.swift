@@ -43,6 +43,9 @@ package struct TreeCommand: ParsableCommand {
     @OptionGroup(title: "Connections")
     package var connections: ConnectionArguments
 
+    @OptionGroup(title: "Connections")
+    package var held: HeldArguments
+
     package init() {}
 
     package mutating func validate() throws {
@@ -55,6 +58,7 @@ package struct TreeCommand: ParsableCommand {
             targets: try self.specifications(hops),
             hops: hops,
             image: try AgentImage.locate(),
+            usesHeld: !self.held.refusesHeld,
             writesJSON: self.writesJSON
         )
         let loop = try MainLoop(signals: [])

@@ -14,6 +14,7 @@ struct Doctor: Sendable {
     let hops: HopSettings
     /// The path of the program that is started as contexts.
     let image: String
+    let usesHeld: Bool
     let writesJSON: Bool
 
     private static let calls = 50
@@ -22,13 +23,17 @@ struct Doctor: Sendable {
     ///
     /// - Returns: The status to exit with.
     func examine() async -> Int32 {
-        var configuration = RouterConfiguration.ofTool
-        configuration.image = .file(self.image)
         do {
-            return try await withRouter(configuration: configuration) { router in
+            return try await TargetConnections.with(
+                self.targets,
+                self.hops,
+                image: self.image,
+                usesHeld: self.usesHeld,
+                note: { cmitogen_complain("mitogen: \(TerminalSanitizer.visible($0))\n") }
+            ) { connections in
                 var sink = DescriptorSink()
                 var status: Int32 = 0
-                for target in self.targets where try await !self.examine(target, router, &sink) {
+                for target in self.targets where try await !self.examine(target, connections, &sink) {
                     status = RunExitStatus.unreachable
                 }
                 return status
@@ -46,7 +51,7 @@ struct Doctor: Sendable {
     /// - Returns: Whether all could be made.
     private func examine(
         _ target: TargetSpecification,
-        _ router: Router,
+        _ connections: TargetConnections,
         _ sink: inout DescriptorSink
     ) async throws -> Bool {
         var context: Context?
@@ -55,11 +60,13 @@ struct Doctor: Sendable {
             var finding: HopFinding
             do throws(MitogenError) {
                 let hop = target.hops[count - 1]
-                let before = target.hops[..<(count - 1)]
-                let next = try await router.connect(hop, behind: before, via: context, self.hops)
+                let before = Array(target.hops[..<(count - 1)])
+                let next = try await connections.connect(hop, behind: before, via: context)
                 finding = await self.finding(at: place, in: next)
+                finding.held = connections.held(before + [hop])
+                finding.holder = connections.holder
                 if hop.kind == HopKind.kubectl.name, finding.failure == nil, finding.podContainer == nil {
-                    finding.podContainer = await self.podContainer(of: hop, via: context, router)
+                    finding.podContainer = await self.podContainer(of: hop, via: context, connections)
                 }
                 context = next
             } catch {
@@ -94,10 +101,10 @@ struct Doctor: Sendable {
     }
 
     /// Asks kubectl, where it makes the connection, which container it takes if none is named and it does not say.
-    private func podContainer(of hop: Hop, via: Context?, _ router: Router) async -> String? {
+    private func podContainer(of hop: Hop, via: Context?, _ connections: TargetConnections) async -> String? {
         let query = self.hops.kubectlOptions(for: hop).containerQuery
         let place: Context?
-        if let via { place = via } else { place = try? await router.local() }
+        if let via { place = via } else { place = try? await connections.ownRouter().local() }
         guard let place, let result = try? await place.run(query, timeout: .seconds(10)), result.status.isSuccess else {
             return nil
         }

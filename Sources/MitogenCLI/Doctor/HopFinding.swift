@@ -18,6 +18,9 @@ struct HopFinding: Sendable {
     var host: String?
     /// The container of a pod that was reached.
     var podContainer: String?
+    /// Set if the connection was there already.
+    var held: HeldConnection?
+    var holder: Int32?
     var failure: MitogenError?
 
     init(target: String, connection: ConnectionReport?) {
@@ -70,13 +73,19 @@ struct HopFinding: Sendable {
             let process = self.processID.map { "process \($0)" }
             let who = [place.isEmpty ? nil : place, process].compactMap { $0 }.joined(separator: ", ")
             let pod = self.podContainer.map { Line(name: "container", value: $0) }
-            return [call, pod, who.isEmpty ? nil : Line(name: "reached", value: who)].compactMap { $0 }
+            let held = self.held.map { Line(name: "held", value: self.heldText($0)) }
+            return [held, call, pod, who.isEmpty ? nil : Line(name: "reached", value: who)].compactMap { $0 }
         }
         var lines = [Line(name: "cause", value: "\(failure.code): \(failure.message)")]
         if let context = failure.context { lines.append(Line(name: "at", value: context)) }
         lines += failure.diagnostics.suffix(Self.shownLines).map { Line(name: "said", value: $0) }
         if let hint = failure.hint { lines.append(Line(name: "hint", value: hint)) }
         return lines
+    }
+
+    private func heldText(_ held: HeldConnection) -> String {
+        let time = "for \(HeldConnection.time(held.heldSeconds))"
+        return ([time + (self.holder.map { " by process \($0)" } ?? "")] + held.history).joined(separator: ", ")
     }
 
     private static func name(of stage: ConnectionStage) -> String {
@@ -131,6 +140,11 @@ struct HopFinding: Sendable {
         if let podContainer { members.append(("container", Self.string(podContainer))) }
         if let user { members.append(("user", Self.string(user))) }
         if let host { members.append(("host", Self.string(host))) }
+        if let held {
+            members.append(("held_s", DecimalText.text(held.heldSeconds, digits: 3)))
+            members.append(("made_anew", "\(held.renewals)"))
+            members.append(("last_loss", held.loss.map(Self.string) ?? "null"))
+        }
         if let processID { members.append(("pid", "\(processID)")) }
         if let failure { members.append(("error", Self.object(failure))) }
         return "{" + members.map { "\"\($0.0)\":\($0.1)" }.joined(separator: ",") + "}"

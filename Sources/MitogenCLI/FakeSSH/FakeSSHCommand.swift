@@ -58,6 +58,9 @@ package struct FakeSSHCommand: ParsableCommand {
     @OptionGroup(title: "Connections")
     package var connections: ConnectionArguments
 
+    @OptionGroup
+    var held: HeldArguments
+
     @Argument(
         parsing: .captureForPassthrough,
         help: ArgumentHelp("The target, and the program with its arguments.", valueName: "WORD")
@@ -93,7 +96,7 @@ package struct FakeSSHCommand: ParsableCommand {
             throw ValidationError("unknown option '\(TerminalSanitizer.visible(first))'")
         }
         do {
-            return try FakeSSHOptions(target: self.target, words: self.words, timeout: self.timeout, hops: hops)
+            return try FakeSSHOptions(target: self.target, words: self.words, timeout: self.timeout, hops: hops, usesHeld: !self.held.refusesHeld)
         } catch {
             throw ValidationError("\(error)")
         }

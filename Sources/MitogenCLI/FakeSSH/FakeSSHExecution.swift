@@ -78,12 +78,16 @@ struct FakeSSHExecution: Sendable {
     }
 
     private func run(_ state: State) async -> Int32 {
-        var configuration = RouterConfiguration.ofTool
-        configuration.image = .file(self.image)
         do {
-            return try await withRouter(configuration: configuration) { router in
+            return try await TargetConnections.with(
+                [self.options.target],
+                self.options.hops,
+                image: self.image,
+                usesHeld: self.options.usesHeld,
+                note: { cmitogen_complain("mitogen: \(TerminalSanitizer.visible($0))\n") }
+            ) { targets in
                 do {
-                    let context = try await self.connect(router)
+                    let context = try await self.connect(targets)
                     return try await self.run(in: context, state)
                 } catch let failure as HopFailure {
                     return Self.explain(failure)
@@ -97,11 +101,10 @@ struct FakeSSHExecution: Sendable {
         }
     }
 
-    private func connect(_ router: Router) async throws(HopFailure) -> Context {
-        let hops = self.options.hops
+    private func connect(_ targets: TargetConnections) async throws(HopFailure) -> Context {
         let connections = HopConnections(TargetTree([self.options.target]), closesUnused: false) {
             (hop, path, context) async throws(MitogenError) in
-            try await router.connect(hop, behind: path, via: context, hops)
+            try await targets.connect(hop, behind: path, via: context)
         }
         guard let context = try await connections.context(for: 0) else {
             preconditionFailure("a target has a hop at least")

@@ -20,13 +20,16 @@ package struct FakeSSHOptions: Hashable, Sendable {
     /// How hops are connected.
     package let hops: HopSettings
 
+    /// Whether connections that are held are used.
+    package let usesHeld: Bool
+
     /// Checks the arguments of the command line.
     ///
     /// - Parameters:
     ///   - target: What `--target` names; otherwise the first word is the target.
     ///   - words: The words that are no options of the tool.
     /// - Throws: ``TargetSyntaxError`` or ``ArgumentError``.
-    package init(target: String?, words: [String], timeout: String?, hops: HopSettings) throws {
+    package init(target: String?, words: [String], timeout: String?, hops: HopSettings, usesHeld: Bool) throws {
         var words = words[...]
         guard let target = target ?? words.popFirst(), target != "--" else {
             throw ArgumentError("there is no target: mitogen fakessh TARGET -- PROGRAM [ARG...]")
@@ -48,5 +51,6 @@ package struct FakeSSHOptions: Hashable, Sendable {
         self.target = only
         self.timeout = try timeout.map { (text) throws(ArgumentError) in try TimeoutArgument(parsing: text).duration }
         self.hops = hops
+        self.usesHeld = usesHeld
     }
 }

@@ -71,6 +71,9 @@ package struct CopyCommand: ParsableCommand {
     @OptionGroup(title: "Connections")
     package var connections: ConnectionArguments
 
+    @OptionGroup
+    var held: HeldArguments
+
     @Argument(help: ArgumentHelp("What to copy, and where to.", valueName: "PATH"))
     package var paths: [String] = []
 
@@ -88,6 +91,7 @@ package struct CopyCommand: ParsableCommand {
                 files: self.files,
                 targets: self.targets,
                 connections: self.connections,
+                usesHeld: !self.held.refusesHeld,
                 timeout: self.timeout,
                 readsFiles: readsFiles
             )

@@ -49,6 +49,9 @@ package struct FetchCommand: ParsableCommand {
     @OptionGroup(title: "Connections")
     package var connections: ConnectionArguments
 
+    @OptionGroup
+    var held: HeldArguments
+
     @Argument(help: ArgumentHelp("What to fetch, and where to.", valueName: "PATH"))
     package var paths: [String] = []
 
@@ -66,6 +69,7 @@ package struct FetchCommand: ParsableCommand {
                 files: self.files,
                 targets: self.targets,
                 connections: self.connections,
+                usesHeld: !self.held.refusesHeld,
                 timeout: nil,
                 readsFiles: readsFiles
             )

@@ -44,10 +44,14 @@ struct TransferExecution: Sendable {
 
     private func work(_ presenter: TransferPresenter, _ stop: OneShot<Stop>) async -> Int32 {
         do {
-            var configuration = RouterConfiguration.ofTool
-            configuration.image = .file(self.image)
-            return try await withRouter(configuration: configuration) { router in
-                let session = TransferSession(request: self.request, router: router, presenter: presenter)
+            return try await TargetConnections.with(
+                self.request.targets,
+                self.request.hops,
+                image: self.image,
+                usesHeld: self.request.usesHeld,
+                note: { cmitogen_complain("mitogen: \(TerminalSanitizer.visible($0))\n") }
+            ) { connections in
+                let session = TransferSession(request: self.request, connections: connections, presenter: presenter)
                 let results = await self.run(session, until: stop)
                 let failure = await presenter.finish()
                 return self.status(after: failure, results, stop)

@@ -25,6 +25,8 @@ struct TransferRequest: Sendable {
     var labels: [String]
     var fanout: Int?
     var hops: HopSettings
+    /// Whether connections that are held are used.
+    var usesHeld: Bool
     /// How long a target may take nothing before it is given up.
     var patience: Duration?
     var writesJSON: Bool
@@ -39,6 +41,7 @@ struct TransferRequest: Sendable {
         files: FileArguments,
         targets: TargetArguments,
         connections: ConnectionArguments,
+        usesHeld: Bool,
         timeout: String?,
         readsFiles: Bool
     ) throws {
@@ -51,6 +54,7 @@ struct TransferRequest: Sendable {
         self.fanout = try targets.limit()
         self.patience = try timeout.map { (text) throws(ArgumentError) in try TimeoutArgument(parsing: text).duration }
         self.hops = try connections.settings()
+        self.usesHeld = usesHeld
         self.writesJSON = files.writesJSON
         self.isQuiet = files.isQuiet
         let selection = try targets.selection(readsFiles: readsFiles, kinds: self.hops.table.kinds)

@@ -12,22 +12,19 @@ internal import MitogenProtocol
 /// Connects the targets of a transfer and transfers the files.
 struct TransferSession: Sendable {
     let request: TransferRequest
-    let router: Router
     let presenter: TransferPresenter
     private let connections: HopConnections
     private let width: Int
     private let clock = ContinuousClock()
 
-    init(request: TransferRequest, router: Router, presenter: TransferPresenter) {
+    init(request: TransferRequest, connections: TargetConnections, presenter: TransferPresenter) {
         self.request = request
-        self.router = router
         self.presenter = presenter
         let tree = TargetTree(request.targets)
-        let hops = request.hops
         self.width = min(request.fanout ?? tree.firstHopCount, tree.firstHopCount)
         self.connections = HopConnections(tree, closesUnused: request.fanout != nil) {
             (hop, path, context) async throws(MitogenError) in
-            try await router.connect(hop, behind: path, via: context, hops)
+            try await connections.connect(hop, behind: path, via: context)
         }
     }
 
@@ -137,20 +134,32 @@ struct TransferSession: Sendable {
             case .result(let result): results[target] = result
             }
         }
+        // What is held belongs to another router than what this process connects.
+        while let router = contexts.first?.context.router {
+            let group = contexts.filter { $0.context.router === router }
+            contexts.removeAll { $0.context.router === router }
+            for result in await self.copy(to: group, since: start) { results[result.target] = result.result }
+        }
+        return batch.compactMap { results[$0] }
+    }
+
+    private func copy(
+        to contexts: [(target: Int, context: Context)],
+        since start: ContinuousClock.Instant
+    ) async -> [(target: Int, result: TransferResult)] {
         let progress = TransferProgress()
         var push = FilePush(self.request.sources, to: self.request.destination)
         push.options = self.request.options
         push.patience = self.request.patience
         push.progress = progress
-        let reports = await self.withProgress([progress], sources: push.sources) { [push, contexts] in
+        let reports = await self.withProgress([progress], sources: push.sources) { [push] in
             try? await push.run(on: contexts.map(\.context)) { await self.note($0, contexts.map(\.target)) }
         }
-        for (index, entry) in contexts.enumerated() {
+        return contexts.enumerated().map { index, entry in
             let report = reports?[index]
             let outcome = report.map { self.outcome(of: $0, entry.target) } ?? .interrupted
-            results[entry.target] = self.report(outcome, entry.target, since: start, report)
+            return (entry.target, self.report(outcome, entry.target, since: start, report))
         }
-        return batch.compactMap { results[$0] }
     }
 
     private func note(_ event: FilePush.Event, _ targets: [Int]) async {

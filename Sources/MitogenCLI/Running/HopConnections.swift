@@ -35,6 +35,7 @@ final class HopConnections: Sendable {
 
     private let tree: TargetTree
     private let closesUnused: Bool
+    private let keeps: @Sendable ([Hop]) -> Bool
     private let connect: Connect
     private let state: Mutex<State>
 
@@ -42,10 +43,17 @@ final class HopConnections: Sendable {
     ///   - tree: The hops of all targets.
     ///   - closesUnused: Whether a connection is closed when the last target that needs it is done. Otherwise all stay
     ///     until the router ends them.
+    ///   - keeps: Whether the last of some hops stays open in any case, as somebody else holds it.
     ///   - connect: Makes a hop.
-    init(_ tree: TargetTree, closesUnused: Bool, _ connect: @escaping Connect) {
+    init(
+        _ tree: TargetTree,
+        closesUnused: Bool,
+        keeps: @escaping @Sendable ([Hop]) -> Bool,
+        _ connect: @escaping Connect
+    ) {
         self.tree = tree
         self.closesUnused = closesUnused
+        self.keeps = keeps
         self.connect = connect
         self.state = Mutex(State(users: tree.nodes.map(\.targetCount)))
     }
@@ -99,10 +107,11 @@ final class HopConnections: Sendable {
     func leave(_ target: Int) async {
         guard self.closesUnused else { return }
         let path = self.tree.path(to: target)
+        let kept = Set(path.filter { self.keeps(self.tree.hops(before: $0) + [self.tree.nodes[$0].hop]) })
         let unused = self.state.withLock { state -> OneShot<Context>? in
             for node in path { state.users[node] -= 1 }
             // The first of them takes those behind it along.
-            return path.first { state.users[$0] == 0 }.flatMap { state.contexts[$0] }
+            return path.first { state.users[$0] == 0 && !kept.contains($0) }.flatMap { state.contexts[$0] }
         }
         guard case .success(let context) = unused?.outcome else { return }
         try? await context.shutdown(waits: true, timeout: Self.closingTime)

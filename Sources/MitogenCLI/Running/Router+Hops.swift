@@ -19,37 +19,44 @@ extension Router {
         via: Context?,
         _ settings: HopSettings
     ) async throws(MitogenError) -> Context {
+        try await self.connect(settings.request(for: hop, behind: path), from: via)
+    }
+}
+
+extension HopSettings {
+    /// What is asked of the library for a hop: all that the connection depends on.
+    ///
+    /// - Parameter path: The hops before it.
+    /// - Throws: ``MitogenError`` with `.misuse` for options that make no sense.
+    func request(for hop: Hop, behind path: some Sequence<Hop>) throws(MitogenError) -> ConnectionRequest {
         switch hop.kind {
-        case HopKind.ssh.name:
-            let made = settings.sshOptions(for: hop, behind: path)
-            return try await self.ssh(made.hostname, via: via) { $0 = made }
+        case HopKind.ssh.name: return try self.sshOptions(for: hop, behind: path).request()
         case HopKind.sudo.name:
-            return try await self.sudo(via: via) { options in
-                settings.apply(to: &options, user: hop.argument)
-                options.requestsTerminal = settings.requestsSudoTerminal
-                options.passwordPrompt = settings.sudoPrompt
-            }
+            var options = SudoOptions()
+            self.apply(to: &options, user: hop.argument)
+            options.requestsTerminal = self.requestsSudoTerminal
+            options.passwordPrompt = self.sudoPrompt
+            return try options.request()
         case HopKind.su.name:
-            return try await self.su(via: via) { options in
-                settings.apply(to: &options, user: hop.argument)
-                if let prompt = settings.suPrompt { options.passwordPrompt = prompt }
-            }
+            var options = SuOptions()
+            self.apply(to: &options, user: hop.argument)
+            if let prompt = self.suPrompt { options.passwordPrompt = prompt }
+            return try options.request()
         case HopKind.doas.name:
-            return try await self.doas(via: via) { options in
-                settings.apply(to: &options, user: hop.argument)
-                if let prompt = settings.doasPrompt { options.passwordPrompt = prompt }
-            }
+            var options = DoasOptions()
+            self.apply(to: &options, user: hop.argument)
+            if let prompt = self.doasPrompt { options.passwordPrompt = prompt }
+            return try options.request()
         case HopKind.local.name:
-            return try await self.local(via: via) { options in
-                guard let name = hop.argument else { return }
+            var options = LocalOptions()
+            if let name = hop.argument {
                 options.name = name
                 options.remoteName = name
             }
+            return try options.request()
         default:
-            if let context = try await self.connectContainer(hop, via: via, settings) { return context }
-            if let definition = settings.table[hop.kind] {
-                return try await self.connect(.custom(definition.options(for: hop, settings)), via: via)
-            }
+            if let request = try self.containerRequest(for: hop) { return request }
+            if let definition = self.table[hop.kind] { return try definition.options(for: hop, self).request() }
             // The parser knows no other kind; a new one needs its case here.
             throw MitogenError(.misuse, "'\(hop.kind)' is not a kind of hop")
         }
@@ -76,6 +83,15 @@ package struct HopSettings: Hashable, Sendable {
     var usesImageCache = true
     /// The user's own kinds of hops.
     var table = HopTable()
+
+    /// The same without passwords.
+    var withoutSecrets: HopSettings {
+        var settings = self
+        settings.password = nil
+        settings.passphrase = nil
+        settings.becomePassword = nil
+        return settings
+    }
 
     /// Sets what sudo, su and doas have in common.
     func apply(to options: inout some BecomeOptions, user: String?) {

@@ -49,13 +49,17 @@ struct RunExecution: Sendable {
         let input =
             self.options.readsStandardInput ? InputBroadcast(targets: labels.count) { source.read() } : nil
         do {
-            var configuration = RouterConfiguration.ofTool
-            configuration.image = .file(self.image)
-            return try await withRouter(configuration: configuration) { router in
+            return try await TargetConnections.with(
+                self.options.targets,
+                self.options.hops,
+                image: self.image,
+                usesHeld: self.options.usesHeld,
+                note: presenter.note
+            ) { connections in
                 let session = RunSession(
                     options: self.options,
                     labels: labels,
-                    router: router,
+                    connections: connections,
                     presenter: presenter,
                     input: input
                 )

@@ -13,9 +13,9 @@ struct RunSession: Sendable {
     let options: RunOptions
     /// The labels of the targets, in the order of the command line.
     let labels: [String]
-    let router: Router
     let presenter: RunPresenter
     let input: InputBroadcast?
+    private let targetConnections: TargetConnections
     private let connections: HopConnections
     /// How many connections of this machine there can be at a time.
     private let width: Int
@@ -24,21 +24,23 @@ struct RunSession: Sendable {
     init(
         options: RunOptions,
         labels: [String],
-        router: Router,
+        connections: TargetConnections,
         presenter: RunPresenter,
         input: InputBroadcast?
     ) {
         self.options = options
         self.labels = labels
-        self.router = router
+        self.targetConnections = connections
         self.presenter = presenter
         self.input = input
-        let hops = options.hops
         let tree = TargetTree(options.targets)
         self.width = min(options.fanout ?? tree.firstHopCount, tree.firstHopCount)
-        self.connections = HopConnections(tree, closesUnused: options.fanout != nil) {
-            (hop, path, context) async throws(MitogenError) in
-            try await router.connect(hop, behind: path, via: context, hops)
+        self.connections = HopConnections(
+            tree,
+            closesUnused: options.fanout != nil,
+            keeps: { connections.held($0) != nil }
+        ) { (hop, path, context) async throws(MitogenError) in
+            try await connections.connect(hop, behind: path, via: context)
         }
     }
 
@@ -123,12 +125,14 @@ struct RunSession: Sendable {
         onOutput: (ProcessOutput) async -> Bool
     ) async throws(MitogenError) -> ProcessResult {
         let input = self.input.map { ProcessInput.stream($0.stream(for: target)) } ?? .null
+        let directory =
+            self.options.directory ?? self.targetConnections.startingFolder(of: self.options.targets[target])
         guard let script = self.options.script else {
             return try await context.run(
                 self.options.command,
                 stdin: input,
                 environment: self.options.environment,
-                workingDirectory: self.options.directory,
+                workingDirectory: directory,
                 timeout: self.options.timeout,
                 onOutput: onOutput
             )
@@ -138,7 +142,7 @@ struct RunSession: Sendable {
             arguments: self.options.command,
             stdin: input,
             environment: self.options.environment,
-            workingDirectory: self.options.directory,
+            workingDirectory: directory,
             timeout: self.options.timeout,
             onOutput: onOutput
         )

@@ -51,13 +51,17 @@ struct SyncExecution: Sendable {
     private func work(until stop: OneShot<Stop>) async -> Int32 {
         let labels = TargetSpecification.labels(for: options.targets)
         let presenter = SyncPresenter(options, labels: labels) { stop.resolve(.success(.outputFailed)) }
-        var configuration = RouterConfiguration.ofTool
-        configuration.image = .file(image)
         let outcome: Outcome
         do {
-            outcome = try await withRouter(configuration: configuration) { router in
+            outcome = try await TargetConnections.with(
+                options.targets,
+                options.hops,
+                image: image,
+                usesHeld: options.usesHeld,
+                note: { cmitogen_complain("mitogen: \(TerminalSanitizer.visible($0))\n") }
+            ) { connections in
                 await withTaskGroup(of: Outcome?.self) { group in
-                    group.addTask { await self.synchronize(in: router, presenter) }
+                    group.addTask { await self.synchronize(connections, presenter) }
                     group.addTask {
                         // Fails only when it is cancelled, because the work is over.
                         _ = try? await stop.value()
@@ -82,15 +86,14 @@ struct SyncExecution: Sendable {
         }
     }
 
-    private func synchronize(in router: Router, _ presenter: SyncPresenter) async -> Outcome {
+    private func synchronize(_ targets: TargetConnections, _ presenter: SyncPresenter) async -> Outcome {
         let source = SyncSource(options)
         for failure in source.failures { await presenter.showSourceFailure(FailureReport(failure.error(in: nil))) }
         let tree = TargetTree(options.targets)
         let width = min(options.fanout ?? tree.firstHopCount, tree.firstHopCount)
-        let hops = options.hops
         let connections = HopConnections(tree, closesUnused: options.fanout != nil) {
             (hop, path, context) async throws(MitogenError) in
-            try await router.connect(hop, behind: path, via: context, hops)
+            try await targets.connect(hop, behind: path, via: context)
         }
         let count = options.targets.count
         let outcome = await withTaskGroup(of: Outcome.self) { group in

@@ -16,6 +16,8 @@ struct SyncOptions: Sendable {
     let fanout: Int?
     let warnings: [String]
     var hops: HopSettings
+    /// Whether connections that are held are used.
+    let usesHeld: Bool
     let transfer: FileTransferOptions
     let comparesContent: Bool
     let deletes: Bool
@@ -48,6 +50,7 @@ struct SyncOptions: Sendable {
         }
         transfer = Self.transfer(arguments)
         hops = try arguments.connections.settings()
+        usesHeld = !arguments.held.refusesHeld
         let targets = arguments.targets.common
         try targets.checkStandardInput(arguments.connections.standardInputOptions)
         fanout = try targets.limit()

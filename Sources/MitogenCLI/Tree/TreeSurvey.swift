@@ -14,6 +14,7 @@ struct TreeSurvey: Sendable {
     let hops: HopSettings
     /// The path of the program that is started as contexts.
     let image: String
+    let usesHeld: Bool
     let writesJSON: Bool
 
     private static let calls: Int = 20
@@ -22,11 +23,15 @@ struct TreeSurvey: Sendable {
     ///
     /// - Returns: The status to exit with.
     func perform() async -> Int32 {
-        var configuration = RouterConfiguration.ofTool
-        configuration.image = .file(self.image)
         do {
-            let root = try await withRouter(configuration: configuration) { router in
-                let branches = await self.follow(self.targets.map { $0.hops[...] }, from: nil, at: [], router)
+            let root = try await TargetConnections.with(
+                self.targets,
+                self.hops,
+                image: self.image,
+                usesHeld: self.usesHeld,
+                note: { cmitogen_complain("mitogen: \(TerminalSanitizer.visible($0))\n") }
+            ) { connections in
+                let branches = await self.follow(self.targets.map { $0.hops[...] }, from: nil, at: [], connections)
                 // Last, so that the memory that the connections take is counted.
                 return TreeNode(root: .here, branches: branches)
             }
@@ -46,7 +51,7 @@ struct TreeSurvey: Sendable {
         _ ways: [ArraySlice<Hop>],
         from context: Context?,
         at path: [Hop],
-        _ router: Router
+        _ connections: TargetConnections
     ) async -> [TreeNode] {
         var next: [(hop: Hop, ways: [ArraySlice<Hop>])] = []
         for way in ways {
@@ -60,7 +65,7 @@ struct TreeSurvey: Sendable {
         return await withTaskGroup(of: (index: Int, node: TreeNode).self) { group in
             for (index, branch) in next.enumerated() {
                 group.addTask {
-                    (index, await self.node(for: branch.hop, branch.ways, from: context, at: path, router))
+                    (index, await self.node(for: branch.hop, branch.ways, from: context, at: path, connections))
                 }
             }
             var nodes: [Int: TreeNode] = [:]
@@ -74,18 +79,18 @@ struct TreeSurvey: Sendable {
         _ ways: [ArraySlice<Hop>],
         from context: Context?,
         at path: [Hop],
-        _ router: Router
+        _ connections: TargetConnections
     ) async -> TreeNode {
         let before = path
         let path = path + [hop]
         var node = TreeNode(hop: hop, target: path.map(\.canonicalText).joined(separator: "+"))
         node.parentID = context?.id ?? 0
         do throws(MitogenError) {
-            let made = try await router.connect(hop, behind: before, via: context, self.hops)
+            let made = try await connections.connect(hop, behind: before, via: context)
             node.id = made.id
             node.name = made.name
             // First what lies behind: the calls are measured when no connection is being made on the same way.
-            node.branches = await self.follow(ways, from: made, at: path, router)
+            node.branches = await self.follow(ways, from: made, at: path, connections)
             node.process = try await made.call(DescribeProcess())
             node.roundTrip = try await self.roundTrip(to: made)
         } catch {

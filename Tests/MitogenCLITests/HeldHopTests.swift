@@ -1,0 +1,149 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+import Mitogen
+import Testing
+
+@testable import MitogenCLI
+
+@Suite("When a held connection is the one that a command would make")
+struct HeldHopTests {
+    private static func keys(_ target: String, _ change: (inout HopSettings) throws -> Void = { _ in }) throws
+        -> [String]
+    {
+        var settings = HopSettings()
+        try change(&settings)
+        return try HeldHop.path(try TargetSpecification(parsing: target).hops, settings).map(\.key)
+    }
+
+    private static func ssh(
+        configs: [String] = [],
+        options: [String] = [],
+        identities: [String] = [],
+        hostKeys: SSHOptions.HostKeyCheck = .configured
+    ) throws -> SSHSettings {
+        try SSHSettings(configs: configs, options: options, identities: identities, hostKeys: hostKeys)
+    }
+
+    @Test("Equal hops with equal options have equal keys, also as the beginning of others")
+    func equality() throws {
+        let path = try Self.keys("ssh:web1+sudo+docker:app")
+        #expect(path == (try Self.keys("ssh:web1+sudo+docker:app")))
+        #expect(Array(path.prefix(2)) == (try Self.keys("ssh:web1+sudo")))
+        #expect(Set(path).count == 3 && path.allSatisfy { $0.utf8.count == 32 })
+        #expect(
+            try HeldHop.path(try TargetSpecification(parsing: "ssh:a+sudo").hops, HopSettings()).map(\.text) == [
+                "ssh:a", "ssh:a+sudo",
+            ]
+        )
+    }
+
+    @Test(
+        "Another hop, user, port or container is another connection",
+        arguments: [
+            ("ssh:a", "ssh:b"), ("ssh:a", "ssh:joe@a"), ("ssh:a", "ssh:a:2222"), ("sudo", "sudo:joe"), ("sudo", "su"),
+            ("su", "doas"), ("docker:a", "podman:a"), ("docker:a", "docker:joe@a"),
+            ("setns-docker:a", "setns-podman:a"),
+            ("kubectl:a", "kubectl:n/a"), ("lxc:a", "incus:a"), ("local:a", "local:b"), ("docker:a", "docker-image:a"),
+        ]
+    )
+    func hops(left: String, right: String) throws {
+        #expect(try Self.keys(left) != Self.keys(right))
+    }
+
+    @Test("What leads to a hop counts")
+    func path() throws {
+        #expect(try Self.keys("ssh:a+ssh:c").last != Self.keys("ssh:b+ssh:c").last)
+        #expect(try Self.keys("ssh:c").last != Self.keys("ssh:b+ssh:c").last)
+    }
+
+    @Test("Every option counts for the hops that it is for")
+    func options() throws {
+        let plain = try Self.keys("ssh:a")
+        let changes: [(inout HopSettings) throws -> Void] = [
+            { $0.ssh = try Self.ssh(configs: ["/c"]) }, { $0.ssh = try Self.ssh(options: ["Port=2"]) },
+            { $0.ssh = try Self.ssh(identities: ["/i"]) }, { $0.ssh = try Self.ssh(hostKeys: .ignore) },
+            { $0.ssh = try Self.ssh(hostKeys: .accept) }, { $0.connectTimeout = 5 }, { $0.usesImageCache = false },
+        ]
+        var seen: Set = [plain]
+        for change in changes { #expect(seen.insert(try Self.keys("ssh:a", change)).inserted) }
+        // For another host.
+        #expect(try Self.keys("ssh:a") { $0.ssh = try Self.ssh(options: ["ssh:b=Port=2"]) } == plain)
+        #expect(try Self.keys("sudo") { $0.requestsSudoTerminal = true } != Self.keys("sudo"))
+        #expect(try Self.keys("sudo") { $0.sudoPrompt = "Code:" } != Self.keys("sudo"))
+        #expect(try Self.keys("su") { $0.suPrompt = "Code:" } != Self.keys("su"))
+        #expect(try Self.keys("doas") { $0.doasPrompt = "Code:" } != Self.keys("doas"))
+    }
+
+    @Test("A hop of the table is what its section says")
+    func table() throws {
+        func settings(_ command: String) throws -> HopSettings {
+            var settings = HopSettings()
+            settings.table = try HopTable(
+                name: "hops",
+                bytes: Array("[pot]\nargument = NAME\ncommand = \(command) {name} {command}\n".utf8)
+            )
+            return settings
+        }
+        let hop = [Hop(kind: "pot", argument: "tea")]
+        let (left, right) = (try HeldHop.path(hop, settings("a in")), try HeldHop.path(hop, settings("b in")))
+        #expect(left[0].key != right[0].key)
+    }
+
+    @Test("Passwords do not count, and travel with the request only")
+    func passwords() throws {
+        let plain = try Self.keys("ssh:a+sudo")
+        let changed = try Self.keys("ssh:a+sudo") { settings in
+            settings.password = "one"
+            settings.passphrase = "two"
+            settings.becomePassword = "three"
+        }
+        #expect(changed == plain)
+    }
+
+    @Test("The environment counts as far as connections depend on it")
+    func environment() {
+        func digest(_ variables: [String], _ programs: [String] = ["1"]) -> String {
+            HoldIdentity(programs: programs, environment: variables.map { ByteString($0) }).digest
+        }
+        let plain = digest(["HOME=/root", "SSH_AUTH_SOCK=/a"])
+        #expect(digest(["SSH_AUTH_SOCK=/a", "HOME=/root"]) == plain)
+        #expect(
+            digest(["HOME=/root", "SSH_AUTH_SOCK=/a", "SSH_TTY=/dev/pts/1", "SHLVL=2", "TERM=x", "PWD=/"]) == plain
+        )
+        let others = [
+            "SSH_AUTH_SOCK=/b", "PATH=/x", "DOCKER_HOST=tcp://x", "KUBECONFIG=/k", "LC_ALL=C", "https_proxy=x",
+            "CONTAINER_HOST=x", "KRB5CCNAME=x", "XDG_RUNTIME_DIR=/run/user/1",
+        ]
+        for variable in others {
+            #expect(digest(["HOME=/root", "SSH_AUTH_SOCK=/a", variable]) != plain, "\(variable)")
+        }
+        #expect(digest(["HOME=/root", "SSH_AUTH_SOCK=/a"], ["2"]) != plain)
+        // A value with the end of another one in it is another list of variables.
+        #expect(digest(["HOME=a", "PATH=b"]) != digest(["HOME=aPATH=b"]))
+    }
+}
+
+@Suite("The time of 'mitogen hold --for'")
+struct HoldTimeTests {
+    @Test(
+        "Numbers with and without a unit",
+        arguments: [
+            ("90", 90), ("30s", 30), ("10m", 600), ("2h", 7200), ("1.5h", 5400), ("1d", 86_400), ("forever", nil),
+        ] as [(String, Double?)]
+    )
+    func times(text: String, seconds: Double?) throws {
+        #expect(try HoldTime(parsing: text).seconds == seconds)
+    }
+
+    @Test(
+        "Anything else is refused",
+        arguments: ["", "m", "0", "0s", "-1", "10x", "1e3", "1.2.3", "nan", "400d", "10 m"]
+    )
+    func refused(text: String) {
+        #expect(throws: ArgumentError.self) { try HoldTime(parsing: text) }
+    }
+}
