@@ -96,7 +96,13 @@ package struct FakeSSHCommand: ParsableCommand {
             throw ValidationError("unknown option '\(TerminalSanitizer.visible(first))'")
         }
         do {
-            return try FakeSSHOptions(target: self.target, words: self.words, timeout: self.timeout, hops: hops, usesHeld: !self.held.refusesHeld)
+            return try FakeSSHOptions(
+                target: self.target,
+                words: self.words,
+                timeout: self.timeout,
+                hops: hops,
+                usesHeld: !self.held.refusesHeld
+            )
         } catch {
             throw ValidationError("\(error)")
         }

@@ -102,10 +102,7 @@ struct FakeSSHExecution: Sendable {
     }
 
     private func connect(_ targets: TargetConnections) async throws(HopFailure) -> Context {
-        let connections = HopConnections(TargetTree([self.options.target]), closesUnused: false) {
-            (hop, path, context) async throws(MitogenError) in
-            try await targets.connect(hop, behind: path, via: context)
-        }
+        let connections = HopConnections(TargetTree([self.options.target]), closesUnused: false, through: targets)
         guard let context = try await connections.context(for: 0) else {
             preconditionFailure("a target has a hop at least")
         }

@@ -22,10 +22,7 @@ struct TransferSession: Sendable {
         self.presenter = presenter
         let tree = TargetTree(request.targets)
         self.width = min(request.fanout ?? tree.firstHopCount, tree.firstHopCount)
-        self.connections = HopConnections(tree, closesUnused: request.fanout != nil) {
-            (hop, path, context) async throws(MitogenError) in
-            try await connections.connect(hop, behind: path, via: context)
-        }
+        self.connections = HopConnections(tree, closesUnused: request.fanout != nil, through: connections)
     }
 
     /// - Returns: What became of the targets, in the order of the command line.

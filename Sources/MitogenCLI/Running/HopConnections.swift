@@ -58,6 +58,17 @@ final class HopConnections: Sendable {
         self.state = Mutex(State(users: tree.nodes.map(\.targetCount)))
     }
 
+    /// Makes hops the way that all commands do; what is held stays open.
+    convenience init(_ tree: TargetTree, closesUnused: Bool, through targets: TargetConnections) {
+        self.init(
+            tree,
+            closesUnused: closesUnused,
+            keeps: { targets.held($0) != nil }
+        ) { (hop, path, context) async throws(MitogenError) in
+            try await targets.connect(hop, behind: path, via: context)
+        }
+    }
+
     /// Reaches a target.
     ///
     /// - Throws: ``HopFailure`` with the first hop that failed.

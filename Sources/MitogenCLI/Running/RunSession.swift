@@ -35,13 +35,7 @@ struct RunSession: Sendable {
         self.input = input
         let tree = TargetTree(options.targets)
         self.width = min(options.fanout ?? tree.firstHopCount, tree.firstHopCount)
-        self.connections = HopConnections(
-            tree,
-            closesUnused: options.fanout != nil,
-            keeps: { connections.held($0) != nil }
-        ) { (hop, path, context) async throws(MitogenError) in
-            try await connections.connect(hop, behind: path, via: context)
-        }
+        self.connections = HopConnections(tree, closesUnused: options.fanout != nil, through: connections)
     }
 
     /// Runs the command everywhere.

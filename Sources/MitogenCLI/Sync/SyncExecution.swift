@@ -91,10 +91,7 @@ struct SyncExecution: Sendable {
         for failure in source.failures { await presenter.showSourceFailure(FailureReport(failure.error(in: nil))) }
         let tree = TargetTree(options.targets)
         let width = min(options.fanout ?? tree.firstHopCount, tree.firstHopCount)
-        let connections = HopConnections(tree, closesUnused: options.fanout != nil) {
-            (hop, path, context) async throws(MitogenError) in
-            try await targets.connect(hop, behind: path, via: context)
-        }
+        let connections = HopConnections(tree, closesUnused: options.fanout != nil, through: targets)
         let count = options.targets.count
         let outcome = await withTaskGroup(of: Outcome.self) { group in
             var next = min(options.fanout ?? count, count)
