@@ -62,7 +62,10 @@ public struct FilePush: Sendable {
             await self.work(reports, in: router, onEvent)
         }
         try result.get()
-        return reports.all
+        let all = reports.all
+        // The targets may have been left before the source has noticed.
+        if Task.isCancelled, all.contains(where: { !$0.isComplete }) { throw .cancelledCaller }
+        return all
     }
 
     // On the threads of functions, which may block, whatever actor the caller runs on.

@@ -26,6 +26,8 @@ public final class PushFileService: ActivatableService {
         PropagateTo.self, PropagatePaths.self, StoreAndForward.self, Forward.self,
     ]
 
+    /// One request after the other: what is to be passed on has been stored then, if it was sent before.
+    public static let ordering = ServiceOrdering.serial
     /// A file may have so many bytes, and all together in one context so many more.
     public static let largestFile = 16 << 20
     private static let mostBytes = 256 << 20
