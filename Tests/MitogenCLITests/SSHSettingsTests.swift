@@ -5,6 +5,7 @@
 //
 
 import ArgumentParser
+import Glibc
 import Mitogen
 import Testing
 
@@ -54,6 +55,33 @@ struct SSHSettingsTests {
         #expect(options.map(\.identityFile) == expected.map { $0 == nil ? nil : "/i" })
         #expect(options.map { $0.sshArguments.contains("UserKnownHostsFile=/k") } == expected.map { $0 != nil })
         #expect(options.allSatisfy { $0.sshArguments.contains("Port=7") })
+    }
+
+    @Test("A relative path counts from the folder that the command runs in, wherever ssh is started")
+    func relative() throws {
+        let settings = try Self.settings(configs: ["c"], options: [], identities: ["../i"])
+        let current = try #require(getcwd(nil, 0))
+        defer { free(current) }
+        let folder = String(cString: current)
+        let options = try Self.options("ssh:a", settings)
+        #expect(options.map(\.configFile) == ["\(folder)/c"])
+        #expect(options.map(\.identityFile) == ["\(folder)/../i"])
+        let others = try Self.settings(configs: ["~/c"], options: [], identities: ["%d/i"])
+        #expect(try Self.options("ssh:a", others).map(\.configFile) == ["~/c"])
+        #expect(try Self.options("ssh:a", others).map(\.identityFile) == ["%d/i"])
+    }
+
+    @Test(
+        "An option with a relative path is found, as what is held is connected from another folder",
+        arguments: [
+            ("IdentityFile=key", true), ("IdentityFile key", true), ("UserKnownHostsFile=/k", false),
+            ("ControlPath=~/c", false), ("ProxyCommand=nc %h %p", false), ("Port=7", false),
+            ("IdentityAgent=SSH_AUTH_SOCK", false), ("UserKnownHostsFile=none", false), ("IdentityFile", false),
+        ]
+    )
+    func relativeOption(option: String, isRelative: Bool) throws {
+        let settings = try Self.settings(configs: [], options: [option], identities: [])
+        #expect((settings.ssh.relativeOption != nil) == isRelative)
     }
 
     @Test("Others are given for their hosts, wherever ssh runs, and come first")

@@ -20,8 +20,8 @@ package struct HoldCommand: ParsableCommand {
             """,
         discussion: """
             Connects to targets, written as for 'mitogen run', and returns when all are connected. A process in the \
-            background keeps them: 'run', 'tree' and 'doctor' use what it holds, and take milliseconds where they would \
-            connect otherwise. It is what ControlMaster and ControlPersist are to ssh, for every kind of hop.
+            background keeps them: 'run', 'copy', 'fetch', 'sync', 'fakessh', 'tree' and 'doctor' use what it holds, and \
+            take milliseconds where they would connect otherwise. It is what ControlMaster and ControlPersist are to ssh, for every kind of hop.
 
             A connection is used by a command that would make it in the same way: with the same hops, the same options \
             for them, and the same environment as far as connections depend on it (HOME, PATH, SSH_AUTH_SOCK, \
@@ -115,6 +115,12 @@ package struct HoldCommand: ParsableCommand {
             let hops = try self.connections.settingsWithPasswords()
             let selection = try self.targets.selection(readsFiles: true, kinds: hops.table.kinds)
             try Self.check(selection.targets)
+            if let option = hops.ssh.relativeOption {
+                throw ArgumentError(
+                    "--ssh-option \(TerminalSanitizer.visible(option)): what is held is connected by a process that runs in /, "
+                        + "so the path must be absolute"
+                )
+            }
             var sink = DescriptorSink()
             for warning in selection.warnings + [hops.ssh.warning(for: selection.targets)].compactMap(\.self) {
                 try? sink.write("mitogen: \(warning)\n", to: .stderr)

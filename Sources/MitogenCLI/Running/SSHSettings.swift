@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import Glibc
 internal import Mitogen
 
 /// What the command line says to ssh, for all hops or for those to a host.
@@ -15,6 +16,12 @@ struct SSHSettings: Hashable, Sendable {
 
         /// What comes before the value of an option.
         var name: String { String(self.text.prefix { $0 != "=" && $0 != " " }).lowercased() }
+
+        /// The value of an option; nil if it has none.
+        var value: Substring? {
+            let rest = self.text.dropFirst(self.name.count)
+            return rest.isEmpty ? nil : rest.drop { $0 == " " || $0 == "=" }
+        }
 
         func isFor(_ hop: Hop) -> Bool { self.hosts?.matching(TargetSpecification(hops: [hop])).isEmpty == false }
     }
@@ -76,12 +83,35 @@ struct SSHSettings: Hashable, Sendable {
             let value = values.first { $0.isFor(hop) } ?? (runsHere ? values.first { $0.hosts == nil } : nil)
             return value?.text
         }
-        options.configFile = file(self.configs)
-        options.identityFile = file(self.identities)
+        // Absolute, as ssh may be started by a process that runs in another folder, such as the one that holds connections.
+        func own(_ path: String?) -> String? { runsHere ? path.map(Self.absolute) : path }
+        options.configFile = own(file(self.configs))
+        options.identityFile = own(file(self.identities))
         options.checkHostKeys = self.hostKeys
         // ssh takes the first value of an option.
         let general = self.options.filter { $0.hosts == nil && (runsHere || !Self.namesFile($0.text)) }
         options.sshArguments = (self.options.filter { $0.isFor(hop) } + general).flatMap { ["-o", $0.text] }
+    }
+
+    /// A path with the current folder before it, unless it is absolute or ssh puts something in its place.
+    private static func absolute(_ path: String) -> String {
+        guard Self.isRelative(path), let folder = getcwd(nil, 0) else { return path }
+        defer { free(folder) }
+        return "\(String(cString: folder))/\(path)"
+    }
+
+    private static func isRelative(_ path: some StringProtocol) -> Bool {
+        guard let first = path.utf8.first else { return false }
+        // ssh_config(5): a tilde, tokens and variables of the environment.
+        return ![UInt8(ascii: "/"), UInt8(ascii: "~"), UInt8(ascii: "%"), UInt8(ascii: "$")].contains(first)
+    }
+
+    /// An option with a path that is relative, and so depends on where ssh is started; nil if there is none.
+    var relativeOption: String? {
+        self.options.first { option in
+            Self.namesFile(option.text) && !Self.optionsWithCommands.contains(option.name)
+                && option.value != "SSH_AUTH_SOCK" && option.value.map(Self.isRelative) == true
+        }?.text
     }
 
     /// What to say where values that name files of this machine do not count for an ssh that runs elsewhere, and it has
@@ -125,11 +155,14 @@ struct SSHSettings: Hashable, Sendable {
         "userknownhostsfile", "xauthlocation",
     ]
 
+    /// Those whose values are commands, or names of libraries: they are looked for elsewhere.
+    private static let optionsWithCommands: Set = [
+        "knownhostscommand", "pkcs11provider", "proxycommand", "securitykeyprovider",
+    ]
+
     private static func namesFile(_ option: String) -> Bool {
-        let words = option.split(maxSplits: 1) { $0 == "=" || $0 == " " }
-        guard let name = words.first, self.optionsWithFiles.contains(name.lowercased()) else { return false }
+        let option = Value(hosts: nil, text: option)
         // These are everywhere.
-        let value = words.dropFirst().first.map { $0.drop { $0 == " " || $0 == "=" } }
-        return value != "/dev/null" && value != "none"
+        return self.optionsWithFiles.contains(option.name) && option.value != "/dev/null" && option.value != "none"
     }
 }

@@ -62,7 +62,9 @@ final class FileServiceReader: Sendable {
                     underWay = max(0, underWay - (try await acknowledged.get(timeout: Self.patience)))
                 }
                 underWay += bytes.count
-                try context.send(Message(handle: handle, encoding: .binary, data: bytes))
+                // The handle for answers makes it a flow, which lets small messages pass.
+                let replyTo = StandardHandle.callService
+                try context.send(Message(handle: handle, replyTo: replyTo, encoding: .binary, data: bytes))
             }
             while underWay > 0 { underWay -= try await acknowledged.get(timeout: Self.patience) }
             return .success(())
