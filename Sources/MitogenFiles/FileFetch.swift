@@ -80,8 +80,13 @@ public struct FileFetch: Sendable {
                     answers = Sender(to: context, handle: handle)
                 }
                 note(item)
+                let outcome = writer.take(item)
+                for failure in writer.takeFolderFailures().map({ $0.error(in: nil) }) {
+                    report.failures.append(failure)
+                    await onFailure(failure)
+                }
                 var failure: MitogenError?
-                switch writer.take(item) {
+                switch outcome {
                 case .none: break
                 case .offset(let offset): try await answers?.send(offset)
                 case .finished(let counts): report.finish(counts)

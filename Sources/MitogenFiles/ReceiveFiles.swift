@@ -43,7 +43,9 @@ struct ReceiveFiles: RemoteStream {
         var unwanted = -1
         while true {
             let item = try await receiver.get()
-            switch writer.take(item) {
+            let outcome = writer.take(item)
+            for failure in writer.takeFolderFailures() { try await yield(.failed(target: target, failure)) }
+            switch outcome {
             case .none, .sourceFailed: break
             case .offset(let offset): try await yield(.offset(offset))
             case .finished(let counts): return try await yield(.done(target: target, counts))

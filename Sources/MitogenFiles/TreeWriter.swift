@@ -42,6 +42,8 @@ package final class TreeWriter {
     /// A folder that could not be made: what is in it is left out.
     private var missingFolder: [UInt8]?
     package private(set) var counts = TransferCounts()
+    /// Folders that were left and could not be given what they are to have.
+    private var folderFailures: [FileFailure] = []
     /// The number of the entry that came last.
     package private(set) var entryNumber = -1
 
@@ -127,7 +129,7 @@ package final class TreeWriter {
         }
         let shown = folders.path(of: parts)
         do throws(FileFailure) {
-            try folders.move(to: parts.dropLast(), leave: leave)
+            try folders.move(to: parts.dropLast(), leave: leaveNoting)
             switch entry.kind {
             case .folder: try enter(entry, name, shown)
             case .symbolicLink: try makeLink(entry, name, shown)
@@ -171,10 +173,25 @@ package final class TreeWriter {
     }
 
     private func leaveAll() throws(FileFailure) {
-        try folders.move(to: [], leave: leave)
+        try folders.move(to: [], leave: leaveNoting)
         guard let rootEntry, options.preservesMetadata else { return }
         let level = FolderStack.Level(name: [], descriptor: folders.root, pending: rootEntry)
-        try leave(level, folders.rootPath)
+        leaveNoting(level, folders.rootPath)
+    }
+
+    /// The failures of folders since this was asked the last time. They keep nothing else from being written.
+    package func takeFolderFailures() -> [FileFailure] {
+        defer { folderFailures = [] }
+        return folderFailures
+    }
+
+    private func leaveNoting(_ level: FolderStack.Level, _ shown: [UInt8]) {
+        do throws(FileFailure) {
+            try leave(level, shown)
+        } catch {
+            counts.failures += 1
+            folderFailures.append(error)
+        }
     }
 
     private func makeLink(_ entry: FileEntry, _ name: [UInt8], _ shown: [UInt8]) throws(FileFailure) {

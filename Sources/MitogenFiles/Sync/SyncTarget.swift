@@ -182,22 +182,9 @@ final class SyncTarget {
                 return fail(writer, patch.file.path, "\(error)", &answers)
             }
         }
-        var outcome = writer.take(item)
-        var told: FileFailure?
-        // A folder that was left could not be given its metadata; the entry itself has not been looked at. Each is left once,
-        // so what fails the same way again has another reason.
-        while case .entry(let entry) = item, case .failed(let failure) = outcome, !failure.isFatal,
-            failure != told,
-            !entry.path.isEmpty, !failure.path.elementsEqual(entry.path),
-            !failure.path.suffix(entry.path.count + 1).elementsEqual([UInt8(ascii: "/")] + entry.path)
-        {
-            answers.append(.failed(entry: -1, failure))
-            told = failure
-            outcome = writer.take(item)
-        }
+        let outcome = writer.take(item)
+        for failure in writer.takeFolderFailures() { answers.append(.failed(entry: -1, failure)) }
         report(outcome, of: writer, &answers)
-        // The last folder could not be given its metadata.
-        if case .finished = item, case .failed = outcome { answers.append(.done(writer.counts)) }
     }
 
     private func report(_ outcome: TreeWriter.Outcome, of writer: TreeWriter, _ answers: inout [SyncEvent]) {

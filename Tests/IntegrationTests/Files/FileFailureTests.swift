@@ -292,6 +292,38 @@ extension LibraryTests.FileFailures {
         }
     }
 
+    @Test(
+        "Folders that cannot be given their owner are told, and keep nothing that is in or after them from being written",
+        .enabled(if: isRoot, "owners")
+    )
+    func folderMetadata() async throws {
+        try await withTemporaryDirectory { folder in
+            #expect(chmod(folder, 0o777) == 0)
+            for path in ["tree", "tree/a", "tree/a/deep", "tree/b", "tree/c"] {
+                mkdir("\(folder)/\(path)", 0o755)
+                try TestFiles.make("\(folder)/\(path)/file", size: 1000)
+                #expect(
+                    chown("\(folder)/\(path)", 1234, 1234) == 0 && chown("\(folder)/\(path)/file", 65534, 65534) == 0
+                )
+            }
+            let fixture = try Fixture.path
+            try await withFixtureRouter { router in
+                let nobody = try await router.local {
+                    $0.executable = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", fixture]
+                }
+                var options = FileTransferOptions()
+                (options.isRecursive, options.preservesMetadata, options.owner) = (true, true, .numbers)
+                var push = FilePush("\(folder)/tree", to: "\(folder)/copy")
+                push.options = options
+                let report = try await within(.seconds(20)) { [push] in try await push.run(on: [nobody])[0] }
+                #expect(report.failures.count == 5 && report.failures.allSatisfy { $0.code == .permissionDenied })
+                for path in ["", "a/", "a/deep/", "b/", "c/"] {
+                    #expect(Files.bytes("\(folder)/copy/\(path)file")?.count == 1000, "\(path)")
+                }
+            }
+        }
+    }
+
     @Test("A transfer that is cancelled leaves nothing, and the old file")
     func cancelled() async throws {
         try await withTemporaryDirectory { folder in
