@@ -57,8 +57,10 @@ int cmitogen_fakessh_accept(int listener) {
 int cmitogen_fakessh_receive(int connection, struct cmitogen_fakessh_request *request, int descriptors[3]) {
     union {
         struct cmsghdr header;
+        // Its size is a multiple of eight, so that there is room for a fourth.
         char bytes[CMSG_SPACE(3 * sizeof(int))];
     } control;
+    int all[sizeof control.bytes / sizeof(int)];
     struct iovec part = { request, sizeof *request };
     struct msghdr message = {
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.bytes
@@ -71,10 +73,13 @@ int cmitogen_fakessh_receive(int connection, struct cmitogen_fakessh_request *re
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     if (!header || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) return -EPROTO;
     int received = (int)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-    memcpy(descriptors, CMSG_DATA(header), (size_t)received * sizeof(int));
+    memcpy(all, CMSG_DATA(header), (size_t)received * sizeof(int));
     // The sender sends them with all of this part at once (unix(7)).
-    if (received == 3 && count == sizeof *request) return 1;
-    for (int i = 0; i < received; i++) close(descriptors[i]);
+    if (received == 3 && count == sizeof *request) {
+        memcpy(descriptors, all, 3 * sizeof(int));
+        return 1;
+    }
+    for (int i = 0; i < received; i++) close(all[i]);
     return -EPROTO;
 }
 

@@ -72,6 +72,7 @@ public struct FileFetch: Sendable {
         _ onFailure: @Sendable (MitogenError) async -> Void
     ) async throws(FileFailure) -> FileTransferReport {
         var report = FileTransferReport()
+        let scope = FetchScope(roots: roots, isRecursive: options.isRecursive)
         var answers: Sender<Int>?
         var unwanted = -1
         do throws(MitogenError) {
@@ -79,10 +80,15 @@ public struct FileFetch: Sendable {
                 if case .answers(_, let handle) = item, handle >= StandardHandle.firstFree {
                     answers = Sender(to: context, handle: handle)
                 }
+                if case .entry(let entry) = item, !scope.allows(entry) {
+                    let failure = FileFailure(.unsafePath, entry.path, "was sent without having been asked for")
+                    report.failures.append(failure.error(in: context.displayName))
+                    return report
+                }
                 note(item)
                 let outcome = writer.take(item)
                 for failure in writer.takeFolderFailures().map({ $0.error(in: nil) }) {
-                    report.failures.append(failure)
+                    Self.add(failure, to: &report)
                     await onFailure(failure)
                 }
                 var failure: MitogenError?
@@ -99,7 +105,7 @@ public struct FileFetch: Sendable {
                     }
                 }
                 if let failure {
-                    report.failures.append(failure)
+                    Self.add(failure, to: &report)
                     await onFailure(failure)
                 }
                 guard isContent(item), !writer.wantsData, unwanted < writer.entryNumber else { continue }
@@ -111,6 +117,13 @@ public struct FileFetch: Sendable {
             throw FileFailure(error)
         }
     }
+
+    /// All are told, but not all are kept: there may be any number.
+    private static func add(_ failure: MitogenError, to report: inout FileTransferReport) {
+        if report.failures.count < mostFailures { report.failures.append(failure) }
+    }
+
+    private static let mostFailures = 1000
 
     private func note(_ item: FileItem) {
         switch item {

@@ -141,13 +141,11 @@ package struct FileReader {
 
 /// The extended attributes of an open file.
 package enum FileAttributes {
-    /// Those that the system keeps for itself cannot be copied, or are copied as permissions.
-    private static func isOrdinary(_ name: [UInt8]) -> Bool {
-        !name.starts(with: "system.".utf8) && !name.starts(with: "security.".utf8)
-    }
+    /// Others are the system's: capabilities and labels, say, are given by who may do that there (xattr(7)).
+    static func isOfUser(_ name: [UInt8]) -> Bool { name.starts(with: "user.".utf8) }
 
     static func ofUser(_ descriptor: Descriptor) -> [FileMetadata.Attribute] {
-        names(descriptor).filter(isOrdinary).compactMap { name in
+        names(descriptor).filter(isOfUser).compactMap { name in
             value(name, of: descriptor).map { FileMetadata.Attribute(name: name, value: $0) }
         }
     }

@@ -67,7 +67,10 @@ struct MetadataChange {
 
     func applyAttributes(to descriptor: Descriptor, _ path: [UInt8]) throws(FileFailure) {
         guard options.preservesAttributes else { return }
-        for attribute in source.attributes { try FileAttributes.set(attribute, of: descriptor, path: path) }
+        // Whatever the source has sent.
+        for attribute in source.attributes where FileAttributes.isOfUser(attribute.name) {
+            try FileAttributes.set(attribute, of: descriptor, path: path)
+        }
     }
 
     func applyTimes(to descriptor: Descriptor, _ path: [UInt8], name: [UInt8]? = nil) throws(FileFailure) {

@@ -59,6 +59,14 @@ package struct MessagePart: Sendable, Hashable {
         guard data.count - Self.headerSize <= total - offset, handle != StandardHandle.messagePart else { return nil }
     }
 
+    /// The handle that the whole is for, if that is a value of a flow: one that names a handle for credit.
+    package static func flowHandle(in data: [UInt8]) -> Handle? {
+        guard data.count >= headerSize else { return nil }
+        func number(_ offset: Int) -> Handle { data[offset..<(offset + 4)].reduce(0) { $0 << 8 | Handle($1) } }
+        let handle = number(20)
+        return handle >= StandardHandle.firstFree && number(24) != 0 ? handle : nil
+    }
+
     /// The part as the data of a message.
     package func data(_ piece: ArraySlice<UInt8>) -> [UInt8] {
         var bytes: [UInt8] = []

@@ -83,7 +83,10 @@ package struct RoutingTable: Sendable {
     package mutating func route(_ header: inout MessageHeader, from ingress: LinkID?) -> Verdict {
         if let ingress {
             if let reason = distrust(header, from: ingress) { return .drop(reason) }
-            if let stamp = links[ingress]?.stampedAuthID { header.authID = stamp }
+            // Only the peer's own: what it has started may be on another machine, and has no authority here.
+            if let link = links[ingress], let stamp = link.stampedAuthID, header.authID == link.remoteID {
+                header.authID = stamp
+            }
         }
         if header.dstID == contextID { return .deliver }
         let isFromParentSide = ingress != nil && link(for: header.srcID) == parentLink
@@ -94,7 +97,7 @@ package struct RoutingTable: Sendable {
         if let ingress, egress == parentLink, isAttached(ingress) {
             return .refuse(.noRoute(to: header.dstID, from: contextID))
         }
-        if let ingress, isUnidirectional, !isPrivileged(ingress), !isPrivileged(egress) {
+        if let ingress, isUnidirectional, !isPrivileged(ingress, header.srcID), !isPrivileged(egress, header.dstID) {
             return .refuse(
                 .unidirectional(
                     from: links[ingress]?.remoteID ?? 0,
@@ -132,8 +135,10 @@ package struct RoutingTable: Sendable {
     /// the tree.
     package func isAttached(_ link: LinkID) -> Bool { links[link]?.stampedAuthID != nil }
 
-    private func isPrivileged(_ link: LinkID) -> Bool {
+    /// Whether a context that a stream leads to may exchange messages with all others in unidirectional mode.
+    private func isPrivileged(_ link: LinkID, _ id: ContextID) -> Bool {
         guard let link = links[link] else { return false }
-        return parentIDs.contains(link.remoteID) || link.stampedAuthID.map(isParentAuthority) == true
+        if parentIDs.contains(link.remoteID) { return true }
+        return id == link.remoteID && link.stampedAuthID.map(isParentAuthority) == true
     }
 }

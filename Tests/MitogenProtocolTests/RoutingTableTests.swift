@@ -210,6 +210,20 @@ struct RoutingTableTests {
         #expect(other.authID == 2)
     }
 
+    @Test("What an attached program has started has no authority but its own")
+    func stampsOnlyThePeer() {
+        var table = RoutingTable(contextID: 0, parentIDs: [])
+        _ = table.connectChild(Self.first, id: 1, name: "client", stampedAuthID: 0)
+        _ = table.connectChild(Self.second, id: 2, name: "two")
+        _ = table.addRoute(to: 7, name: "far", through: Self.first)
+        for destination: ContextID in [0, 2] {
+            var header = MessageHeader(from: 7, to: destination)
+            let verdict = table.route(&header, from: Self.first)
+            #expect(verdict == (destination == 0 ? .deliver : .forward(Self.second)))
+            #expect(header.authID == 7)
+        }
+    }
+
     @Test("A stream stamped with parental authority passes in unidirectional mode", arguments: [5, 0, 9])
     func stampedUnidirectional(stamp: ContextID) {
         var table = RoutingTable(contextID: 5, parentIDs: [2, 0], isUnidirectional: true)

@@ -35,12 +35,17 @@ final class Inbox: Sendable {
     private struct Source {
         let number: Int
         let returnHandle: Handle
-        let share: LinkBudget.Share
+        var share: LinkBudget.Share?
         var account = Account(ChannelOpening.window, first: Credit.first)
         /// Whether the last thing that came from there was that this is all.
         var hasEnded = false
         /// The context is gone; what it has sent is still here.
         var isLost = false
+
+        /// Who has ended and whose values were taken leaves the link's budget to others.
+        mutating func leaveShareIfDone() {
+            if hasEnded, account.waiting.items == 0 { share = nil }
+        }
     }
 
     private struct State {
@@ -115,6 +120,7 @@ final class Inbox: Sendable {
                 state.others.insert(message.srcID)
             }
             state.sources[message.srcID]?.hasEnded = message.isDead
+            if message.isDead { state.sources[message.srcID]?.leaveShareIfDone() }
             if !message.isDead, let source = state.sources[message.srcID], source.returnHandle == message.replyTo,
                 state.sources[message.srcID]?.account.receive(message.data.count) == true
             {
@@ -157,7 +163,8 @@ final class Inbox: Sendable {
             case .nothing: return nil
             case .window(let number):
                 guard var source = state.sources[message.srcID], source.number == number else { fallthrough }
-                let credit = source.account.consume(message.data.count, share: source.share.adjust)
+                let credit = source.account.consume(message.data.count) { source.share?.adjust($0) ?? $0.lowerBound }
+                source.leaveShareIfDone()
                 state.sources[message.srcID] = source.isLost && source.account.waiting.items == 0 ? nil : source
                 return source.isLost ? nil : credit
             case .limit:

@@ -34,7 +34,10 @@ extension Router {
         let name = "\(via.displayName).\(answer.name ?? "\(id)")"
         let isPossible = core.withLock { core in
             let known = core.contexts[id]
-            return core.state.mayHaveStarted(id, via.id, isNew: known?.via == nil && known?.connection == nil)
+            // What the listener of an attached program has named is not new.
+            let isNew =
+                known?.via == nil && known?.connection == nil && !(isAttached && core.state.table.hasRoute(to: id))
+            return core.state.mayHaveStarted(id, via.id, isNew: isNew)
         }
         guard isPossible else {
             throw MitogenError(.streamError, "\(via.displayName) named context \(id), which it cannot have started")

@@ -17,6 +17,7 @@ final class StreamSession: Sendable {
     private struct State {
         var account: Account
         var call: RunningCall?
+        var timer: Timer?
         var handle: Handle = 0
         var tally = Tally()
         /// What the function has ended with.
@@ -53,11 +54,15 @@ final class StreamSession: Sendable {
         }
         let call = try begin(handle, first)
         state.withLock { $0.call = call }
-        let timer = timeout.map { timeout in call.giveUp(after: timeout) }
-        call.pending.whenResolved { [weak self] outcome in
-            timer?.cancel()
-            self?.callDidEnd(outcome, call)
+        // It goes on after the answer, while values are missing.
+        let timer = timeout.map { timeout in
+            router.broker.schedule(after: timeout) { [weak self] in
+                let text = "\(call.functionName) has not returned within \(timeout)"
+                self?.stop(because: MitogenError(.timeoutError, text))
+            }
         }
+        state.withLock { $0.timer = timer }
+        call.pending.whenResolved { [weak self] outcome in self?.callDidEnd(outcome, call) }
     }
 
     /// The next value's message; nil after the last one.
@@ -127,12 +132,20 @@ final class StreamSession: Sendable {
             change(&state)
             return state.tally.isComplete ? state.end : nil
         }
-        if let end { arrivals.finish(with: .end(end)) }
+        guard let end else { return }
+        cancelTimer()
+        arrivals.finish(with: .end(end))
+    }
+
+    /// One that waits would keep the Broker.
+    private func cancelTimer() {
+        state.withLock { $0.timer.take() }?.cancel()
     }
 
     /// Gives the call up, if it still runs, and expects no values any more.
     private func stop(because error: MitogenError) {
         arrivals.close(with: error)
+        cancelTimer()
         let (call, handle) = state.withLock { ($0.call, $0.handle) }
         call?.cancel(because: error)
         if handle != 0 { try? router.deleteHandler(handle) }

@@ -24,6 +24,8 @@ final class Command: Sendable {
         /// How many pieces of output were sent.
         var pieces = 0
         var isPaused = false
+        /// What was read while paused: that a pipe is closed at the other end is told also then.
+        var held = Queue<ProcessEvent>()
         var hasTimedOut = false
         var timers: [Timer] = []
         var quietTimer: Timer?
@@ -128,25 +130,51 @@ final class Command: Sendable {
         if count == -Int(EAGAIN) { return }
         guard count > 0 else { return closeOutput(descriptor, isError: isError) }
         let bytes = Array(UnsafeRawBufferPointer(rebasing: scratch[..<count]))
-        send(isError ? .error(bytes) : .output(bytes))
-        let turn = gate.overdraw(ProcessEvent.cost(of: bytes))
-        let paused = state.withLock { state -> [Side] in
-            state.lastOutput = monotonicNanoseconds()
-            state.pieces += 1
-            guard turn != nil, !state.isPaused else { return [] }
+        state.withLock { $0.lastOutput = monotonicNanoseconds() }
+        pass(on: isError ? .error(bytes) : .output(bytes))
+    }
+
+    /// Sends something that is in order with the output, or keeps it while the caller has not taken enough.
+    private func pass(on event: ProcessEvent) {
+        let isHeld = state.withLock { state in
+            if state.isPaused { state.held.append(event) }
+            return state.isPaused
+        }
+        guard !isHeld, let turn = sendInWindow(event) else { return }
+        let paused = state.withLock { state in
             state.isPaused = true
             return Array(state.outputs.values)
         }
         for side in paused { router.broker.stopReceive(side) }
-        if !paused.isEmpty { turn?.whenResolved { [weak self] _ in self?.resume() } }
+        wait(for: turn)
     }
 
+    /// - Returns: What to wait for before anything else is sent; nil if there is room.
+    private func sendInWindow(_ event: ProcessEvent) -> OneShot<Void>? {
+        send(event)
+        guard let bytes = event.bytes else { return nil }
+        state.withLock { $0.pieces += 1 }
+        return gate.overdraw(ProcessEvent.cost(of: bytes))
+    }
+
+    private func wait(for turn: OneShot<Void>) {
+        turn.whenResolved { [weak self] _ in
+            guard let self else { return }
+            router.broker.schedule { [weak self] in self?.resume() }
+        }
+    }
+
+    /// There is room again. On the Broker's thread.
     private func resume() {
+        while let event = state.withLock({ $0.held.popFirst() }) {
+            if let turn = sendInWindow(event) { return wait(for: turn) }
+        }
         let resumed = state.withLock { state in
             state.isPaused = false
             return Array(state.outputs.values)
         }
         for side in resumed { router.broker.startReceive(side) }
+        finishIfDone()
     }
 
     private func send(_ event: ProcessEvent) {
@@ -156,13 +184,13 @@ final class Command: Sendable {
     }
 
     private func closeOutput(_ descriptor: Int32, isError: Bool) {
-        if !isError, process.status == nil { send(.closed(.output)) }
+        if !isError, process.status == nil { pass(on: .closed(.output)) }
         if let side = state.withLock({ $0.outputs.removeValue(forKey: descriptor) }) { router.broker.close(side) }
         finishIfDone()
     }
 
     private func finishIfDone() {
-        guard let status = process.status, state.withLock({ $0.outputs.isEmpty }) else { return }
+        guard let status = process.status, state.withLock({ $0.outputs.isEmpty && !$0.isPaused }) else { return }
         finish(status)
     }
 
@@ -236,6 +264,12 @@ final class Command: Sendable {
 
     private func timeOut() {
         state.withLock { $0.hasTimedOut = true }
+        terminate()
+    }
+
+    /// Nobody wants the output any more, so nothing is waited for.
+    func abandon() {
+        gate.removeBound()
         terminate()
     }
 

@@ -27,6 +27,14 @@ enum ProcessEvent: Sendable {
     /// There is no more output; so many pieces were sent, some of which may still be on their way.
     case outputEnd(pieces: Int)
 
+    /// The output, if it is any.
+    var bytes: [UInt8]? {
+        switch self {
+        case .output(let bytes), .error(let bytes): bytes
+        default: nil
+        }
+    }
+
     /// Whether it is in order with the output, which other messages pass.
     var isOutput: Bool {
         switch self {

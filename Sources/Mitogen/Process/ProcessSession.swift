@@ -69,8 +69,7 @@ final class ProcessSession: Sendable {
         defer { timer?.cancel() }
         call.pending.whenResolved { [weak self] in self?.callDidEnd($0) }
         return try await withInput(stdin) { () async throws(MitogenError) in
-            // The error is the call's.
-            while let arrival = try? await output.get() {
+            while let arrival = try await nextArrival(of: call) {
                 switch arrival {
                 case .closed(let stream): await whenClosed(stream)
                 case .piece(let piece):
@@ -83,24 +82,45 @@ final class ProcessSession: Sendable {
         }
     }
 
+    /// What comes next; nil if nothing does, and also if the call has failed, which says why.
+    private func nextArrival(of call: RunningCall) async throws(MitogenError) -> Arrival? {
+        do throws(MitogenError) {
+            return try await output.get()
+        } catch {
+            // The command has ended well, but its output is not all here.
+            if case .success(let answer)? = call.pending.outcome, !answer.isDead { throw error }
+            return nil
+        }
+    }
+
+    /// Gives the command up, also if its answer is here and only output is missing.
+    private func end(_ call: RunningCall?, because error: MitogenError) {
+        call?.cancel(because: error)
+        output.close(with: error)
+    }
+
     /// The other side keeps the time limit, unless it stands still.
     private func giveUp(_ call: RunningCall, after timeout: Duration) -> Timer {
         let name = context.displayName
-        return router.broker.schedule(after: timeout + Self.grace) {
+        return router.broker.schedule(after: timeout + Self.grace) { [weak self] in
             let error = MitogenError(
                 .timeoutError,
                 "the command has not ended within \(timeout), and \(name) does not answer",
                 context: name,
                 hint: "the command may still run there"
             )
-            call.cancel(because: error)
+            self?.end(call, because: error)
         }
     }
 
     // MARK: Output
 
     private func receive(_ message: Message) {
-        guard !message.isDead, let event = ProcessEvent(decoding: message.data) else { return }
+        if message.isDead {
+            let error = MitogenError(dead: message, localID: router.contextID, context: context.displayName)
+            return output.close(with: error)
+        }
+        guard let event = ProcessEvent(decoding: message.data) else { return }
         switch event {
         case .inputCredit(let count): input.add(Credit(bytes: count))
         case .outputEnd(let pieces): end { $0.expect(pieces) }
@@ -118,8 +138,7 @@ final class ProcessSession: Sendable {
         }
         guard isAllowed else {
             let text = "the command's context sends more output than it may"
-            call?.cancel(because: MitogenError(.streamError, text, context: context.displayName))
-            return
+            return end(call, because: MitogenError(.streamError, text, context: context.displayName))
         }
         output.put(.piece(piece))
         end { $0.receive() }

@@ -69,7 +69,7 @@ struct RunProcess: RemoteFunction {
         return try await withTaskCancellationHandler {
             try await command.waitUntilEnded()
         } onCancel: {
-            command.terminate()
+            command.abandon()
         }
     }
 }

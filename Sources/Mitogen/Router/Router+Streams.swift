@@ -126,6 +126,14 @@ extension Router {
         for child in children {
             route(Message(dstID: child.remoteID, handle: StandardHandle.shutdown))
         }
+        flushParent(until: monotonicNanoseconds() + 1_000_000_000)
+    }
+
+    /// Keeps the Broker while values and log records wait to be written to the parent, which let the order to end pass.
+    private func flushParent(until deadline: Int64) {
+        let stream = core.withLock { core in core.state.table.parentLink.flatMap { core.streams[$0] } }
+        guard let stream, stream.pendingBytes > 0, monotonicNanoseconds() < deadline else { return }
+        broker.schedule(after: .milliseconds(10)) { [weak self] in self?.flushParent(until: deadline) }
     }
 
     /// The Broker has ended: everyone who still waits is told, every descriptor is closed.

@@ -25,7 +25,12 @@ struct FlowKey: Hashable, Sendable {
         handle = message.handle
         switch message.handle {
         case StandardHandle.messagePart:
-            for byte in message.data.prefix(4) { transfer = transfer << 8 | UInt32(byte) }
+            // A value of a flow stays behind the smaller ones before it.
+            if let flow = MessagePart.flowHandle(in: message.data) {
+                handle = flow
+            } else {
+                for byte in message.data.prefix(4) { transfer = transfer << 8 | UInt32(byte) }
+            }
         case StandardHandle.openChannel:
             guard let opening = ChannelOpening(parsing: message.data) else { return nil }
             handle = opening.handle

@@ -56,7 +56,13 @@ package struct OutputQueue: Sendable {
 
     package mutating func append(_ frame: OutgoingFrame) {
         byteCount += frame.size
-        guard let key = FlowKey(of: frame.message) else { return urgent.append(frame) }
+        let handle = frame.message.handle
+        // What has come from a context must not arrive after the news that it is gone.
+        if handle == StandardHandle.deleteRoute || handle == StandardHandle.routeLost { promoteAll() }
+        // The end of a flow of which nothing waits: its values may have gone the other way, as those of Python senders do.
+        guard let key = FlowKey(of: frame.message), !frame.message.isDead || flows[key] != nil else {
+            return urgent.append(frame)
+        }
         flowFrameCount += 1
         if flows[key] == nil { turns.append(key) }
         flows[key, default: Flow()].frames.append(frame)
@@ -106,6 +112,11 @@ package struct OutputQueue: Sendable {
         }
         passed = 0
         return nextOfFlows()
+    }
+
+    /// Lets the flows that wait now go before anything that is added later.
+    private mutating func promoteAll() {
+        while let frame = nextOfFlows() { urgent.append(frame) }
     }
 
     private mutating func nextOfFlows() -> OutgoingFrame? {

@@ -21,6 +21,8 @@ final class HoldService: Service {
         var contexts: [String: OneShot<Context>] = [:]
         var timer: Timer?
         var isEnding = false
+        /// Until then it waits for the command that has started it.
+        var graceEnd: Int64 = 0
     }
 
     /// How long the process lives without anything to hold, for the command that has started it.
@@ -36,7 +38,11 @@ final class HoldService: Service {
     }
 
     /// Begins to count the time in which nothing is held.
-    func start() { self.schedule(at: monotonicNanoseconds() + Self.grace.nanoseconds) }
+    func start() {
+        let end = monotonicNanoseconds() + Self.grace.nanoseconds
+        self.state.withLock { $0.graceEnd = end }
+        self.schedule(at: end)
+    }
 
     // MARK: What commands ask for
 
@@ -44,9 +50,15 @@ final class HoldService: Service {
     func find(_ keys: [String], for user: ContextID) -> [HeldConnection] {
         let now = monotonicNanoseconds()
         return self.state.withLock { state in
-            state.table.use(keys, by: user, at: now)
+            self.use(keys, by: user, at: now, &state)
             return keys.compactMap { Self.description(of: $0, state, at: now, self.router) }
         }
+    }
+
+    /// One that has gone meanwhile uses nothing: nobody would say again that it has gone.
+    private func use(_ keys: [String], by user: ContextID, at now: Int64, _ state: inout State) {
+        guard self.router.contextByID(user, creates: false)?.isReachable == true else { return }
+        state.table.use(keys, by: user, at: now)
     }
 
     var list: [HeldConnection] {
@@ -84,8 +96,9 @@ final class HoldService: Service {
         let now = monotonicNanoseconds()
         let isComplete = failure == nil
         let connections = self.state.withLock { state in
+            if adds { state.graceEnd = 0 }
             if isComplete, adds, let target = keys.last { state.table.hold(target, for: limit, at: now) }
-            if !adds { state.table.use(keys, by: user, at: now) }
+            if !adds { self.use(keys, by: user, at: now, &state) }
             return keys.compactMap { Self.description(of: $0, state, at: now, self.router) }
         }
         return (connections, failure)
@@ -200,7 +213,10 @@ final class HoldService: Service {
                     nil
                 }
             }
-            return (contexts, state.table.nextExpiry, state.table.isEmpty)
+            let isOver = state.table.isEmpty && now >= state.graceEnd
+            // Under the same lock, so that nothing begins between.
+            if isOver { state.isEnding = true }
+            return (contexts, state.table.nextExpiry, isOver)
         }
         for context in closed { try? context.send(Message(handle: StandardHandle.shutdown)) }
         if isOver { return self.endAll() }

@@ -23,8 +23,6 @@ struct HolderProcess: Sendable {
     ///
     /// - Returns: The status to exit with.
     func perform() throws -> Int32 {
-        // Nobody else's files may be made readable for others by what is started here.
-        umask(0o077)
         let loop = try MainLoop(signals: [SIGINT, SIGTERM])
         let stop = OneShot<Void>()
         return loop.run { _ in

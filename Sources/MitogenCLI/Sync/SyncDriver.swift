@@ -151,6 +151,11 @@ struct SyncDriver {
         }
     }
 
+    /// What one folder's names and metadata may take, which is about a million entries.
+    private static let largestListing = 256 << 20
+    private static let deepest = 512
+    private static let mostDeletions = 4_000_000
+
     private mutating func listing() async throws(MitogenError) -> Listing {
         var bytes: [UInt8] = []
         while true {
@@ -159,6 +164,7 @@ struct SyncDriver {
             case .missing: return .found(nil)
             case .listing(let piece, let isLast):
                 bytes += piece
+                guard bytes.count <= Self.largestListing else { throw unexpected }
                 guard isLast else { continue }
                 guard let entries = SyncListing.decode(bytes) else { throw unexpected }
                 return .found(entries)
@@ -171,7 +177,11 @@ struct SyncDriver {
     private mutating func compareDoomed(_ first: [[UInt8]]) async throws(MitogenError) {
         var doomed = first
         var kept: Set<[UInt8]> = []
+        var depth = 0
         while !doomed.isEmpty {
+            depth += 1
+            // A tree that goes on for ever is none.
+            guard depth <= Self.deepest, deletions.count <= Self.mostDeletions else { throw unexpected }
             var next: [[UInt8]] = []
             var asked = 0
             for (number, folder) in doomed.enumerated() {

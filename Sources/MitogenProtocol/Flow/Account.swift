@@ -23,7 +23,7 @@ package struct Account: Sendable {
     ///   - most: What the sender may have under way at most; at least one item and one byte.
     ///   - first: How many bytes it may send unasked; all by default.
     package init(_ most: Credit, first: Int = .max) {
-        self.most = Credit(items: max(1, most.items), bytes: max(1, most.bytes))
+        self.most = Credit(items: max(1, most.items), bytes: min(max(1, most.bytes), .max / 4))
         self.first = min(first, self.most.bytes)
         limit = self.first
     }

@@ -18,7 +18,8 @@ package struct Window: Sendable, Hashable {
     ///   - size: What may be under way at most; credit beyond it is ignored. At least one item and one byte.
     ///   - first: How many bytes may be sent unasked; all by default.
     package init(_ size: Credit, first: Int = .max) {
-        self.size = Credit(items: max(1, size.items), bytes: max(1, size.bytes))
+        // Far from the limits of the numbers, as room can be negative.
+        self.size = Credit(items: max(1, size.items), bytes: min(max(1, size.bytes), .max / 4))
         room = Credit(items: self.size.items, bytes: min(first, self.size.bytes))
     }
 

@@ -93,8 +93,11 @@ extension LibraryTests.Attaching {
             let (left, right) = (try await attach(path), try await attach(path))
             #expect(left.router.contextID != right.router.contextID)
             let own = try await left.router.local()
-            let behind = try await left.router.local(via: try #require(left.contexts.first)) { $0.name = "behind" }
-            let other = try await right.router.local(via: try #require(right.contexts.first))
+            let (first, second): (Context, Context) = (
+                try #require(left.contexts.first), try #require(right.contexts.first)
+            )
+            let behind = try await left.router.local(via: first) { $0.name = "behind" }
+            let other = try await right.router.local(via: second)
             #expect(Set([own.id, behind.id, other.id, context.id]).count == 4)
             let pids = [try await own.call(ProcessID()), try await behind.call(ProcessID())]
             let otherPID = try await other.call(ProcessID())
@@ -150,7 +153,8 @@ extension LibraryTests.Attaching {
             let next = try HelperProcess.fixture("listen", path)
             try await next.wait(for: "listening")
             let again = try await attach(path)
-            #expect(try await try #require(again.contexts.first).call(Add(1, 1)) == 2)
+            let context: Context = try #require(again.contexts.first)
+            #expect(try await context.call(Add(1, 1)) == 2)
             await leave(again)
         }
     }
@@ -169,7 +173,8 @@ extension LibraryTests.Attaching {
             let part = try RawClient(path)
             part.send([1, 2])
             let tree = try await attach(path, timeout: .seconds(2))
-            #expect(try await try #require(tree.contexts.first).call(Add(1, 1)) == 2)
+            let context: Context = try #require(tree.contexts.first)
+            #expect(try await context.call(Add(1, 1)) == 2)
             await leave(tree)
             // It has got its number, and was shut out for what it said then.
             #expect(try await eventually { nonsense.received == nil })
@@ -304,7 +309,8 @@ extension LibraryTests.Attaching {
                 let tree = try await attach("\(folder)/tree.sock")
                 #expect(tree.listener.id == middle.id)
                 #expect(tree.contexts.map(\.id) == [below.id])
-                #expect(try await try #require(tree.contexts.first).call(Add(1, 2)) == 3)
+                let context: Context = try #require(tree.contexts.first)
+                #expect(try await context.call(Add(1, 2)) == 3)
                 let above = tree.router.contextByID(0)
                 let refused = try await failure { try await above?.call(Add(1, 2)) }
                 #expect(refused.code == .channelError && refused.message.contains("no route to 0"), "\(refused)")
