@@ -173,8 +173,8 @@ extension LibraryTests.Attaching {
             let part = try RawClient(path)
             part.send([1, 2])
             let tree = try await attach(path, timeout: .seconds(2))
-            let context: Context = try #require(tree.contexts.first)
-            #expect(try await context.call(Add(1, 1)) == 2)
+            let attached: Context = try #require(tree.contexts.first)
+            #expect(try await attached.call(Add(1, 1)) == 2)
             await leave(tree)
             // It has got its number, and was shut out for what it said then.
             #expect(try await eventually { nonsense.received == nil })

@@ -69,7 +69,8 @@ struct Languages {
             ("su:tb-sudo+doas:tb-other", sudoer),
         ] {
             let result = try await run(
-                ["run", "-t", target] + Self.show,
+                // A debug image crosses two terminals, at 2 to 4 MB/s each.
+                ["run", "--connect-timeout", "90", "-t", target] + Self.show,
                 password: password,
                 locale: locale
             )
