@@ -60,13 +60,20 @@ package struct OutputQueue: Sendable {
         // What has come from a context must not arrive after the news that it is gone.
         if handle == StandardHandle.deleteRoute || handle == StandardHandle.routeLost { promoteAll() }
         // The end of a flow of which nothing waits: its values may have gone the other way, as those of Python senders do.
-        guard let key = FlowKey(of: frame.message), !frame.message.isDead || flows[key] != nil else {
-            return urgent.append(frame)
-        }
+        guard let key = FlowKey(of: frame.message) else { return urgent.append(frame) }
+        let index = flows.index(forKey: key)
+        if index == nil, frame.message.isDead { return urgent.append(frame) }
         flowFrameCount += 1
-        if flows[key] == nil { turns.append(key) }
-        flows[key, default: Flow()].frames.append(frame)
-        flows[key]?.byteCount += frame.size
+        if let index {
+            flows.values[index].frames.append(frame)
+            flows.values[index].byteCount += frame.size
+        } else {
+            var flow = Flow()
+            flow.frames.append(frame)
+            flow.byteCount = frame.size
+            flows[key] = flow
+            turns.append(key)
+        }
     }
 
     /// Whether as much of the message's flow waits as it may send in one turn, so that more of it need not be here yet;
@@ -121,24 +128,24 @@ package struct OutputQueue: Sendable {
 
     private mutating func nextOfFlows() -> OutgoingFrame? {
         while flowFrameCount > 0, let key = turns.first {
-            // Taken out, so that the queue is changed in place.
-            guard var flow = flows.removeValue(forKey: key) else {
+            guard let index = flows.index(forKey: key) else {
                 _ = turns.popFirst()
                 continue
             }
-            if flow.deficit > 0, let frame = flow.frames.popFirst() {
+            if flows.values[index].deficit > 0, let frame = flows.values[index].frames.popFirst() {
                 flowFrameCount -= 1
-                flow.byteCount -= frame.size
-                flow.deficit -= frame.size
-                flows[key] = flow
+                flows.values[index].byteCount -= frame.size
+                flows.values[index].deficit -= frame.size
                 return frame
             }
             // Its turn is over. One that has nothing more stays as long as it has to pay.
             _ = turns.popFirst()
-            if flow.deficit > 0 { continue }
-            flow.deficit += Self.quantum
-            flows[key] = flow
-            turns.append(key)
+            if flows.values[index].deficit > 0 {
+                flows.remove(at: index)
+            } else {
+                flows.values[index].deficit += Self.quantum
+                turns.append(key)
+            }
         }
         flows = [:]
         turns.removeAll()

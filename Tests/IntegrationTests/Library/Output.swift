@@ -97,7 +97,8 @@ extension LibraryTests.Output {
             let best = try await bestDuration { _ = try await target.call(Add(1, 2)) }
             #expect(best < .milliseconds(500))
             let elapsed = try await duration { try await target.shutdown(waits: true, timeout: .seconds(10)) }
-            #expect(elapsed < .seconds(5))
+            // 3 s that a context has for its end, and what a debug build takes for a full pipe of short lines.
+            #expect(elapsed < .seconds(8))
             #expect(try await Processes.stillRunning([pid], after: .seconds(1)).isEmpty)
         }
     }
