@@ -65,6 +65,18 @@ struct FlowTests {
         #expect(Window(Credit(items: credit, bytes: credit)).hasRoom)
     }
 
+    @Test("A window as large as a number can be does not overflow")
+    func largest() {
+        var window = Window(Credit(items: .max, bytes: .max), first: 100)
+        window.take(1_000_000)
+        window.add(Credit(items: .max, bytes: .max))
+        #expect(window.hasRoom)
+        var account = Account(Credit(items: .max, bytes: .max), first: 100)
+        #expect(account.receive(1_000_000) == true)
+        #expect(account.consume(1_000_000) != nil)
+        #expect(account.receive(1) == true)
+    }
+
     @Test("Nobody waits for a receiver that gives no credit")
     func unbounded() {
         var window = Window(size)

@@ -40,9 +40,9 @@ extension Mitogen {
     ///   - timeout: How long all of it may take; 10 s by default.
     /// - Returns: The tree. Its router is to be shut down with ``Router/shutdown()``; ``withRouter(unixSocket:configuration:timeout:_:)``
     ///   does that by itself.
-    /// - Throws: ``MitogenError``: `.connectionRefused` if nobody listens there, `.notPermitted` if another user does,
-    ///   `.timeoutError` if the listener does not answer, `.eofError` if it lets nobody in, `.streamError`, and
-    ///   `.cancelled` if the calling task is; nothing is left then.
+    /// - Throws: ``MitogenError``: `.connectionRefused` if no process listens there, `.notPermitted` if the listener
+    ///   belongs to another user, `.timeoutError` if it does not answer, `.eofError` if it closes the connection,
+    ///   `.streamError`, and `.cancelled` if the calling task is. The connection is closed in each case.
     public static func connect(
         unixSocket path: String,
         configuration: RouterConfiguration = .init(),

@@ -34,7 +34,7 @@ extension Router {
         stream.start(keepsAlive: false)
     }
 
-    /// An attached program says what it understands, and is told what the contexts of this tree do.
+    /// Takes the capabilities of an attached program, and answers with the contexts of this tree and theirs.
     func introduceTree(_ message: Message, to stream: Stream?) {
         guard !message.isDead, let stream, let info = try? message.decode(as: RouteInfo.self) else { return }
         let contexts = core.withLock { core -> [AttachedContext] in
@@ -43,7 +43,7 @@ extension Router {
             let own = AttachedContext(id: core.state.table.contextID, name: nil, info: .current)
             let table = core.state.table
             let others = core.contexts.compactMap { id, state -> AttachedContext? in
-                // What is attached is no context of the tree, and what is above cannot be reached from below.
+                // Attached programs are not part of the tree, and an attached program cannot reach contexts above the listener.
                 guard table.hasRoute(to: id), let link = table.link(for: id), link != table.parentLink,
                     !table.isAttached(link)
                 else {
@@ -72,7 +72,7 @@ extension Router {
         }
     }
 
-    /// Tells a context, before the first request to it, what this one understands: nobody else can.
+    /// Sends this program's capabilities to a context before the first request to it. The listener does not announce them.
     func introduceSelf(to id: ContextID) {
         let own = core.withLock { core -> ContextID? in
             let table = core.state.table

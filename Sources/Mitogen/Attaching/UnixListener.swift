@@ -23,12 +23,12 @@ internal import Synchronization
 ///
 /// A program that attaches itself, by ``Mitogen/Mitogen/connect(unixSocket:configuration:timeout:)`` or with the Python
 /// implementation's `mitogen.unix.connect`, gets a number of this tree and acts with this router's authority: it may call
-/// every function in every context that this program has started, as whatever user that context runs. It is a caller only;
-/// nobody calls functions in it. What contexts log still goes to the master.
+/// every function in every context that this program has started, as whatever user that context runs. It cannot be called
+/// itself. Contexts still send their logs to the master. What it starts itself has no authority in the tree.
 ///
 /// Only processes with the effective user of this one are let in (`SO_PEERCRED`, unix(7)), not even root, who can become
-/// that user. The socket has mode 0600, and its folder must belong to the user and be closed to all others. A socket that
-/// nobody listens to any more is replaced. Up to 32 clients may be in their handshake, each for at most 5 s; the one that
+/// that user. The socket has mode 0600, and its folder must belong to the user and be closed to all others. A stale
+/// socket is replaced. Up to 32 clients may be in their handshake, each for at most 5 s; the one that
 /// has waited longest makes room for a new one.
 public final class UnixListener: Sendable {
     /// A client whose handshake goes on.
@@ -51,7 +51,7 @@ public final class UnixListener: Sendable {
     static let pendingLimit = 32
     /// How long a handshake may take.
     static let patience = Duration.seconds(5)
-    /// How long nobody is let in after the limit of open files was met.
+    /// How long no connection is accepted after the limit of open files was reached.
     private static let pause = Duration.milliseconds(100)
     /// How many clients are taken before others get their turn.
     private static let acceptsPerTurn = 16

@@ -24,6 +24,8 @@ final class Command: Sendable {
         /// How many pieces of output were sent.
         var pieces = 0
         var isPaused = false
+        /// Whether the caller has given the command up: what it still writes is read and dropped.
+        var isAbandoned = false
         /// What was read while paused: that a pipe is closed at the other end is told also then.
         var held = Queue<ProcessEvent>()
         var hasTimedOut = false
@@ -151,6 +153,7 @@ final class Command: Sendable {
 
     /// - Returns: What to wait for before anything else is sent; nil if there is room.
     private func sendInWindow(_ event: ProcessEvent) -> OneShot<Void>? {
+        if state.withLock({ $0.isAbandoned }) { return nil }
         send(event)
         guard let bytes = event.bytes else { return nil }
         state.withLock { $0.pieces += 1 }
@@ -267,8 +270,9 @@ final class Command: Sendable {
         terminate()
     }
 
-    /// Nobody wants the output any more, so nothing is waited for.
+    /// The caller has given the command up: no credit for its output comes any more.
     func abandon() {
+        state.withLock { $0.isAbandoned = true }
         gate.removeBound()
         terminate()
     }

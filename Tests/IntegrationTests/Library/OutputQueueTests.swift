@@ -85,6 +85,53 @@ struct OutputQueueTests {
         #expect(queue.isEmpty && queue.byteCount == 0)
     }
 
+    @Test("The end of a sender that knows no flows stays behind its values, however many there are")
+    func foreignEnd() {
+        var queue = OutputQueue()
+        queue.append(value(of: 7))
+        let plain = Message(dstID: 1, handle: 3000, data: [UInt8](repeating: 0, count: 4096))
+        for _ in 0..<100 { queue.append(OutgoingFrame(plain)) }
+        queue.append(OutgoingFrame(.dead("closed", dstID: 1, handle: 3000)))
+        var taken: [Message] = []
+        while let (frame, _) = queue.popFirst() { taken.append(frame.message) }
+        #expect(taken.count == 102 && taken.filter { $0.handle == 3000 }.last?.isDead == true)
+        #expect(taken.filter { $0.handle == 3000 }.dropLast().allSatisfy { !$0.isDead })
+    }
+
+    @Test("The loss of a route stays behind what has come from there", arguments: [StandardHandle.deleteRoute, 203])
+    func loss(handle: Handle) {
+        var queue = OutputQueue()
+        for flow: Handle in 0..<10 { for _ in 0..<20 { queue.append(value(of: flow)) } }
+        queue.append(OutgoingFrame(Message(dstID: 1, handle: handle, data: Array("5".utf8))))
+        for _ in 0..<200 { #expect(queue.popFirst()?.frame.message.handle != handle) }
+        #expect(queue.popFirst()?.frame.message.handle == handle)
+        #expect(queue.isEmpty && queue.byteCount == 0)
+    }
+
+    @Test("The parts of a large value stay behind the smaller values before it")
+    func largeValue() {
+        var queue = OutputQueue()
+        for _ in 0..<200 { queue.append(value(of: 1)) }
+        var whole = Message(dstID: 1, handle: 1001, replyTo: 2000, data: [UInt8](repeating: 1, count: 1_200_000))
+        whole.srcID = 5
+        let part = MessagePart(whole, transfer: 9, offset: 0)
+        var message = Message(
+            dstID: 1,
+            handle: StandardHandle.messagePart,
+            replyTo: 2100,
+            data: part.data(whole.data.prefix(1000))
+        )
+        message.srcID = 5
+        queue.append(OutgoingFrame(message))
+        for _ in 0..<50 { queue.append(value(of: 2)) }
+        var ofFirst: [Handle] = []
+        while let (frame, _) = queue.popFirst() {
+            if frame.message.handle != 1002 { ofFirst.append(frame.message.handle) }
+        }
+        #expect(ofFirst.last == StandardHandle.messagePart)
+        #expect(ofFirst.dropLast().allSatisfy { $0 == 1001 })
+    }
+
     @Test("Whatever is added and taken in whatever order, nothing is lost and bytes are counted", arguments: 0..<10)
     func random(seed: UInt64) {
         var random = SeededRandom(seed: seed)
