@@ -16,10 +16,17 @@ extension Router {
         route(message, from: nil)
     }
 
-    /// - Parameter isAnswer: Whether it answers a request of the context that it goes to; false by default.
+    /// - Parameters:
+    ///   - isAnswer: Whether it answers a request of the context that it goes to; false by default.
+    ///   - waits: Whether the caller waits for what is returned; false by default.
     /// - Returns: If much waits on the way, what is resolved when the message is written, or lost.
     @discardableResult
-    func route(_ message: consuming Message, from stream: Stream?, isAnswer: Bool = false) -> OneShot<Void>? {
+    func route(
+        _ message: consuming Message,
+        from stream: Stream?,
+        isAnswer: Bool = false,
+        waits: Bool = false
+    ) -> OneShot<Void>? {
         var message = message
         let ingress = stream?.id
         let (action, egress) = core.withLock { core in
@@ -27,7 +34,7 @@ extension Router {
             if case .forward(let link) = action { return (action, core.streams[link]) }
             return (action, nil)
         }
-        return perform(action, message, egress: egress, from: stream, isAnswer: isAnswer)
+        return perform(action, message, egress: egress, from: stream, isAnswer: isAnswer, waits: waits)
     }
 
     /// Sends a message on its way, and waits until it is written if much waits already, so that whoever sends again and
@@ -36,7 +43,7 @@ extension Router {
     /// - Parameter pending: The wait also ends when this is resolved. It ends when the calling task is cancelled; the
     ///   message stays on its way.
     func routeInTurn(_ message: consuming Message, unless pending: PendingReply? = nil) async {
-        guard let turn = route(message, from: nil) else { return }
+        guard let turn = route(message, from: nil, waits: true) else { return }
         pending?.whenResolved { _ in turn.resolve(.success(())) }
         try? await turn.value()
     }
@@ -47,7 +54,8 @@ extension Router {
         _ message: consuming Message,
         egress: Stream?,
         from stream: Stream?,
-        isAnswer: Bool = false
+        isAnswer: Bool = false,
+        waits: Bool = false
     ) -> OneShot<Void>? {
         if MessageLog.shared.isOn {
             MessageLog.shared.note(message.header, size: message.data.count, action, from: stream, to: egress)
@@ -63,7 +71,7 @@ extension Router {
         switch action {
         case .forward:
             if stream == nil {
-                return egress?.send(message, isAnswer: isAnswer)
+                return egress?.send(message, isAnswer: isAnswer, waits: waits)
             } else if let egress, egress.forward(message) == .full {
                 tellThatFull(egress, message)
             }

@@ -168,19 +168,21 @@ package final class Stream: Sendable {
 
     /// Sends a message, unless the stream is closed.
     ///
-    /// - Parameter isAnswer: Whether it answers a request of the peer; false by default.
+    /// - Parameters:
+    ///   - isAnswer: Whether it answers a request of the peer; false by default.
+    ///   - waits: Whether the caller waits for what is returned; false by default.
     /// - Returns: For bulk, if much waits already: what is resolved when the message is written, or lost, or little waits.
     @discardableResult
-    package func send(_ message: Message, isAnswer: Bool = false) -> OneShot<Void>? {
+    package func send(_ message: Message, isAnswer: Bool = false, waits: Bool = false) -> OneShot<Void>? {
         var turn: OneShot<Void>?
-        _ = queue(message, isAnswer: isAnswer, isBounded: false, turn: &turn)
+        _ = queue(message, isAnswer: isAnswer, isBounded: false, waits: waits, turn: &turn)
         return turn
     }
 
     /// Sends a message that has come on another stream, whose sender cannot be made to wait.
     package func forward(_ message: Message) -> Acceptance {
         var turn: OneShot<Void>?
-        return queue(message, isAnswer: false, isBounded: true, turn: &turn)
+        return queue(message, isAnswer: false, isBounded: true, waits: false, turn: &turn)
     }
 
     /// A request of this context is given up: what of it has not begun to be written is dropped, now or soon.
@@ -215,6 +217,7 @@ package final class Stream: Sendable {
         _ message: Message,
         isAnswer: Bool,
         isBounded: Bool,
+        waits: Bool,
         turn: inout OneShot<Void>?
     ) -> Acceptance {
         var message = message
@@ -227,7 +230,7 @@ package final class Stream: Sendable {
                 if output.queue.byteCount > most { return .refused(.full) }
             }
             guard output.queue.isEmpty, !output.isWriting else {
-                if !isBounded, output.queue.byteCount > Self.highWater,
+                if waits, output.queue.byteCount > Self.highWater,
                     output.queue.hasEnough(for: frame.message) ?? (frame.message.data.count > Self.smallMessage)
                 {
                     let waiter = OneShot<Void>()
