@@ -346,10 +346,11 @@ void cmitogen_ignore_sigpipe(void) {
     signal(SIGPIPE, SIG_IGN);
 }
 
-void cmitogen_keep_freed_memory(void) {
+void cmitogen_configure_allocator(void) {
 #ifdef __GLIBC__
     mallopt(M_MMAP_THRESHOLD, 16 << 20);
     mallopt(M_TRIM_THRESHOLD, 16 << 20);
+    if (!getenv("MALLOC_ARENA_MAX") && !getenv("GLIBC_TUNABLES")) mallopt(M_ARENA_MAX, 2);
 #endif
 }
 

@@ -175,8 +175,10 @@ int cmitogen_arguments(char ***arguments);
 /// Changes what ps and top show for this process. `argv` is the vector that main was given.
 void cmitogen_set_title(int argc, char **argv, const char *title);
 void cmitogen_ignore_sigpipe(void);
-/// Keeps some megabytes that were freed: giving them back and taking them again costs more than a large message.
-void cmitogen_keep_freed_memory(void);
+/// Keeps some megabytes that were freed: giving them back and taking them again costs more than a large message. Threads
+/// share two arenas, unless the environment sets malloc: what one thread allocates another frees here, so that with an
+/// arena for each thread a thousand busy streams took three times the memory. To be called before threads are made.
+void cmitogen_configure_allocator(void);
 /// Writes to the standard error that the process was started with.
 void cmitogen_complain(const char *text);
 /// Makes stdio's standard output write whole lines.

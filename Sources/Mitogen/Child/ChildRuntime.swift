@@ -42,7 +42,7 @@ enum ChildRuntime {
         cmitogen_close_from(3)
         removeOwnFile()
         cmitogen_ignore_sigpipe()
-        cmitogen_keep_freed_memory()
+        cmitogen_configure_allocator()
         OpenFilesLimit.raise()
         do {
             let configuration = try readConfiguration()

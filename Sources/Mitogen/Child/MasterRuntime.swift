@@ -19,7 +19,7 @@ enum MasterRuntime {
     static func run(configuration: RouterConfiguration, _ body: @escaping @Sendable (Router) async throws -> Void)
         -> Never
     {
-        cmitogen_keep_freed_memory()
+        cmitogen_configure_allocator()
         let finished = MainThread()
         // Unstructured, because this is where the program's tasks begin.
         Task(executorPreference: FunctionExecutor.shared) {

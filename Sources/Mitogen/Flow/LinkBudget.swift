@@ -32,16 +32,12 @@ final class LinkBudget: Sendable {
             guard let link else { return range.upperBound }
             let most = range.upperBound - range.lowerBound
             return extra.withLock { extra in
-                let next = link.budget.withLock { $0.next(extra, upTo: most) }
+                let next = link.budget.withLock { budget in
+                    extra.map { budget.adjust($0, upTo: most) } ?? budget.begin(upTo: most)
+                }
                 extra = next
                 return range.lowerBound + next
             }
         }
-    }
-}
-
-extension FlowBudget {
-    fileprivate mutating func next(_ extra: Int?, upTo most: Int) -> Int {
-        if let extra { adjust(extra, upTo: most) } else { begin(upTo: most) }
     }
 }

@@ -5,6 +5,7 @@
 //
 
 internal import ArgumentParser
+internal import CMitogenPlatform
 internal import Glibc
 internal import Logging
 internal import Mitogen
@@ -15,6 +16,7 @@ package enum MitogenTool {
     ///
     /// It is synchronous, as the commands have to see to signals and processes before the first thread is made.
     package static func main() -> Never {
+        cmitogen_configure_allocator()
         DescriptorSink.ignoreBrokenPipeSignal()
         self.reserveStandardDescriptors()
         self.startLogging()

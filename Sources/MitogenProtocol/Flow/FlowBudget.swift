@@ -7,8 +7,8 @@
 /// What the flows that come in on one link may have under way together, beyond the first bytes that each may send
 /// unasked.
 ///
-/// While there is enough, a flow gets all that it can use. When nothing is left, flows that have more than an equal
-/// share give the rest back as they are taken from, and the others get it.
+/// Each flow may have an equal share. While more than half of the budget is free, a flow may have an eighth of that more:
+/// a few busy ones among many that rest get all that they can use.
 package struct FlowBudget: Sendable {
     private let size: Int
     private var free: Int
@@ -23,12 +23,10 @@ package struct FlowBudget: Sendable {
     /// A flow begins.
     ///
     /// - Parameter most: How many bytes it can use.
-    /// - Returns: How many it gets: all, if half of the budget is left for flows that are busy already.
+    /// - Returns: How many it gets. None of its share yet, as it may not need it.
     package mutating func begin(upTo most: Int) -> Int {
         flows += 1
-        guard free - most >= size / 2 else { return 0 }
-        free -= most
-        return most
+        return give(min(most, bonus(of: free)))
     }
 
     /// A flow that has `extra` bytes of this has ended.
@@ -39,16 +37,17 @@ package struct FlowBudget: Sendable {
 
     /// How many bytes a flow may have that has `extra` now, can use `most`, and was taken from.
     package mutating func adjust(_ extra: Int, upTo most: Int) -> Int {
-        let share = min(most, size / max(1, flows))
-        let next: Int
-        if free >= most {
-            next = most
-        } else if extra > share {
-            next = share
-        } else {
-            next = extra + min(free, share - extra)
-        }
-        free -= next - extra
-        return next
+        free += extra
+        let share = min(size / max(1, flows), free)
+        return give(min(most, share + bonus(of: free - share)))
+    }
+
+    private func bonus(of free: Int) -> Int {
+        max(0, free - size / 2) / 8
+    }
+
+    private mutating func give(_ bytes: Int) -> Int {
+        free -= bytes
+        return bytes
     }
 }

@@ -98,7 +98,7 @@ extension LibraryTests.Output {
             #expect(best < .milliseconds(500))
             let elapsed = try await duration { try await target.shutdown(waits: true, timeout: .seconds(10)) }
             // 3 s that a context has for its end, and what a debug build takes for a full pipe of short lines.
-            #expect(elapsed < .seconds(8))
+            #expect(elapsed < .seconds(5))
             #expect(try await Processes.stillRunning([pid], after: .seconds(1)).isEmpty)
         }
     }
