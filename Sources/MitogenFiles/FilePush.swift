@@ -24,6 +24,8 @@ public struct FilePush: Sendable {
     public var patience: Duration?
 
     package var progress: TransferProgress?
+    /// What to write instead of all that is below the sources.
+    package var listing: FileListing?
 
     public init(_ sources: [ByteString], to destination: ByteString) {
         self.sources = sources
@@ -78,7 +80,7 @@ public struct FilePush: Sendable {
         let roots = sources.map(\.bytes)
         let parameters = ReceiveFiles(
             destination: destination.bytes,
-            isFolder: roots.count != 1 || TreeWalker.isContents(roots[0]),
+            isFolder: listing?.isFolder ?? (roots.count != 1 || TreeWalker.isContents(roots[0])),
             options: options,
             patience: patience ?? (reports.count > 1 ? .seconds(60) : nil)
         )
@@ -88,7 +90,8 @@ public struct FilePush: Sendable {
             try await fanout.run { event in
                 if let event = reports.note(event) { await onEvent(event) }
             } feed: { () async throws(MitogenError) in
-                try await FileSource(roots: roots, options: options, progress: progress).send(to: sink)
+                let source = FileSource(roots: roots, listing: listing, options: options, progress: progress)
+                try await source.send(to: sink)
             }
             return .success(())
         } catch {

@@ -31,8 +31,16 @@ package final class TransferProgress: Sendable {
     }
 
     private let mutex = Mutex(State())
+    private let whole: TransferProgress?
+    private let weight: Int
 
-    package init() {}
+    /// - Parameters:
+    ///   - whole: What this is a part of; nil by default.
+    ///   - weight: How often its bytes count there, as they go to so many targets; 1 by default.
+    package init(partOf whole: TransferProgress? = nil, weight: Int = 1) {
+        self.whole = whole
+        self.weight = weight
+    }
 
     package var state: State { mutex.withLock { $0 } }
 
@@ -40,32 +48,101 @@ package final class TransferProgress: Sendable {
         mutex.withLock { $0.totalBytes = bytes }
     }
 
-    func begin(_ entry: FileEntry) {
+    package func addToTotal(_ bytes: Int) {
+        mutex.withLock { $0.totalBytes = ($0.totalBytes ?? 0) + bytes }
+    }
+
+    package func begin(_ entry: FileEntry) {
         mutex.withLock { state in
             state.entries += 1
             state.path = entry.path
         }
+        whole?.begin(entry)
     }
 
-    func add(bytes: Int) {
+    package func add(bytes: Int) {
         mutex.withLock { $0.bytes += bytes }
+        whole?.add(bytes: bytes * weight)
+    }
+}
+
+/// Files that were found before and are to be transferred, instead of all that is below some roots.
+package struct FileListing: Sendable {
+    /// Each folder before what is in it.
+    package var entries: [FileEntry]
+    /// Whether the destination has to be a folder; see ``FileDestination``.
+    package var isFolder: Bool
+    /// Opens the file of an entry, by its path in the transfer.
+    package var open: @Sendable ([UInt8]) throws(FileFailure) -> FileReader
+
+    package init(
+        _ entries: [FileEntry],
+        isFolder: Bool,
+        open: @escaping @Sendable ([UInt8]) throws(FileFailure) -> FileReader
+    ) {
+        self.entries = entries
+        self.isFolder = isFolder
+        self.open = open
+    }
+}
+
+extension FileEntry {
+    /// What is known of the file now that it is open.
+    package mutating func update(from file: FileReader) {
+        size = file.status.size
+        metadata.mode = file.status.metadata.mode
+        metadata.modified = file.status.metadata.modified
     }
 }
 
 /// Reads files and folders, and sends them item by item. It blocks the thread that it runs on while it reads.
 package struct FileSource: Sendable {
     package var roots: [[UInt8]]
+    package var listing: FileListing?
     package var options: FileTransferOptions
     package var progress: TransferProgress?
 
-    package init(roots: [[UInt8]], options: FileTransferOptions, progress: TransferProgress? = nil) {
+    /// - Parameter listing: What to send instead of all that is below the roots.
+    package init(
+        roots: [[UInt8]],
+        listing: FileListing? = nil,
+        options: FileTransferOptions,
+        progress: TransferProgress? = nil
+    ) {
         self.roots = roots
+        self.listing = listing
         self.options = options
         self.progress = progress
     }
 
     /// - Throws: ``MitogenError``, as the sink; what cannot be read is sent.
     package func send(to sink: any FileSink) async throws(MitogenError) {
+        if let listing {
+            try await send(listing, to: sink)
+        } else {
+            try await sendRoots(to: sink)
+        }
+        if sink.hasReaders { try await sink.send(.finished) }
+    }
+
+    private func send(_ listing: FileListing, to sink: any FileSink) async throws(MitogenError) {
+        var number = -1
+        for var entry in listing.entries where sink.hasReaders {
+            var file: FileReader?
+            do throws(FileFailure) {
+                if entry.kind == .regular { file = try listing.open(entry.path) }
+            } catch {
+                try await sink.send(.broken(error))
+                continue
+            }
+            if let file { entry.update(from: file) }
+            number += 1
+            progress?.begin(entry)
+            if let failure = try await send(entry, number, file, to: sink) { try await sink.send(.broken(failure)) }
+        }
+    }
+
+    private func sendRoots(to sink: any FileSink) async throws(MitogenError) {
         let accounts = Accounts()
         var number = -1
         for root in roots {
@@ -82,7 +159,6 @@ package struct FileSource: Sendable {
                 }
             }
         }
-        if sink.hasReaders { try await sink.send(.finished) }
     }
 
     /// Sends one entry, with its content. Returns why that could not be read.

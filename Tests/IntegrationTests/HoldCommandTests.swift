@@ -110,6 +110,40 @@ struct HoldCommandTests {
         }
     }
 
+    @Test("Files for several targets that are held behind one hop cross it once")
+    func sharedHop() async throws {
+        try await Self.withPlace { place in
+            let fixture = try Fixture.path
+            let relay = Relay(in: place.folder)
+            let hops = """
+                [counted]
+                command = \(fixture) relay files=\(place.folder)/relay -- {command}
+                argument = none
+                [in]
+                command = sh -c 'mkdir -p "$0" && cd "$0" && HOME=$0 exec "$@"' \(place.folder)/{name} {command}
+                argument = NAME
+
+                """
+            try Files.write(Array(hops.utf8), to: "\(place.folder)/hops")
+            let targets = "counted+in:one,counted+in:two,counted+in:three"
+            let held = try await place.tool("hold", "-t", targets)
+            #expect(held.status == 0, "\(held.errors)")
+            let noise = try #require(FileHandle(forReadingAtPath: "/dev/urandom")).read(upToCount: 4 << 20)
+            let content = [UInt8](try #require(noise))
+            try Files.write(content, to: "\(place.folder)/file")
+            for command in ["copy", "sync"] {
+                let before = relay.counts.sent
+                let result = try await place.tool(command, "\(place.folder)/file", "-t", targets, ":\(command)")
+                #expect(result.status == 0, "\(result.errors)")
+                let sent = relay.counts.sent - before
+                #expect((4 << 20..<5 << 20).contains(sent), "\(command): \(sent)")
+                for name in ["one", "two", "three"] {
+                    #expect(Files.bytes("\(place.folder)/\(name)/\(command)") == content)
+                }
+            }
+        }
+    }
+
     @Test("Other options, or another environment, make a connection of the command's own")
     func mismatch() async throws {
         try await Self.withPlace { place in

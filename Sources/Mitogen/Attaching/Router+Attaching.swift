@@ -49,7 +49,8 @@ extension Router {
                 else {
                     return nil
                 }
-                return AttachedContext(id: id, name: state.name, info: table.peers[id])
+                let via = state.via == table.contextID ? nil : state.via
+                return AttachedContext(id: id, name: state.name, info: table.peers[id], via: via)
             }
             return [own] + others
         }
@@ -58,7 +59,8 @@ extension Router {
 
     /// What a context of this tree is for those that attach themselves.
     package func description(of context: Context) -> AttachedContext {
-        AttachedContext(id: context.id, name: context.name, info: peerInfo(context.id))
+        let via = context.via.flatMap { $0.id == contextID ? nil : $0.id }
+        return AttachedContext(id: context.id, name: context.name, info: peerInfo(context.id), via: via)
     }
 
     /// The context that the listener has described.
@@ -67,7 +69,7 @@ extension Router {
             if let info = description.info { core.state.table.peers[description.id] = info }
             core.state.table.learnRoute(to: description.id)
             let state = core.contextState(description.id, name: description.name)
-            if let name = description.name { state.rename(name) }
+            if let name = description.name { state.rename(name, via: description.via) }
             return Context(router: self, id: description.id, state: state)
         }
     }

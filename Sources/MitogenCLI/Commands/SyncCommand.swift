@@ -39,8 +39,11 @@ package struct SyncCommand: ParsableCommand, TakesByteArguments {
 
             With -v and -n each change has a line as for 'rsync --itemize-changes': '<' sent, 'c' made, '.' only \
             metadata, '*deleting'; 'f' file, 'd' folder, 'L' link; then what differs: 'c' content, 's' size, 't' time, 'p' \
-            permissions, 'o' owner or group; '+' new. With --json each line is an object: \
-            {"event":"change",...}, {"event":"failed",...}, and {"event":"finished",...} for each target.
+            permissions, 'o' owner or group; '+' new. With --json each line is an object: {"event":"progress",...} \
+            once a second, {"event":"change",...}, {"event":"failed",...}, and {"event":"finished",...} for each target.
+
+            The source is gone through once. Files that several targets behind one hop lack cross that hop once; with a \
+            --fanout below the number of targets each gets them by itself.
 
             EXAMPLES:
               mitogen sync -t ssh:web1 site/ :/srv/www

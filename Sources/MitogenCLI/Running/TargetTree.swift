@@ -49,6 +49,13 @@ struct TargetTree: Hashable, Sendable {
     /// How many connections begin on this machine.
     var firstHopCount: Int { self.nodes.count { $0.parent == nil } }
 
+    /// The targets that have a first hop in common, for each hop that several have.
+    var sharedFirstHops: [[Int]] {
+        var groups: [Int: [Int]] = [:]
+        for target in self.ends.indices { groups[self.path(to: target)[0], default: []].append(target) }
+        return groups.values.filter { $0.count > 1 }
+    }
+
     /// The hops that lead to a node, from this machine outwards.
     func hops(before node: Int) -> [Hop] {
         var hops: [Hop] = []

@@ -30,6 +30,31 @@ extension SyncDriver {
         await fail(FileFailure(.isFolder, path, reason).error(in: session.context.displayName))
     }
 
+    func announceSize() {
+        session.progress.addToTotal(
+            changes.reduce(0) { total, change in
+                guard case .file = change.action else { return total }
+                return total + change.entry.size
+            }
+        )
+    }
+
+    /// What others behind the same hop lack as well comes with theirs.
+    mutating func shareTransfers() async {
+        let whole = changes.filter { change in
+            guard case .file = change.action else { return false }
+            return change.replaces == nil && change.entry.kind == .regular && !usesDelta(change)
+        }
+        let brought = await session.share.bring(whole.map(\.entry), to: session.target, session.context)
+        guard !brought.isEmpty else { return }
+        for change in whole where brought.contains(change.entry.path) { report.sentBytes += change.entry.size }
+        let paths = Set(whole.map(\.entry.path)).intersection(brought)
+        changes.removeAll { change in
+            guard case .file = change.action else { return false }
+            return paths.contains(change.entry.path)
+        }
+    }
+
     mutating func transfer() async throws(MitogenError) {
         let signed = changes.indices.filter { usesDelta(changes[$0]) }
         var asked = 0
@@ -112,12 +137,11 @@ extension SyncDriver {
             return await fail(error.error(in: nil))
         }
         var entry = change.entry
-        entry.size = file.status.size
-        entry.metadata.mode = file.status.metadata.mode
-        entry.metadata.modified = file.status.metadata.modified
+        entry.update(from: file)
         try await sendEntry(entry)
         // A hole is no data: it is not compared, and stays one.
         var upload = SyncUpload(file, file.status.hasHoles ? nil : signature)
+        session.progress.begin(entry)
         if upload.isDelta { deltas[entryCount - 1] = change }
         while true {
             let steps: [SyncStep]?
@@ -130,6 +154,7 @@ extension SyncDriver {
             }
             guard let steps else { break }
             for step in steps { try await send(step) }
+            session.progress.add(bytes: upload.takeProgress())
         }
         report.sentBytes += upload.sentBytes
         report.matchedBytes += upload.matchedBytes

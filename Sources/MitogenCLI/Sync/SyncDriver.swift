@@ -59,6 +59,8 @@ struct SyncDriver {
         for deletion in deletions {
             try await send(.remove(path: deletion.entry.path, isFolder: deletion.entry.kind == .folder))
         }
+        announceSize()
+        await shareTransfers()
         try await transfer()
         try await send(.flush)
         guard case .flushed = try await next() else { throw unexpected }

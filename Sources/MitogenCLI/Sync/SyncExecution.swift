@@ -6,6 +6,7 @@
 
 internal import CMitogenPlatform
 internal import Mitogen
+internal import MitogenFiles
 
 /// `mitogen sync`, from its options to its exit status.
 struct SyncExecution: Sendable {
@@ -60,8 +61,15 @@ struct SyncExecution: Sendable {
                 usesHeld: options.usesHeld,
                 note: { cmitogen_complain("mitogen: \(TerminalSanitizer.visible($0))\n") }
             ) { connections in
-                await withTaskGroup(of: Outcome?.self) { group in
-                    group.addTask { await self.synchronize(connections, presenter) }
+                let progress = TransferProgress()
+                return await withTaskGroup(of: Outcome?.self) { group in
+                    group.addTask { await self.synchronize(connections, presenter, progress) }
+                    if await presenter.showsProgress {
+                        group.addTask {
+                            await presenter.follow(progress)
+                            return nil
+                        }
+                    }
                     group.addTask {
                         // Fails only when it is cancelled, because the work is over.
                         _ = try? await stop.value()
@@ -79,6 +87,7 @@ struct SyncExecution: Sendable {
             cmitogen_complain("mitogen: \(TerminalSanitizer.visible("\(error)"))\n")
             return RunExitStatus.unreachable
         }
+        await presenter.end()
         switch stop.outcome {
         case .success(.signal(let number)): return 128 + number
         case .success(.outputFailed): return await presenter.failureStatus
@@ -86,23 +95,32 @@ struct SyncExecution: Sendable {
         }
     }
 
-    private func synchronize(_ targets: TargetConnections, _ presenter: SyncPresenter) async -> Outcome {
+    private func synchronize(
+        _ targets: TargetConnections,
+        _ presenter: SyncPresenter,
+        _ progress: TransferProgress
+    ) async -> Outcome {
         let source = SyncSource(options)
         for failure in source.failures { await presenter.showSourceFailure(FailureReport(failure.error(in: nil))) }
         let tree = TargetTree(options.targets)
         let width = min(options.fanout ?? tree.firstHopCount, tree.firstHopCount)
         let connections = HopConnections(tree, closesUnused: options.fanout != nil, through: targets)
         let count = options.targets.count
+        // With fewer at a time those behind a hop are not all there to share what comes.
+        let sharing = (options.fanout ?? count) < count ? [] : tree.sharedFirstHops
+        let share = SyncShare(sharing, source, options, progress)
         let outcome = await withTaskGroup(of: Outcome.self) { group in
             var next = min(options.fanout ?? count, count)
             for target in 0..<next {
-                group.addTask { await self.visit(target, source, connections, width, presenter) }
+                group.addTask { await self.visit(target, source, share, connections, width, presenter, progress) }
             }
             var worst = Outcome.complete
             for await outcome in group {
                 worst = max(worst, outcome)
                 guard next < count else { continue }
-                group.addTask { [target = next] in await self.visit(target, source, connections, width, presenter) }
+                group.addTask { [target = next] in
+                    await self.visit(target, source, share, connections, width, presenter, progress)
+                }
                 next += 1
             }
             return worst
@@ -113,22 +131,26 @@ struct SyncExecution: Sendable {
     private func visit(
         _ target: Int,
         _ source: SyncSource,
+        _ share: SyncShare,
         _ connections: HopConnections,
         _ width: Int,
-        _ presenter: SyncPresenter
+        _ presenter: SyncPresenter,
+        _ progress: TransferProgress
     ) async -> Outcome {
         let outcome: Outcome
         do throws(HopFailure) {
             guard let context = Task.isCancelled ? nil : try await connections.context(for: target) else {
                 return .interrupted
             }
-            outcome = await synchronize(target, context, source, presenter)
+            outcome = await synchronize(target, context, source, share, presenter, progress)
         } catch {
             if [.cancelled, .connectionCancelled].contains(error.error.code) { return .interrupted }
+            await presenter.noteUnreachable()
             let cause = error.isFirst ? error.error.advisingFanout(for: width) : error.error
             await presenter.show(.failure(target: target, FailureReport(cause, hop: error.hop)))
             outcome = .unreachable
         }
+        await share.leave(target)
         await connections.leave(target)
         return outcome
     }
@@ -137,17 +159,25 @@ struct SyncExecution: Sendable {
         _ target: Int,
         _ context: Context,
         _ source: SyncSource,
-        _ presenter: SyncPresenter
+        _ share: SyncShare,
+        _ presenter: SyncPresenter,
+        _ progress: TransferProgress
     ) async -> Outcome {
         if options.deletes, !source.failures.isEmpty {
             await presenter.show(
                 .note(target: target, "nothing is removed, as something of the source could not be read")
             )
         }
+        await presenter.noteConnection()
         let start = ContinuousClock.now
-        let session = SyncSession(source: source, options: options, context: context, target: target) {
-            await presenter.show($0)
-        }
+        let session = SyncSession(
+            source: source,
+            options: options,
+            context: context,
+            target: target,
+            share: share,
+            progress: progress
+        ) { await presenter.show($0) }
         var (report, failure) = await session.run()
         if let failure {
             if failure.code == .cancelled { return .interrupted }

@@ -5,6 +5,7 @@
 //
 
 internal import Mitogen
+internal import MitogenFiles
 internal import MitogenProtocol
 
 /// Shows what `mitogen sync` does: lines for people, or JSON objects.
@@ -14,8 +15,13 @@ actor SyncPresenter {
     private let showsChanges: Bool
     private let isVerbose: Bool
     private let whenFailed: @Sendable () -> Void
-    private var sink = DescriptorSink()
+    private var sink: ProgressSink<DescriptorSink>
     private var failure: OutputError?
+    private let clock = ContinuousClock()
+    private let start: ContinuousClock.Instant
+    private var counts = TransferText.Counts()
+    private var rate = TransferRate()
+    private var lastProgress = Duration.zero
 
     /// - Parameter whenFailed: Called when the output cannot be written; nothing is written after that.
     init(_ options: SyncOptions, labels: [String], whenFailed: @escaping @Sendable () -> Void) {
@@ -24,6 +30,50 @@ actor SyncPresenter {
         showsChanges = options.isVerbose || options.isDryRun
         isVerbose = options.isVerbose
         self.whenFailed = whenFailed
+        start = clock.now
+        counts.targets = labels.count
+        let base = DescriptorSink()
+        let terminal = DescriptorSink.environmentVariable("TERM")
+        let hasLine = !options.writesJSON && ProgressLine.isPossible(on: base, terminal: terminal)
+        sink = ProgressSink(base: base, line: ProgressLine(isEnabled: hasLine))
+    }
+
+    /// Whether progress is of any use.
+    var showsProgress: Bool { writesJSON || sink.line.isEnabled }
+
+    /// Shows how far all targets are, until the task is cancelled.
+    func follow(_ progress: TransferProgress) async {
+        while !Task.isCancelled {
+            show(progress.state)
+            try? await Task.sleep(for: ProgressLine.interval)
+        }
+    }
+
+    func noteConnection() { counts.connected += 1 }
+
+    func noteUnreachable() {
+        counts.done += 1
+        counts.failed += 1
+    }
+
+    /// Takes the progress line away.
+    func end() {
+        try? sink.erase()
+    }
+
+    private func show(_ state: TransferProgress.State) {
+        let elapsed = start.duration(to: clock.now)
+        counts.bytes = state.bytes
+        counts.totalBytes = state.totalBytes
+        rate.note(bytes: state.bytes, at: elapsed)
+        if writesJSON {
+            guard elapsed - lastProgress >= .seconds(1) else { return }
+            lastProgress = elapsed
+            return write(SyncJSON.line(for: state), to: .stdout)
+        }
+        guard failure == nil else { return }
+        // That the line cannot be drawn is no reason to stop.
+        try? sink.draw(TransferText.line(counts, rate: rate.bytesPerSecond, at: elapsed), at: elapsed)
     }
 
     /// The status to exit with if the output could not be written.
@@ -32,6 +82,10 @@ actor SyncPresenter {
     }
 
     func show(_ news: SyncNews) {
+        if case .finished(_, let report) = news {
+            counts.done += 1
+            counts.failed += report.failures > 0 ? 1 : 0
+        }
         if writesJSON {
             write(SyncJSON.line(for: news, labels), to: .stdout)
             return
@@ -109,13 +163,25 @@ enum SyncJSON {
         }
     }
 
+    static func line(for progress: TransferProgress.State) -> [UInt8] {
+        let total = progress.totalBytes.map { "\($0)" } ?? "null"
+        let fields = [
+            ("bytes", "\(progress.bytes)"), ("total_bytes", total), ("path", string(FilePath.visible(progress.path))),
+        ]
+        return object("progress", fields)
+    }
+
     /// - Parameter target: Nil for what could not be read here.
     static func line(for report: FailureReport, target: String?) -> [UInt8] {
         object("failed", target, [("code", string(report.code)), ("message", string(report.message))])
     }
 
     private static func object(_ event: String, _ target: String?, _ fields: [(String, String)]) -> [UInt8] {
-        let all = [("event", string(event)), ("target", target.map(string) ?? "null")] + fields
+        object(event, [("target", target.map(string) ?? "null")] + fields)
+    }
+
+    private static func object(_ event: String, _ fields: [(String, String)]) -> [UInt8] {
+        let all = [("event", string(event))] + fields
         return Array(("{" + all.map { "\"\($0)\":\($1)" }.joined(separator: ",") + "}\n").utf8)
     }
 

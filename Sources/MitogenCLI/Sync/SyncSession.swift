@@ -14,6 +14,8 @@ struct SyncSession: Sendable {
     let options: SyncOptions
     let context: Context
     let target: Int
+    let share: SyncShare
+    let progress: TransferProgress
     let show: @Sendable (SyncNews) async -> Void
 
     /// - Returns: What has become of it, and why not more.
@@ -21,7 +23,7 @@ struct SyncSession: Sendable {
         let replies = SyncReplies()
         let function = SyncFiles(
             destination: options.destination.bytes,
-            isFolder: options.sources.count != 1 || source.folders.count > 1 || source.folders[0].isWhole,
+            isFolder: source.needsFolder(options),
             options: options.transfer
         )
         let events = context.stream(function, window: 4 << 20)

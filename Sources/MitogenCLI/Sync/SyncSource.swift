@@ -81,6 +81,38 @@ struct SyncSource: Sendable {
         folders.append(Folder(path: entry.path, entry: entry))
     }
 
+    /// Whether the destination has to be a folder.
+    func needsFolder(_ options: SyncOptions) -> Bool {
+        options.sources.count != 1 || folders.count > 1 || folders[0].isWhole
+    }
+
+    /// Some files, each folder before what is in it.
+    func listing(of files: [FileEntry], _ options: SyncOptions) -> FileListing {
+        let paths = Set(files.map(\.path))
+        var entries: [FileEntry] = []
+        var entered: Set<[UInt8]> = [[]]
+        for folder in folders {
+            let inside = folder.entries.filter { $0.kind == .regular && paths.contains($0.path) }
+            guard !inside.isEmpty else { continue }
+            for place in way(to: folder.path) where entered.insert(place.path).inserted || place.path == folder.path {
+                entries += [place]
+            }
+            entries += inside
+        }
+        return FileListing(entries, isFolder: needsFolder(options)) { (path) throws(FileFailure) in try open(path) }
+    }
+
+    /// The entries of a folder and of those that it is in, the outermost first.
+    private func way(to path: [UInt8]) -> [FileEntry] {
+        var entries: [FileEntry] = []
+        var rest = path
+        while !rest.isEmpty {
+            if let place = places[rest], let entry = folders[place].entry { entries.insert(entry, at: 0) }
+            rest = rest.lastIndex(of: UInt8(ascii: "/")).map { Array(rest[..<$0]) } ?? []
+        }
+        return entries
+    }
+
     /// Opens a file of the transfer.
     func open(_ path: [UInt8]) throws(FileFailure) -> FileReader {
         let first = Array(path.prefix { $0 != UInt8(ascii: "/") })

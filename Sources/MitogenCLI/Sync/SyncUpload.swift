@@ -23,6 +23,14 @@ struct SyncUpload {
         matcher = signature.map { DeltaMatcher(signature: $0, hash: DeltaBlockHashes.sha256) }
     }
 
+    private var countedBytes = 0
+
+    /// How many more bytes of the file are read since the last time.
+    mutating func takeProgress() -> Int {
+        defer { countedBytes = file.offset }
+        return file.offset - countedBytes
+    }
+
     var isDelta: Bool { matcher != nil }
     var matchedBytes: Int { matcher?.matchedBytes ?? 0 }
 

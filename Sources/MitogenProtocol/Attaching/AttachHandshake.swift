@@ -82,10 +82,13 @@ package struct AttachedContext: Sendable, Hashable, Codable {
     package let name: String?
     package let revision: Int
     package let capabilities: UInt32
+    /// The context that has connected it; nil if that is the listener.
+    package let via: ContextID?
 
-    package init(id: ContextID, name: String?, info: PeerInfo?) {
+    package init(id: ContextID, name: String?, info: PeerInfo?, via: ContextID? = nil) {
         self.id = id
         self.name = name
+        self.via = via
         revision = info?.revision ?? 0
         capabilities = info?.capabilities ?? 0
     }

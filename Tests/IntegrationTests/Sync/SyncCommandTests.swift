@@ -77,6 +77,28 @@ struct SyncCommandTests {
         }
     }
 
+    @Test("What several targets behind a hop lack crosses the hop once, and each gets what else differs")
+    func sharedHop() async throws {
+        try await SyncTree.with { tree in
+            try fill(tree)
+            let noise = try #require(FileHandle(forReadingAtPath: "/dev/urandom")).read(upToCount: 4 << 20)
+            let content = [UInt8](try #require(noise))
+            mkdir("\(tree.source)/new", 0o755)
+            try Files.write(content, to: "\(tree.source)/new/large")
+            try tree.write("old", "home/a.txt", in: "\(tree.directory)/one", age: 1000)
+            let targets = ["one", "two", "three"].map { "counted+in:\($0)" }.joined(separator: ",")
+            let base = try await tree.connectionCost(targets)
+            let result = try await tree.sync(["-v"], to: targets, destination: "home")
+            #expect(result.status == 0, "\(result.errors)")
+            let sent = tree.relay.counts.sent + tree.relay.counts.received - base
+            #expect((4 << 20..<5 << 20).contains(sent), "\(sent)")
+            for name in ["one", "two", "three"] {
+                #expect(tree.snapshot("\(tree.directory)/\(name)/home") == tree.snapshot(tree.source), "\(name)")
+            }
+            #expect(try await tree.sync(["-v"], to: targets, destination: "home").text.contains("0 files, 0 others"))
+        }
+    }
+
     @Test(
         "What has changed is told and made the same: content, size, time, permissions, a link, a folder's permissions"
     )

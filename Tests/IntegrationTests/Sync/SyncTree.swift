@@ -32,7 +32,7 @@ struct SyncTree {
         }
     }
 
-    /// `counted` counts, `slow` lets 1 MB/s through, `nobody` is another account.
+    /// `counted` counts, `slow` lets 1 MB/s through, `nobody` is another account, `in:FOLDER` has another home.
     private var hops: String {
         let fixture = (try? Fixture.path) ?? ""
         return """
@@ -45,14 +45,22 @@ struct SyncTree {
             [nobody]
             command = setpriv --reuid=65534 --regid=65534 --clear-groups {command}
             argument = none
+            [in]
+            command = sh -c 'mkdir -p "$0" && cd "$0" && HOME=$0 exec "$@"' \(directory)/{name} {command}
+            argument = NAME
 
             """
     }
 
-    func sync(_ arguments: [String], to target: String = "local", from sources: [String]? = nil) async throws
-        -> ToolResult
-    {
-        try await ToolProcess.run(words(arguments, target, sources), environment: ["HOME": directory])
+    func sync(
+        _ arguments: [String],
+        to target: String = "local",
+        from sources: [String]? = nil,
+        destination: String? = nil
+    ) async throws -> ToolResult {
+        var words = words(arguments, target, sources)
+        if let destination { words[words.count - 1] = ":\(destination)" }
+        return try await ToolProcess.run(words, environment: ["HOME": directory])
     }
 
     func start(_ arguments: [String], to target: String) throws -> ToolProcess {
@@ -66,9 +74,9 @@ struct SyncTree {
     }
 
     /// The bytes that a connection alone costs, whose image is in the cache.
-    func connectionCost() async throws -> Int {
+    func connectionCost(_ targets: String = "counted") async throws -> Int {
         for _ in 0..<2 {
-            let words = ["run", "--hops", "\(directory)/hops", "-t", "counted", "--", "true"]
+            let words = ["run", "--hops", "\(directory)/hops", "-t", targets, "--", "true"]
             try #require(try await ToolProcess.run(words, environment: ["HOME": directory]).status == 0)
         }
         return relay.counts.sent + relay.counts.received
