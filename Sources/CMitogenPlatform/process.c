@@ -419,6 +419,16 @@ void cmitogen_local_time(char *text, size_t capacity, bool is_for_name) {
     if (!is_for_name) snprintf(text + length, capacity - length, ".%06ld", now.tv_nsec / 1000);
 }
 
+int64_t cmitogen_data_memory(void) {
+    FILE *file = fopen("/proc/self/status", "re");
+    if (!file) return -errno;
+    char line[128];
+    long long kibibytes = -1;
+    while (fgets(line, sizeof line, file) && sscanf(line, "VmData: %lld", &kibibytes) != 1) {}
+    fclose(file);
+    return kibibytes < 0 ? -EINVAL : kibibytes * 1024;
+}
+
 int64_t cmitogen_resident_memory(void) {
     long total, resident;
     FILE *file = fopen("/proc/self/statm", "re");

@@ -21,6 +21,7 @@ package struct ChildConfiguration: Codable, Sendable, Hashable {
         case keepAliveInterval = "keep_alive_interval"
         case keepAliveTimeout = "keep_alive_timeout"
         case ancestors
+        case fork
     }
 
     /// The starting context first, then its ancestors.
@@ -42,6 +43,8 @@ package struct ChildConfiguration: Codable, Sendable, Hashable {
     package var keepAliveTimeout: Double?
     /// What the ancestors understand.
     package var ancestors: [RouteInfo]
+    /// What a forked process does first; nil for one that was not forked.
+    package var fork: ForkSetup?
 
     package init(
         parentIDs: [ContextID],
@@ -56,7 +59,8 @@ package struct ChildConfiguration: Codable, Sendable, Hashable {
         image: String,
         keepAliveInterval: Double? = nil,
         keepAliveTimeout: Double? = nil,
-        ancestors: [RouteInfo]
+        ancestors: [RouteInfo],
+        fork: ForkSetup? = nil
     ) {
         self.parentIDs = parentIDs
         self.contextID = contextID
@@ -71,6 +75,7 @@ package struct ChildConfiguration: Codable, Sendable, Hashable {
         self.keepAliveInterval = keepAliveInterval
         self.keepAliveTimeout = keepAliveTimeout
         self.ancestors = ancestors
+        self.fork = fork
     }
 }
 

@@ -51,6 +51,8 @@ public enum StandardHandle {
     public static let keepAlive: Handle = 209
     /// Attached program to listener: what it understands. The answer is what the listener and its contexts do.
     public static let attach: Handle = 210
+    /// Router to its fork server, first frame: what it runs before it forks.
+    public static let forkServer: Handle = 211
 
     /// How many bytes a message to a handle of the library's own may have; nil for a handle that takes any size. What
     /// these carry is small, and is decoded on the Broker's thread.

@@ -20,6 +20,8 @@ struct BenchmarkReportTests {
             pipelinedCalls: 123_456.7,
             argumentThroughput: 500,
             connectAndCall: 3.25,
+            forkAndCall: 1.25,
+            isolatedCall: 1.5,
             childMemory: nil,
             payloadSize: 6 << 20,
             compressedPayloadSize: gzip
@@ -32,7 +34,7 @@ struct BenchmarkReportTests {
             Self.report(gzip: 2_000_000).json
                 == #"{"raw_rtt_us":4.000,"raw_mib_s":2000.0,"call_p50_us":20.063,"call_p99_us":50.000,"#
                 + #""broker_call_p50_us":10.000,"pipelined_per_s":123457,"args_mib_s":500.0,"#
-                + #""connect_first_call_ms":3.250,"ssh_true_ms":null,"ssh_cached_ms":null,"ssh_uncached_ms":null,"#
+                + #""connect_first_call_ms":3.250,"fork_first_call_ms":1.250,"isolated_call_ms":1.500,"ssh_true_ms":null,"ssh_cached_ms":null,"ssh_uncached_ms":null,"#
                 + #""child_private_kb":null,"payload_bytes":6291456,"#
                 + #""payload_gzip_bytes":2000000}"#
         )

@@ -82,7 +82,8 @@ struct TargetSpecificationTests {
     @Test("An unknown hop lists the known ones")
     func knownKinds() {
         let known = [
-            "local[:NAME]", "ssh:[USER@]HOST[:PORT]", "sudo[:USER]", "su[:USER]", "doas[:USER]", "docker:[USER@]NAME",
+            "local[:NAME]", "fork", "ssh:[USER@]HOST[:PORT]", "sudo[:USER]", "su[:USER]", "doas[:USER]",
+            "docker:[USER@]NAME",
             "docker-image:IMAGE", "podman:[USER@]NAME", "buildah:[USER@]NAME",
             "kubectl:[NAMESPACE/]POD[/CONTAINER]", "lxc:NAME", "lxd:NAME", "incus:NAME", "jail:[USER@]NAME",
             "setns-docker:[USER[:GROUP]@]NAME", "setns-podman:[USER[:GROUP]@]NAME", "setns-lxc:[USER[:GROUP]@]NAME",

@@ -166,6 +166,24 @@ int cmitogen_guard_tell(int output, pid_t record);
 /// Ends it, and nothing else.
 void cmitogen_guard_end(pid_t pid, int output);
 
+/// Sends a byte with descriptors. 0 or a negative errno.
+int cmitogen_send_descriptors(int socket, const int *descriptors, int count);
+/// Waits for a byte with so many descriptors, which are close-on-exec. 1, 0 at the end, -EMFILE if there are not so many, or
+/// another -errno.
+int cmitogen_receive_descriptors(int socket, int *descriptors, int count);
+/// Makes a copy of this process that has the same parent. The calling thread must be the first and only one. Returns the
+/// copy's number, 0 in the copy, -ENOTSUP if the kernel (CONFIG_CHECKPOINT_RESTORE) or the C library cannot, or another
+/// -errno.
+int cmitogen_fork_sibling(void);
+/// What the process may use: at the limit it gets SIGXCPU, a second later SIGKILL. 0 or a negative errno, as below.
+int cmitogen_limit_processor_time(uint64_t seconds);
+/// Limits the memory of its own that the process may have (RLIMIT_DATA).
+int cmitogen_limit_memory(uint64_t bytes);
+/// Sets the nice value of this thread and of those that it makes.
+int cmitogen_set_nice(int value);
+/// The bytes that RLIMIT_DATA counts of this process; negative if that is not known.
+int64_t cmitogen_data_memory(void);
+
 /// Raises the soft RLIMIT_NOFILE to the hard one and tells both old values; 0 or negative errno.
 int cmitogen_raise_open_files(uint64_t *soft, uint64_t *hard);
 int cmitogen_set_open_files(uint64_t soft, uint64_t hard);

@@ -17,6 +17,9 @@ struct ConnectionEnds {
     let terminalPath: String?
     private let farEnds: [Int32]
 
+    /// There, without a terminal: the connection, and the diagnostics.
+    var farDescriptors: [Int32] { farEnds }
+
     init(terminal: TerminalUse) throws(MitogenError) {
         if terminal == .all {
             let (master, path) = try Self.openTerminal()

@@ -46,6 +46,7 @@ enum ChildRuntime {
         OpenFilesLimit.raise()
         do {
             let configuration = try readConfiguration()
+            try configuration.fork?.begin()
             let output = try StandardStreams.takeOver()
             cmitogen_set_title(CommandLine.argc, CommandLine.unsafeArgv, "mitogen:\(configuration.remoteName)")
             let mainThread = MainThread()
@@ -53,6 +54,7 @@ enum ChildRuntime {
                 bootstrap.withLock { $0 }()
             #endif
             let router = try start(configuration, output, mainThread)
+            if let fork = configuration.fork { try startForked(fork, router) }
             _exit(withExtendedLifetime(router) { mainThread.serve() })
         } catch {
             fail("\(error)", status: 1)
@@ -72,31 +74,53 @@ enum ChildRuntime {
         unsetenv("MITOGEN_UNLINK")
     }
 
-    private static func fail(_ text: String, status: Int32) -> Never {
+    static func fail(_ text: String, status: Int32) -> Never {
         cmitogen_complain("\(ProcessIdentity.programName): \(text)\n")
         exit(status)
     }
 
-    /// The first frame on standard input.
+    /// What this process is to be. In a fork server it only returns in the processes that are forked.
     private static func readConfiguration() throws(MitogenError) -> ChildConfiguration {
-        var decoder = FrameDecoder(maximumLength: 1 << 20)
-        var message: Message?
-        while message == nil {
-            // Byte by byte would be slow, too much would take what belongs to the stream: the parent sends nothing
-            // more before it has been answered, so whatever is there belongs to this frame.
-            var buffer = [UInt8](repeating: 0, count: 4096)
-            let count = cmitogen_read(0, &buffer, buffer.count)
-            guard count > 0 else { throw MitogenError(.eofError, "the parent was gone before it sent a configuration") }
-            do {
-                try buffer[..<count].withUnsafeBytes { bytes in try decoder.feed(bytes) { message = $0 } }
-            } catch {
-                throw MitogenError(.streamError, "the parent's first frame is malformed: \(error)")
-            }
+        var message = try readFrame()
+        if message.handle == StandardHandle.forkServer {
+            try ForkServerProcess.serve(message.decode(as: ForkServerSetup.self))
+            message = try readFrame()
         }
-        guard let message, message.handle == StandardHandle.configure else {
+        guard message.handle == StandardHandle.configure else {
             throw MitogenError(.streamError, "the parent's first message is not a configuration")
         }
         return try message.decode(as: ChildConfiguration.self)
+    }
+
+    /// The first frame on standard input, and no byte more: in a fork server requests follow.
+    private static func readFrame() throws(MitogenError) -> Message {
+        let limit = 1 << 20
+        var frame = [UInt8](repeating: 0, count: MessageHeader.size)
+        try readAll(&frame, from: 0)
+        let header = frame.withUnsafeBytes { MessageHeader(parsing: $0) }
+        let length = min(Int(header?.length ?? 0), limit)
+        frame += [UInt8](repeating: 0, count: length)
+        try readAll(&frame, from: MessageHeader.size)
+        var decoder = FrameDecoder(maximumLength: limit)
+        var message: Message?
+        do {
+            try frame.withUnsafeBytes { bytes in try decoder.feed(bytes) { message = $0 } }
+        } catch {
+            throw MitogenError(.streamError, "the parent's first frame is malformed: \(error)")
+        }
+        guard let message else { throw MitogenError(.streamError, "the parent's first frame is malformed") }
+        return message
+    }
+
+    private static func readAll(_ bytes: inout [UInt8], from start: Int) throws(MitogenError) {
+        var place = start
+        while place < bytes.count {
+            let count = bytes.withUnsafeMutableBytes { buffer in
+                cmitogen_read(0, buffer.baseAddress.map { $0 + place }, buffer.count - place)
+            }
+            guard count > 0 else { throw MitogenError(.eofError, "the parent was gone before it sent a configuration") }
+            place += count
+        }
     }
 
     private static func start(
@@ -108,7 +132,7 @@ enum ChildRuntime {
         let logTarget = ForwardingLogHandler.install(level: configuration.logLevel)
         let router = try makeRouter(configuration, broker)
         output.capture(on: broker, router)
-        router.dispatcher.install(in: router)
+        router.dispatcher.install(in: router, waitingFor: configuration.fork?.delaysCalls == true ? forkedStart : nil)
         router.processes.install(in: router)
         router.addHandler(StandardHandle.shutdown, .parents) { router, _, _ in router.shutdown() }
         // Last of all: what the router does at the end comes before.

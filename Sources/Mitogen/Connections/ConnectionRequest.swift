@@ -14,6 +14,8 @@ package struct ConnectionRequest: Sendable, Codable {
         case program
         case tool(ConnectionTool)
         case namespaces(NamespaceTarget)
+        /// A copy of a fork server here.
+        case fork(ForkTarget)
     }
 
     var common: CommonOptions
@@ -37,7 +39,9 @@ package struct ConnectionRequest: Sendable, Codable {
     /// The context's name, where the process that is started here has this number.
     func name(pid: Int32 = 0) -> String {
         if let name = common.name { return name }
-        if case .program = way { return "\(defaultName).\(pid)" }
-        return defaultName
+        switch way {
+        case .program, .fork: return "\(defaultName).\(pid)"
+        case .tool, .namespaces: return defaultName
+        }
     }
 }

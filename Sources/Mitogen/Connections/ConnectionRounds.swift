@@ -17,6 +17,7 @@ struct ConnectionRounds {
     let id: ContextID
     let image: ImageSource
     let limit: Duration
+    let clock: ConnectionClock?
     let request: ConnectionRequest
 
     /// An attempt that is to be started, with what was found out for it.
@@ -83,6 +84,7 @@ struct ConnectionRounds {
             request: request,
             image: image,
             deadline: deadline,
+            clock: clock,
             retries: retries
         )
         attempt.begin()

@@ -12,6 +12,7 @@ internal import Synchronization
 extension Handshake {
     /// Gives the attempt time until then.
     func restart(until deadline: ContinuousClock.Instant) {
+        clock?.restart(until: deadline)
         let timeout = Duration.seconds(common.connectTimeout)
         let timer = router.broker.schedule(after: max(.zero, deadline - .now)) { [weak self] in
             self?.deadlineDidPass(timeout)

@@ -41,6 +41,7 @@ final class Handshake: Sendable {
     private let request: ConnectionRequest
     let image: ImageSource
     let deadline: ContinuousClock.Instant
+    let clock: ConnectionClock?
     private let retries: ConnectionRetries
     let parts: Mutex<Parts>
     private let timeline = ConnectionTimeline()
@@ -50,6 +51,7 @@ final class Handshake: Sendable {
 
     /// - Parameters:
     ///   - deadline: When the time for the whole attempt is over.
+    ///   - clock: Is kept at that.
     ///   - retries: What is to be done otherwise than before, as the attempts so far have failed.
     init(
         router: Router,
@@ -57,6 +59,7 @@ final class Handshake: Sendable {
         request: ConnectionRequest,
         image: ImageSource,
         deadline: ContinuousClock.Instant,
+        clock: ConnectionClock?,
         retries: ConnectionRetries
     ) {
         self.router = router
@@ -64,6 +67,7 @@ final class Handshake: Sendable {
         self.request = request
         self.image = image
         self.deadline = deadline
+        self.clock = clock
         self.retries = retries
         parts = Mutex(Parts(identity: image.identity))
     }
@@ -108,6 +112,7 @@ final class Handshake: Sendable {
             case .program: try start(image.command(argument: programArgument))
             case .namespaces(let target): try findLeader(target)
             case .tool(let tool): try start(tool)
+            case .fork(let target): try fork(target)
             }
         } catch {
             fail(error)
@@ -333,19 +338,8 @@ final class Handshake: Sendable {
         directory: String? = nil,
         entry: NamespaceEntry? = nil
     ) throws(MitogenError) {
-        var sockets: [Int32] = [0, 0]
-        var diagnostics: [Int32] = [0, 0]
-        let made = cmitogen_socketpair(&sockets)
-        guard made >= 0 else { throw .system("cannot make a socket pair", errno: -made) }
-        let piped = cmitogen_pipe(&diagnostics, true)
-        guard piped >= 0 else {
-            for socket in sockets { _ = systemClose(socket) }
-            throw .system("cannot make a pipe", errno: -piped)
-        }
-        defer {
-            _ = systemClose(sockets[1])
-            _ = systemClose(diagnostics[1])
-        }
+        let ends = try ConnectionEnds(terminal: .none)
+        defer { ends.closeFarEnds() }
         let spawned: SpawnedProcess
         do throws(MitogenError) {
             spawned = try SpawnedProcess(
@@ -354,33 +348,44 @@ final class Handshake: Sendable {
                     path: command.path,
                     environment: environment,
                     directory: directory,
-                    descriptors: (.descriptor(sockets[1]), .descriptor(sockets[1]), .descriptor(diagnostics[1])),
+                    descriptors: ends.descriptors,
                     entry: entry
                 ),
                 broker: router.broker
             )
         } catch {
-            _ = systemClose(sockets[0])
-            _ = systemClose(diagnostics[0])
+            ends.closeNearEnds()
             throw MitogenError(error.code, "Child start failed: \(error.message)", hint: error.hint)
         }
-        attach(
-            spawned,
-            socket: sockets[0],
-            diagnostics: diagnostics[0],
-            remoteName: common.remoteName ?? ProcessIdentity.default
-        )
+        attach(spawned, ends)
     }
 
-    private func attach(_ spawned: SpawnedProcess, socket: Int32, diagnostics: Int32, remoteName: String) {
+    /// Has a fork server make a copy of itself.
+    private func fork(_ target: ForkTarget, isSecond: Bool = false) throws(MitogenError) {
+        let server = try router.forkServers.server(for: target.preload, image, in: router)
+        let ends = try ConnectionEnds(terminal: .none)
+        waits(for: "waiting for the fork server, which may still run its preload function")
+        server.fork(ends) { [self] outcome in
+            switch outcome {
+            case .forked(let pid):
+                return attach(SpawnedProcess(child: pid, broker: router.broker), ends, forked: target.setup)
+            case .failed(let error): fail(error)
+            case .gone where isSecond: fail(MitogenError(.spawnError, "the fork server ends at once"))
+            case .gone: do throws(MitogenError) { try fork(target, isSecond: true) } catch { fail(error) }
+            }
+            ends.closeNearEnds()
+        }
+    }
+
+    private func attach(_ spawned: SpawnedProcess, _ ends: ConnectionEnds, forked: ForkSetup? = nil) {
         let name = request.name(pid: spawned.pid)
         let logger = router.logger
         timeline.note(.starting)
-        let process = ChildProcess(process: spawned, diagnostics: diagnostics, broker: router.broker) { line in
+        let process = ChildProcess(process: spawned, diagnostics: ends.diagnostics, broker: router.broker) { line in
             logger.debug("\(name): \(line)")
         }
         let stream = router.makeStream(
-            descriptors: StreamDescriptors(socket: socket),
+            descriptors: StreamDescriptors(socket: ends.stream),
             remoteID: id,
             name: name,
             handshake: self
@@ -389,12 +394,13 @@ final class Handshake: Sendable {
             parts.stream = stream
             parts.process = process
         }
-        let configuration = router.configuration(
+        var configuration = router.configuration(
             for: id,
             common,
-            remoteName: remoteName,
+            remoteName: common.remoteName ?? ProcessIdentity.default,
             image: image.identity ?? ""
         )
+        configuration.fork = forked
         if var message = try? Message.pickled(configuration, handle: StandardHandle.configure) {
             message.dstID = id
             message.srcID = router.contextID

@@ -7,8 +7,10 @@
 /// Makes a connection in another context, for its caller (upstream's `mitogen.parent._proxy_connect`).
 struct ProxyConnect: RemoteFunction {
     var request: ConnectionRequest
-    /// What is left of the time that the attempt may take, in seconds; by default as its options say.
-    var remainingSeconds: Double?
+    /// What its caller calls the attempt, see ``ProxiedTimeLeft``.
+    var number: UInt32
+    /// What is left of the time that the attempt may take, in seconds.
+    var remainingSeconds: Double
 
     /// What became of it. An error is a value here, so that it arrives whole.
     struct Output: Codable, Sendable {
@@ -21,9 +23,13 @@ struct ProxyConnect: RemoteFunction {
     }
 
     func run(in context: ExternalContext) async throws -> Output {
+        let attempts = context.router.proxiedAttempts
+        let key = ProxiedAttempts.Key(caller: context.caller.id, number: number)
+        let clock = attempts.begin(key)
+        defer { attempts.end(key) }
         do throws(MitogenError) {
-            let limit = remainingSeconds.flatMap { Duration(checkedSeconds: $0) }
-            let made = try await context.router.connect(request, within: limit)
+            let limit = Duration(checkedSeconds: remainingSeconds)
+            let made = try await context.router.connect(request, within: limit, clock)
             context.router.note(made.id, madeFor: context.caller.id)
             // Whoever has gone before that was noted has had this task cancelled.
             if Task.isCancelled {

@@ -18,14 +18,13 @@ extension Router {
     /// Makes a connection through another context (Mitogen semantics, section 6.4).
     func connect(_ request: ConnectionRequest, via: Context) async throws(MitogenError) -> Context {
         let start = ContinuousClock.now
-        var answer = try await via.call(ProxyConnect(request: request))
+        let limit = Duration.seconds(request.common.connectTimeout)
+        var answer = try await proxy(request, by: via, within: limit)
         if let failure = answer.failure, let platform = failure.missingImage {
             // It only has its own image. What this context has for the platform, it gets.
             let error = failure.error(via: via.displayName)
-            let limit = Duration.seconds(request.common.connectTimeout)
             try await deliverImage(for: platform, to: via, until: start + limit, after: error)
-            let rest = (start + limit - .now) / .seconds(1)
-            answer = try await via.call(ProxyConnect(request: request, remainingSeconds: max(0, rest)))
+            answer = try await proxy(request, by: via, within: max(.zero, start + limit - .now))
         }
         if let failure = answer.failure { throw failure.error(via: via.displayName) }
         guard let id = answer.id else {
@@ -54,10 +53,13 @@ extension Router {
 
     /// Makes a connection from here.
     ///
-    /// - Parameter limit: How long it may take at most; by default as its options say.
+    /// - Parameters:
+    ///   - limit: How long it may take at most; by default as its options say.
+    ///   - clock: Is kept at what is left of that.
     func connect(
         _ request: ConnectionRequest,
-        within limit: Duration? = nil
+        within limit: Duration? = nil,
+        _ clock: ConnectionClock? = nil
     ) async throws(MitogenError) -> Context {
         try request.common.validate()
         let image = try ImageSource(configuration.image, for: request.common)
@@ -66,7 +68,7 @@ extension Router {
             // Without a Broker nobody would hear the child, or that its time is over.
             guard !isLeaving else { throw .brokerIsLeaving }
             let id = try await allocateID(timeout: limit)
-            return ConnectionRounds(router: self, id: id, image: image, limit: limit, request: request)
+            return ConnectionRounds(router: self, id: id, image: image, limit: limit, clock: clock, request: request)
         }
         guard request.way.hasServers else {
             return try await connectionLimit.withPermit { () async throws(MitogenError) in

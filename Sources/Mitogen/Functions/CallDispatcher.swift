@@ -33,9 +33,15 @@ final class CallDispatcher: Sendable {
     private static let smallRequest = 4096
 
     /// Lets contexts above call functions here.
-    func install(in router: Router) {
+    ///
+    /// - Parameter start: Calls wait until this is resolved, which is done on the Broker's thread so that they stay in order;
+    ///   nil if they need not wait.
+    func install(in router: Router, waitingFor start: OneShot<Void>? = nil) {
         router.addHandler(StandardHandle.callFunction, .parents) { [weak self] router, message, _ in
-            self?.receive(message, in: router)
+            guard let start else { return self?.receive(message, in: router) ?? () }
+            start.whenResolved { [weak self, weak router] _ in
+                if let router { self?.receive(message, in: router) }
+            }
         }
     }
 

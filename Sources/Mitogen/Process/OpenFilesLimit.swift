@@ -36,6 +36,16 @@ package enum OpenFilesLimit {
             + "fewer connections at a time"
     }
 
+    /// Sets the limit of this process and of what it starts.
+    static func set(_ count: Int) -> Int32 {
+        stored.withLock { stored in
+            let limit = UInt64(clamping: count)
+            let result = cmitogen_set_open_files(limit, limit)
+            if result == 0 { stored = Values(soft: min(stored?.soft ?? limit, limit), hard: limit) }
+            return result
+        }
+    }
+
     /// Raises the limit, once.
     static func raise() {
         stored.withLock { stored in

@@ -70,7 +70,7 @@ package enum SpawnDescriptor: Sendable {
     }
 }
 
-/// A program that this process has started: in a session of its own, reaped as soon as it ends.
+/// A program that this process has started, or a fork server for it: in a session of its own, reaped as soon as it ends.
 ///
 /// No SIGCHLD handler and no `waitpid(-1)`, which would take other parts' children: a descriptor tells the end, or,
 /// before Linux 5.3, a timer asks.
@@ -95,6 +95,14 @@ package final class SpawnedProcess: Sendable {
         self.broker = broker
         self.beforeReaping = beforeReaping
         pid = try Self.spawn(request)
+        watch()
+    }
+
+    /// Takes over a child of this process that another one has made.
+    package init(child pid: Int32, broker: Broker) {
+        self.broker = broker
+        self.pid = pid
+        beforeReaping = nil
         watch()
     }
 

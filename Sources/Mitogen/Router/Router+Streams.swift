@@ -121,6 +121,7 @@ extension Router {
             return core.children.keys.compactMap { core.streams[$0] }
         }
         for attempt in attempts.withLock({ Array($0.values) }) { attempt.fail(.brokerIsLeaving) }
+        forkServers.close()
         dispatcher.cancelAll()
         processes.terminateAll(after: .milliseconds(500))
         for child in children {
@@ -150,6 +151,7 @@ extension Router {
         deliverDead(DeadReason.brokerExited, to: handlers)
         self.processes.killAll()
         for process in processes { process.killAndReap() }
+        forkServers.killAndReap()
         eventHub.finish()
     }
 }

@@ -68,6 +68,8 @@ public final class Router: Sendable {
     var peerLogger: Logger { LibraryLogHandler.logger(about: .context) }
     let connectionLimit: Gate
     let serverPlaces = ServerPlaces()
+    let proxiedAttempts = ProxiedAttempts()
+    let forkServers = ForkServers()
     let sshConfigurations = SSHConfigurations()
     let dispatcher = CallDispatcher()
     /// The attempts to connect that are not settled.

@@ -21,6 +21,7 @@ struct Benchmark: Sendable {
     private static let callsInFlight = 1000
     private static let transfers = 200
     private static let connections = 15
+    private static let forks = 200
 
     /// Measures everything, one after the other.
     func measure(against raw: RawMeasurement) async throws -> BenchmarkReport {
@@ -39,6 +40,8 @@ struct Benchmark: Sendable {
                 pipelinedCalls: try await self.pipelinedCalls(to: context),
                 argumentThroughput: try await self.argumentThroughput(to: context),
                 connectAndCall: try await self.connectAndCall(in: router, via: parent),
+                forkAndCall: try await self.forkAndCall(in: router, via: context),
+                isolatedCall: try await self.isolatedCall(in: context),
                 ssh: try await self.compareWithSSH(in: router, via: parent),
                 childMemory: try await self.childMemory(in: router, via: parent),
                 payloadSize: try self.payloadSize(),
@@ -89,6 +92,32 @@ struct Benchmark: Sendable {
         let time = monotonicNanoseconds() - start
         try await context.shutdown(waits: true)
         return time
+    }
+
+    /// A fork in the context and its first call, in milliseconds; the fork server runs already.
+    private func forkAndCall(in router: Router, via context: Context) async throws -> Double {
+        try await router.fork(via: context).shutdown(waits: true)
+        var times: [Int64] = []
+        for value in 0..<Self.forks {
+            let start = monotonicNanoseconds()
+            let child = try await router.fork(via: context)
+            try self.check(await child.call(BenchEcho(value)), value)
+            times.append(monotonicNanoseconds() - start)
+            try await child.shutdown(waits: true)
+        }
+        return times.percentile(50) / 1000
+    }
+
+    /// A call that is forked, run and ended in the context, in milliseconds.
+    private func isolatedCall(in context: Context) async throws -> Double {
+        var times: [Int64] = []
+        for value in 0..<Self.forks {
+            let start = monotonicNanoseconds()
+            let result = try await context.call(BenchEcho(value), isolation: .process)
+            times.append(monotonicNanoseconds() - start)
+            try self.check(result, value)
+        }
+        return times.percentile(50) / 1000
     }
 
     /// Connections by ssh next to what `ssh HOST true` takes, one after the other so that the machine's mood is the

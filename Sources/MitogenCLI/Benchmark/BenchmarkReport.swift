@@ -30,6 +30,10 @@ struct BenchmarkReport: Hashable, Sendable {
     let argumentThroughput: Double
     /// Milliseconds.
     let connectAndCall: Double
+    /// Milliseconds.
+    let forkAndCall: Double
+    /// Milliseconds.
+    let isolatedCall: Double
     /// Nil if the last hop of the target is no ssh.
     var ssh: SSHComparison?
     /// KiB; nil if it is not known.
@@ -50,6 +54,8 @@ struct BenchmarkReport: Hashable, Sendable {
             ("pipelined_per_s", DecimalText.text(self.pipelinedCalls, digits: 0)),
             ("args_mib_s", DecimalText.text(self.argumentThroughput, digits: 1)),
             ("connect_first_call_ms", DecimalText.text(self.connectAndCall, digits: 3)),
+            ("fork_first_call_ms", DecimalText.text(self.forkAndCall, digits: 3)),
+            ("isolated_call_ms", DecimalText.text(self.isolatedCall, digits: 3)),
             ("ssh_true_ms", self.ssh.map { DecimalText.text($0.bare, digits: 3) } ?? "null"),
             ("ssh_cached_ms", self.ssh.map { DecimalText.text($0.cached, digits: 3) } ?? "null"),
             ("ssh_uncached_ms", self.ssh.map { DecimalText.text($0.uncached, digits: 3) } ?? "null"),
@@ -103,6 +109,8 @@ struct BenchmarkReport: Hashable, Sendable {
                 remark: "\(DecimalText.text(self.argumentThroughput / self.raw.throughput * 100, digits: 0)) % of raw"
             ),
             Row(name: "connection and first call, median", value: self.number(self.connectAndCall), unit: "ms"),
+            Row(name: "fork in it and first call, median", value: self.hundredths(self.forkAndCall), unit: "ms"),
+            Row(name: "isolated call, median", value: self.hundredths(self.isolatedCall), unit: "ms"),
         ] + self.sshRows + [
             Row(
                 name: "private memory of an idle child",
@@ -139,6 +147,10 @@ struct BenchmarkReport: Hashable, Sendable {
 
     private func number(_ value: Double) -> String {
         DecimalText.text(value, digits: 1)
+    }
+
+    private func hundredths(_ value: Double) -> String {
+        DecimalText.text(value, digits: 2)
     }
 
     private func mebibytes(_ bytes: Int) -> String {

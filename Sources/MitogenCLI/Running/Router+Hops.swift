@@ -54,6 +54,10 @@ extension HopSettings {
                 options.remoteName = name
             }
             return try options.request()
+        case HopKind.fork.name:
+            var options = ForkOptions()
+            options.connectTimeout = self.connectTimeout
+            return try options.request()
         default:
             if let request = try self.containerRequest(for: hop) { return request }
             if let definition = self.table[hop.kind] { return try definition.options(for: hop, self).request() }
@@ -122,5 +126,5 @@ extension HopSettings {
 
 extension Hop {
     /// Whether it leads to another process of the same machine, with the same files.
-    var staysHere: Bool { [HopKind.local, .sudo, .su, .doas].contains { $0.name == self.kind } }
+    var staysHere: Bool { [HopKind.local, .fork, .sudo, .su, .doas].contains { $0.name == self.kind } }
 }

@@ -195,7 +195,7 @@ final class TargetConnections: Sendable {
 
 extension TargetSpecification {
     /// Whether there is something to hold: another process of this user is started in no time.
-    var canBeHeld: Bool { self.hops.contains { $0.kind != HopKind.local.name } }
+    var canBeHeld: Bool { self.hops.contains { ![HopKind.local.name, HopKind.fork.name].contains($0.kind) } }
 }
 
 extension MitogenError {

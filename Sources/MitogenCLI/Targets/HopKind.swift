@@ -79,6 +79,13 @@ extension HopKind {
         return nil
     }
 
+    /// A copy of a process that runs on the machine already.
+    package static let fork = HopKind(
+        name: "fork",
+        argument: .none,
+        help: "a process that is forked on the same machine, in about a millisecond"
+    )
+
     /// Another machine, by OpenSSH.
     package static let ssh = HopKind(
         name: "ssh",
@@ -108,7 +115,7 @@ extension HopKind {
     )
 
     /// Every kind of hop that `mitogen run` knows, in the order of the help text.
-    package static let known: [HopKind] = [.local, .ssh, .sudo, .su, .doas] + containers
+    package static let known: [HopKind] = [.local, .fork, .ssh, .sudo, .su, .doas] + containers
 
     /// Refuses characters that could disturb the terminal on which a label is shown; holds for every kind of hop.
     static func controlCharacterProblem(_ argument: String) -> String? {

@@ -33,6 +33,7 @@ extension StandardHandle {
         case blockOwner: "BLOCK_OWNER"
         case keepAlive: "KEEP_ALIVE"
         case attach: "ATTACH"
+        case forkServer: "FORK_SERVER"
         default: nil
         }
     }

@@ -1,0 +1,125 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import Synchronization
+
+/// How long an attempt may still take, for the caller that waits for it behind another context.
+final class ConnectionClock: Sendable {
+    private let deadline = Mutex<ContinuousClock.Instant?>(nil)
+
+    func restart(until deadline: ContinuousClock.Instant) {
+        self.deadline.withLock { $0 = deadline }
+    }
+
+    /// Nil while the attempt waits for its turn, which does not count as its time.
+    var timeLeft: Duration? { deadline.withLock { $0.map { ContinuousClock.now.duration(to: $0) } } }
+}
+
+/// The attempts that go on here for callers elsewhere.
+final class ProxiedAttempts: Sendable {
+    struct Key: Hashable {
+        let caller: ContextID
+        let number: UInt32
+    }
+
+    private let clocks = Mutex<[Key: ConnectionClock]>([:])
+
+    func clock(for key: Key) -> ConnectionClock? { clocks.withLock { $0[key] } }
+
+    func begin(_ key: Key) -> ConnectionClock {
+        let clock = ConnectionClock()
+        clocks.withLock { $0[key] = clock }
+        return clock
+    }
+
+    func end(_ key: Key) {
+        clocks.withLock { $0[key] = nil }
+    }
+}
+
+/// Asks a context how long an attempt may still take that it makes for the caller.
+struct ProxiedTimeLeft: RemoteFunction {
+    var number: UInt32
+
+    static var runsOnBroker: Bool { true }
+
+    enum Output: Codable, Sendable {
+        /// It has ended, or was never begun.
+        case over
+        case seconds(Double)
+        /// It waits for its turn.
+        case notCounted
+    }
+
+    func run(in context: ExternalContext) async throws -> Output {
+        let key = ProxiedAttempts.Key(caller: context.caller.id, number: number)
+        guard let clock = context.router.proxiedAttempts.clock(for: key) else { return .over }
+        return clock.timeLeft.map { .seconds(max(0, $0 / .seconds(1))) } ?? .notCounted
+    }
+}
+
+extension Router {
+    /// How long the answer of an attempt may be on its way.
+    private static let answerTime = Duration.milliseconds(250)
+    /// How long a context may take to say that it is there.
+    private static let livenessTime = Duration.seconds(1)
+
+    /// Has another context make a connection, and watches the time here: a context that stands still ends no wait.
+    ///
+    /// - Parameter limit: How long the attempt may take. The time that it waits there for its turn does not count, as long
+    ///   as that context says so.
+    func proxy(
+        _ request: ConnectionRequest,
+        by via: Context,
+        within limit: Duration
+    ) async throws(MitogenError) -> ProxyConnect.Output {
+        let number = transferCount.wrappingAdd(1, ordering: .relaxed).newValue
+        let function = ProxyConnect(request: request, number: number, remainingSeconds: limit / .seconds(1))
+        let call = try via.startCall(function)
+        var patience = limit
+        while true {
+            do throws(MitogenError) {
+                return try await call.get(timeout: patience + Self.answerTime)
+            } catch {
+                guard error.code == .timeoutError, !call.isSettled else {
+                    call.cancel()
+                    throw error
+                }
+            }
+            if let more = await timeLeft(of: number, by: via, within: limit) {
+                patience = more
+                continue
+            }
+            // Its answer may have come before the one to the question.
+            if call.isSettled { return try await call.get() }
+            call.cancel()
+            throw MitogenError(
+                .timeoutError,
+                "connecting took longer than \(limit), and \(via.displayName), which makes the connection, does not "
+                    + "say what it waits for",
+                context: via.displayName,
+                hint:
+                    "look whether that context, or the way to it, stands still; allow more time with `connectTimeout` "
+                    + "(--connect-timeout)"
+            )
+        }
+    }
+
+    /// How much more time the attempt has; nil if it has none, or the context does not answer.
+    private func timeLeft(of number: UInt32, by via: Context, within limit: Duration) async -> Duration? {
+        let answer = try? await via.call(ProxiedTimeLeft(number: number), timeout: Self.livenessTime)
+        switch answer {
+        case .seconds(let seconds) where seconds > 0: return Duration(checkedSeconds: seconds)
+        case .notCounted: return limit
+        case .seconds, .over, nil: return nil
+        }
+    }
+}
+
+extension PendingCall {
+    /// Whether there is nothing to wait for any more.
+    fileprivate var isSettled: Bool { call.pending.outcome != nil }
+}

@@ -1,0 +1,78 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import CMitogenPlatform
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
+// What a forked process does on its way to a context.
+extension ChildRuntime {
+    /// Resolved when calls may begin.
+    static let forkedStart = OneShot<Void>()
+
+    /// The context is connected: runs its start function, sets the limits that only hold for calls, and lets them begin.
+    static func startForked(_ setup: ForkSetup, _ router: Router) throws(MitogenError) {
+        if let onStart = setup.onStart {
+            let function = try onStart.decode(as: (any ForkStartFunction).self)
+            let context = ExternalContext(router: router, caller: router.context(router.parentIDs[0]))
+            do {
+                try ExternalContext.$current.withValue(context) { try function.run(in: context) }
+            } catch {
+                fail("the start function has failed: \(error)", status: 72)
+            }
+        }
+        guard setup.delaysCalls else { return }
+        try setup.limits.restrictMemoryAndFiles()
+        router.broker.schedule { forkedStart.resolve(.success(())) }
+    }
+}
+
+extension ForkSetup {
+    /// Whether something is to be done between the connection and the first call.
+    var delaysCalls: Bool { onStart != nil || limits.memory != nil || limits.openFiles != nil }
+
+    /// First of all, while there is one thread.
+    func begin() throws(MitogenError) {
+        try limits.restrictProcessor()
+        guard let onFork else { return }
+        let function = try onFork.decode(as: (any ForkFunction).self)
+        do {
+            try function.run()
+        } catch {
+            throw MitogenError(.callError, "the fork function has failed: \(error)")
+        }
+    }
+}
+
+extension ProcessLimits {
+    /// What the stacks of the process's threads may take, which the kernel counts as memory.
+    private static let stackRoom = 32 << 20
+
+    fileprivate func restrictProcessor() throws(MitogenError) {
+        if let nice { try check(cmitogen_set_nice(Int32(nice)), "cannot set the nice value \(nice)") }
+        if let processorSeconds {
+            try check(cmitogen_limit_processor_time(UInt64(processorSeconds)), "cannot limit the processor time")
+        }
+    }
+
+    /// Only when the process has all that it needs for itself.
+    fileprivate func restrictMemoryAndFiles() throws(MitogenError) {
+        if let openFiles { try check(OpenFilesLimit.set(openFiles), "cannot limit the open files to \(openFiles)") }
+        guard let memory else { return }
+        let used = cmitogen_data_memory()
+        guard used >= 0 else { throw .system("cannot tell how much memory the process has", errno: Int32(-used)) }
+        let limit = UInt64(used) + UInt64(Self.stackRoom) + UInt64(memory)
+        try check(cmitogen_limit_memory(limit), "cannot limit the memory")
+    }
+
+    private func check(_ result: Int32, _ what: String) throws(MitogenError) {
+        if result < 0 { throw .system(what, errno: -result, .notPermitted) }
+    }
+}
