@@ -21,6 +21,10 @@ public enum Mitogen {
 
 /// Runs `body` with a router, which is shut down when the body is done, and with it every context it started.
 ///
+/// The body says that it throws ``MitogenError`` only: `withRouter { (router) throws(MitogenError) in … }`. Without
+/// that, Swift takes it to throw any error, and so may `withRouter`; in a cancelled task it then throws
+/// `CancellationError` in place of a ``MitogenError`` with `.cancelled`.
+///
 /// - Parameters:
 ///   - configuration: How the router behaves.
 ///   - body: What to do with it.
@@ -29,10 +33,29 @@ public enum Mitogen {
 ///   the calling task is cancelled; it takes at most ``RouterConfiguration/shutdownTimeout``.
 public func withRouter<Result>(
     configuration: RouterConfiguration = .init(),
+    _ body: (Router) async throws(MitogenError) -> Result
+) async throws(MitogenError) -> Result {
+    try await ending(Router(configuration: configuration), body)
+}
+
+/// Runs `body`, which may throw any error, with a router; see the other `withRouter`.
+///
+/// - Throws: What the body throws, but `CancellationError` if that is a ``MitogenError`` with `.cancelled` and the
+///   calling task is cancelled.
+@_documentation(visibility: internal)  // two of the same name would make every link to them ambiguous
+public func withRouter<Result>(
+    configuration: RouterConfiguration = .init(),
     _ body: (Router) async throws -> Result
 ) async throws -> Result {
-    let router = try Router(configuration: configuration)
-    do {
+    try await withCancellationErrors { try await ending(Router(configuration: configuration), body) }
+}
+
+/// Runs `body` with a router, and shuts that down.
+func ending<Result, Failure: Error>(
+    _ router: Router,
+    _ body: (Router) async throws(Failure) -> Result
+) async throws(Failure) -> Result {
+    do throws(Failure) {
         let result = try await body(router)
         router.shutdown()
         await router.join()
@@ -41,6 +64,16 @@ public func withRouter<Result>(
         router.shutdown()
         await router.join()
         throw error
+    }
+}
+
+/// Runs `body`. In a cancelled task, that it was cancelled is told as it is everywhere in Swift where any error can be
+/// thrown.
+package func withCancellationErrors<Result>(_ body: () async throws -> Result) async throws -> Result {
+    do {
+        return try await body()
+    } catch let error as MitogenError where error.code == .cancelled && Task.isCancelled {
+        throw CancellationError()
     }
 }
 

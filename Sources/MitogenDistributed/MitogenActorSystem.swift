@@ -31,9 +31,10 @@ internal import Synchronization
 /// print(try await counter.increment())
 /// ```
 ///
-/// A call fails with ``MitogenError``: `.callError` with what the method threw, `.channelError` if the actor's context
-/// cannot be reached or ends, `.unknownActor` if the actor is gone, `.cancelled` if the calling task is cancelled, which
-/// cancels the method.
+/// A call throws what the method threw if that is `Codable`: `catch let error as Overdrawn` works as in one process.
+/// It throws `CancellationError` if the calling task is cancelled, which cancels the method, or if the method was. Other
+/// failures are ``MitogenError``: `.callError` with what is known of an error that is not `Codable`, `.channelError` if
+/// the actor's context cannot be reached or ends, `.unknownActor` if the actor is gone.
 public final class MitogenActorSystem: DistributedActorSystem {
     public typealias ActorID = MitogenActorID
     public typealias InvocationEncoder = ActorInvocationEncoder
@@ -101,8 +102,8 @@ public final class MitogenActorSystem: DistributedActorSystem {
     ///   - context: Where it is to live: this context, or one below it.
     ///   - timeout: How long the call that creates it may take; for ever by default. In this context nothing is called.
     /// - Returns: A reference to it, which can be used like the actor itself, and be passed on.
-    /// - Throws: ``MitogenError`` as ``Context/call(_:timeout:)->_``; `.misuse` if the actor's type is generic. In this
-    ///   context, what the initializer throws.
+    /// - Throws: As a call of its methods does, what the initializer throws among it; ``MitogenError`` with `.misuse` if
+    ///   the actor's type is generic.
     public func create<Subject: CreatableActor>(
         _ type: Subject.Type,
         with arguments: Subject.Arguments,
@@ -116,7 +117,9 @@ public final class MitogenActorSystem: DistributedActorSystem {
             keep(actor)
             return actor
         }
-        let id = try await context.call(CreateActor<Subject>(arguments: arguments), timeout: timeout)
+        let id = try await rethrowing { () throws(MitogenError) in
+            try await context.call(CreateActor<Subject>(arguments: arguments), timeout: timeout)
+        }
         return try Subject.resolve(id: id, using: self)
     }
 
@@ -184,7 +187,9 @@ public final class MitogenActorSystem: DistributedActorSystem {
         throwing: Err.Type,
         returning: Res.Type
     ) async throws -> Res where Act.ID == ActorID {
-        try await send(invocation, to: actor.id, target).output()
+        try await rethrowing { [invocation] () throws(MitogenError) in
+            try await send(invocation, to: actor.id, target).output()
+        }
     }
 
     public func remoteCallVoid<Act: DistributedActor, Err: Error>(
@@ -193,7 +198,9 @@ public final class MitogenActorSystem: DistributedActorSystem {
         invocation: inout InvocationEncoder,
         throwing: Err.Type
     ) async throws where Act.ID == ActorID {
-        try await send(invocation, to: actor.id, target).success()
+        try await rethrowing { [invocation] () throws(MitogenError) in
+            try await send(invocation, to: actor.id, target).success()
+        }
     }
 
     // MARK: Calls
@@ -206,6 +213,26 @@ public final class MitogenActorSystem: DistributedActorSystem {
         try await context(id).request(at: id.handle, describedAs: "\(target)") { (options) throws(MitogenError) in
             try encode(invocation, for: id, target, options)
         }
+    }
+
+    /// Runs `body`, and throws what a method has thrown as it would in one process.
+    private func rethrowing<Value>(_ body: () async throws(MitogenError) -> Value) async throws -> Value {
+        do throws(MitogenError) {
+            return try await body()
+        } catch {
+            if error.code == .cancelled { throw CancellationError() }
+            throw original(of: error) ?? error
+        }
+    }
+
+    /// The error that a method has thrown, if it is known here and can be decoded.
+    private func original(of error: MitogenError) -> (any Error)? {
+        // The name comes from outside, and the runtime's demangler can be crashed by names.
+        guard let remote = error.remote, let value = remote.value, let name = remote.typeIdentifier,
+            FunctionName.isValid(name), let type = _typeByName(name) as? any (Error & Decodable).Type,
+            _mangledTypeName(type) == name
+        else { return nil }
+        return try? router.decoder.decode(type, from: value)
     }
 
     private func encode(

@@ -19,7 +19,7 @@ package struct ChainKey: Hashable, Sendable {
 /// section 6.6).
 ///
 /// The calls of a chain run one after the other, in the order in which they came. After one has failed, the others
-/// fail with its text and do not run, until the chain is reset. That comes in order, too: what was sent before a reset
+/// fail with its error and do not run, until the chain is reset. That comes in order, too: what was sent before a reset
 /// still sees the failure.
 ///
 /// Only chains that have something to do, or have failed, take up memory. Failed ones are remembered until they are
@@ -33,8 +33,8 @@ package struct ChainTable: Sendable {
     package enum Turn: Sendable {
         /// It runs; the next one comes after ``ChainTable/end(of:failure:)``.
         case run(Call)
-        /// It does not run, but fails with this text. The next one comes at once.
-        case fail(Call, String)
+        /// It does not run, but fails like the one before. The next one comes at once.
+        case fail(Call, RemoteFailure)
     }
 
     private enum Item: Sendable {
@@ -47,7 +47,7 @@ package struct ChainTable: Sendable {
         var waiting: [Item] = []
         var arrived: [Item] = []
         var isBusy = false
-        var failure: String?
+        var failure: RemoteFailure?
 
         var isForgettable: Bool { !isBusy && failure == nil && waiting.isEmpty && arrived.isEmpty }
 
@@ -96,7 +96,7 @@ package struct ChainTable: Sendable {
             case .call(let call):
                 if let failure = chain.failure { return .fail(call, failure) }
                 if failures[key.source, default: 0] >= Self.failureLimit {
-                    return .fail(call, Self.tooManyFailures.callErrorText)
+                    return .fail(call, Self.tooManyFailures)
                 }
                 chain.isBusy = true
                 return .run(call)
@@ -105,8 +105,8 @@ package struct ChainTable: Sendable {
         return nil
     }
 
-    /// The call that ran has ended; `failure` is the text that the others fail with, nil if they may go on.
-    package mutating func end(of key: ChainKey, failure: String?) {
+    /// The call that ran has ended; `failure` is what the others fail with, nil if they may go on.
+    package mutating func end(of key: ChainKey, failure: RemoteFailure?) {
         // A chain whose caller has gone in the meantime is not there any more.
         guard var chain = chains[key], chain.isBusy else { return }
         chains[key] = nil

@@ -130,7 +130,7 @@ public struct Message: Sendable, Hashable {
     /// The first value in the data, or the data itself if the message says that it is the value.
     private func value(localID: ContextID) throws(MitogenError) -> PickleValue {
         let value = try rawValue(localID: localID)
-        if case .callError(let text) = value { throw RemoteFailure(callErrorText: text).error }
+        if case .callError(let text) = value { throw RemoteFailure(callErrorText: text, in: data).error }
         return value
     }
 

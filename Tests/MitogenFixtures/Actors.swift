@@ -14,6 +14,15 @@ public distributed actor Counter: CreatableActor {
 
     public struct Overflow: Error {}
 
+    /// There is not enough to take away.
+    public struct Overdrawn: Error, Codable, Equatable {
+        public var missing: Int
+
+        public init(missing: Int) {
+            self.missing = missing
+        }
+    }
+
     private var count: Int
     private var watchers: [Watcher] = []
 
@@ -34,6 +43,17 @@ public distributed actor Counter: CreatableActor {
     public distributed func add(_ watcher: Watcher) { watchers.append(watcher) }
 
     public distributed func fail() throws { throw Overflow() }
+
+    public distributed func decrement(by step: Int) throws -> Int {
+        guard step <= count else { throw Overdrawn(missing: step - count) }
+        count -= step
+        return count
+    }
+
+    /// Throws what the call of another actor throws.
+    public distributed func decrement(_ other: Counter, by step: Int) async throws -> Int {
+        try await other.decrement(by: step)
+    }
 
     public distributed func echo<Value: Codable & Sendable>(_ value: Value) -> Value { value }
 

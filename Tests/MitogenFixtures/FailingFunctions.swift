@@ -13,8 +13,12 @@ public import Mitogen
 #endif
 
 /// An error of a program.
-public struct OutOfStock: Error, CustomStringConvertible {
+public struct OutOfStock: Error, Codable, Equatable, CustomStringConvertible {
     public let item: String
+
+    public init(item: String) {
+        self.item = item
+    }
 
     public var description: String { "no \(item) left" }
 }

@@ -27,7 +27,7 @@ public actor Notebook: ActivatableService {
 
     public init(router: Router) async throws {}
 
-    public struct Torn: Error {}
+    public struct Torn: Error, Codable {}
 
     public struct Write: ServiceMethod {
         public static let policy = ServicePolicy.anyone

@@ -23,7 +23,7 @@ struct ChainTableTests {
     private func next(_ table: inout ChainTable, _ key: ChainKey? = nil) -> String? {
         switch table.next(of: key ?? self.key) {
         case .run(let call as Call): "+\(call.number)"
-        case .fail(let call as Call, let text): "-\(call.number) \(text)"
+        case .fail(let call as Call, let failure): "-\(call.number) \(failure.message)"
         case nil: nil
         default: "something else"
         }
@@ -55,12 +55,12 @@ struct ChainTableTests {
         #expect(next(&table) == "+0")
         table.reset(key)
         table.add(Call(3), to: key)
-        table.end(of: key, failure: "sad")
+        table.end(of: key, failure: RemoteFailure(typeName: "", message: "sad"))
         #expect(next(&table) == "-1 sad")
         #expect(next(&table) == "-2 sad")
         #expect(next(&table) == "+3")
         #expect(next(&table) == nil)
-        table.end(of: key, failure: "bad")
+        table.end(of: key, failure: RemoteFailure(typeName: "", message: "bad"))
         #expect(table.count == 1)
         table.add(Call(4), to: key)
         #expect(next(&table) == "-4 bad")
@@ -76,7 +76,7 @@ struct ChainTableTests {
         table.add(Call(1), to: key)
         table.add(Call(2), to: other)
         #expect(next(&table) == "+1")
-        table.end(of: key, failure: "bad")
+        table.end(of: key, failure: RemoteFailure(typeName: "", message: "bad"))
         #expect(next(&table, other) == "+2")
         table.add(Call(3), to: key)
         table.removeAll(from: 1)
@@ -84,7 +84,7 @@ struct ChainTableTests {
         #expect(table.count == 1)
         table.removeAll(from: 2)
         #expect(table.count == 0)
-        table.end(of: other, failure: "late")
+        table.end(of: other, failure: RemoteFailure(typeName: "", message: "late"))
         #expect(table.count == 0)
     }
 
@@ -109,10 +109,10 @@ struct ChainTableTests {
         for number in 0..<limit {
             table.add(Call(number), to: key(number))
             #expect(next(&table, key(number)) == "+\(number)")
-            table.end(of: key(number), failure: "bad")
+            table.end(of: key(number), failure: RemoteFailure(typeName: "", message: "bad"))
         }
         table.add(Call(-1), to: key(-1))
-        #expect(next(&table, key(-1))?.hasPrefix("--1 Mitogen.MitogenError.misuse: \(limit) chains") == true)
+        #expect(next(&table, key(-1))?.hasPrefix("--1 \(limit) chains") == true)
         table.add(Call(5), to: ChainKey(source: 2, id: "x"))
         #expect(next(&table, ChainKey(source: 2, id: "x")) == "+5")
         table.reset(key(7))

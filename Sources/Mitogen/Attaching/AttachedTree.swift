@@ -76,18 +76,26 @@ public func withRouter<Result>(
     unixSocket path: String,
     configuration: RouterConfiguration = .init(),
     timeout: Duration = .seconds(10),
+    _ body: (AttachedTree) async throws(MitogenError) -> Result
+) async throws(MitogenError) -> Result {
+    let tree = try await Mitogen.connect(unixSocket: path, configuration: configuration, timeout: timeout)
+    return try await ending(tree.router) { (_) throws(MitogenError) in try await body(tree) }
+}
+
+/// Runs `body`, which may throw any error, in the tree of another process; see the other `withRouter`.
+///
+/// - Throws: What the body throws, but `CancellationError` if that is a ``MitogenError`` with `.cancelled` and the
+///   calling task is cancelled.
+@_documentation(visibility: internal)  // two of the same name would make every link to them ambiguous
+public func withRouter<Result>(
+    unixSocket path: String,
+    configuration: RouterConfiguration = .init(),
+    timeout: Duration = .seconds(10),
     _ body: (AttachedTree) async throws -> Result
 ) async throws -> Result {
-    let attachment = try await Mitogen.connect(unixSocket: path, configuration: configuration, timeout: timeout)
-    do {
-        let result = try await body(attachment)
-        attachment.router.shutdown()
-        await attachment.router.join()
-        return result
-    } catch {
-        attachment.router.shutdown()
-        await attachment.router.join()
-        throw error
+    try await withCancellationErrors {
+        let tree = try await Mitogen.connect(unixSocket: path, configuration: configuration, timeout: timeout)
+        return try await ending(tree.router) { _ in try await body(tree) }
     }
 }
 

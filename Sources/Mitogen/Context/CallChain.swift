@@ -162,7 +162,8 @@ extension Context {
     ///   - pipelined: Whether a failure keeps the later calls of the chain from running; false by default.
     ///   - body: What to do with the chain.
     /// - Returns: What the body returns.
-    /// - Throws: What the body throws.
+    /// - Throws: What the body throws, and nothing else: with `{ (chain) throws(MitogenError) in … }` that is a
+    ///   ``MitogenError``.
     public func withCallChain<Result, Failure: Error>(
         pipelined: Bool = false,
         _ body: (CallChain) async throws(Failure) -> Result

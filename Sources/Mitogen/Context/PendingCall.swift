@@ -112,7 +112,7 @@ package struct CallReply: Sendable {
         }
         let value = try message.rawValue(localID: .max)
         guard case .callError(let text) = value else { return value }
-        throw remoteError(RemoteFailure(callErrorText: text))
+        throw remoteError(RemoteFailure(callErrorText: text, in: message.data))
     }
 
     /// An error of this library keeps its code, so that it can be told apart wherever it happened.

@@ -149,10 +149,10 @@ final class CallDispatcher: Sendable {
                 guard let id = call.id, !calls.withLock({ $0.isWanted(id) }) else { return launch(call) }
                 let failure = settle(call, with: .failure(CancellationError()))
                 chains.withLock { $0.end(of: chain, failure: failure) }
-            case .fail(let chained as ChainedCall, let text):
+            case .fail(let chained as ChainedCall, let failure):
                 let call = chained.call
                 let ending = call.id.map { id in calls.withLock { $0.end(id) } }
-                if ending == .wanted { answer(call.message, withCallError: text, in: call.router) }
+                if ending == .wanted { answer(call.message, with: failure, in: call.router) }
             case .run, .fail: break  // nothing else is ever added
             }
         }
@@ -190,12 +190,12 @@ final class CallDispatcher: Sendable {
         }
     }
 
-    /// Answers a call that has ended. Returns the text that the calls after it in its chain fail with.
+    /// Answers a call that has ended. Returns what the calls after it in its chain fail with.
     private func settle(
         _ call: IncomingCall,
         with outcome: Result<[UInt8], any Error>,
         isSent: Bool = false
-    ) -> String? {
+    ) -> RemoteFailure? {
         var outcome = outcome
         var isAwaited = true
         switch call.id.map({ id in calls.withLock { $0.end(id) } }) ?? .wanted {
@@ -211,13 +211,12 @@ final class CallDispatcher: Sendable {
             return nil
         case .failure(let error):
             let failure = RemoteFailure(of: error, in: call.router, data: call.message.data)
-            guard call.failsChain else {
-                if isAwaited { answer(call.message, with: failure, in: call.router) }
-                return nil
+            let failsChain = call.failsChain
+            // In a chain the calls after it tell a failure that is not awaited; else it is logged.
+            if isAwaited, call.message.wantsReply || !failsChain {
+                answer(call.message, with: failure, in: call.router)
             }
-            let text = failure.callErrorText
-            if isAwaited { answer(call.message, withCallError: text, in: call.router) }
-            return text
+            return failsChain ? failure : nil
         }
     }
 
@@ -292,43 +291,7 @@ final class CallDispatcher: Sendable {
         guard message.wantsReply else {
             return router.logger.error("No-reply function call failed: \(failure.callErrorText)")
         }
-        answer(message, withCallError: failure.callErrorText, in: router)
-    }
-
-    private func answer(_ message: Message, withCallError text: String, in router: Router) {
-        guard let reply = try? Message.pickled(PickleValue.callError(text)) else { return }
-        router.reply(to: message, with: reply)
-    }
-}
-
-extension RemoteFailure {
-    /// What is told about an error that a function here ended with.
-    init(of error: any Error, in router: Router, data: [UInt8]) {
-        let function = (try? CallRequest(decoding: data)).map { request in
-            request.isTyped
-                ? (try? FunctionTable.shared.type(named: request.function)).map { displayedName(of: $0) }
-                    ?? request.function
-                : request.registeredName
-        }
-        self.init(of: error, in: router, function: function ?? "a malformed call")
-    }
-
-    /// What is told about an error that something here ended with.
-    init(of error: any Error, in router: Router, function: String) {
-        let place = "  in \(function), context \(router.contextID), pid \(getpid())"
-        if error is CancellationError || (error as? MitogenError)?.code == .cancelled {
-            self.init(typeName: Self.cancellationTypeName, message: "the function was cancelled", traceback: place)
-        } else if let error = error as? MitogenError {
-            let inner = error.remote?.traceback.map { "\n\($0)" } ?? ""
-            // What another function has thrown keeps its type, through however many contexts it is passed on.
-            let origin = error.code == .callError && error.remote?.typeName.isEmpty == false ? error.remote : nil
-            self.init(
-                typeName: origin?.typeName ?? "Mitogen.MitogenError.\(error.code)",
-                message: origin?.message ?? error.message,
-                traceback: place + inner
-            )
-        } else {
-            self.init(typeName: String(reflecting: type(of: error)), message: "\(error)", traceback: place)
-        }
+        guard let data = try? failure.answer(limit: router.maxMessageSize) else { return }
+        router.reply(to: message, with: Message(handle: 0, encoding: .pickle, data: data))
     }
 }

@@ -102,7 +102,7 @@ extension LibraryTests.Actors {
             let task = Task { try await counter.sleep() }
             try await Task.sleep(for: .milliseconds(50))
             task.cancel()
-            await #expect(throws: MitogenError.self) { try await task.value }
+            await #expect(throws: CancellationError.self) { try await task.value }
             #expect(ContinuousClock.now - start < .seconds(30))
             #expect(try await counter.increment(by: 1) == 1)
             let waiting = Task { try await counter.sleep() }
@@ -110,6 +110,24 @@ extension LibraryTests.Actors {
             let lost = try await failure { try await waiting.value }
             #expect(lost.code == .channelError)
             #expect(try await failure { try await counter.increment(by: 1) }.code == .channelError)
+        }
+    }
+
+    @Test("What a method throws is thrown again as what it was, through other actors too")
+    func typedErrors() async throws {
+        try await withFixtureRouter { router in
+            let system = try MitogenActorSystem.of(router)
+            let (left, right) = (try await router.local(), try await router.local())
+            let counter = try await system.create(Counter.self, with: 5, in: left)
+            let other = try await system.create(Counter.self, with: 7, in: right)
+            #expect(try await counter.decrement(by: 2) == 3)
+            do {
+                _ = try await counter.decrement(by: 10)
+                Issue.record("nothing was thrown")
+            } catch let error as Counter.Overdrawn {
+                #expect(error.missing == 7)
+            }
+            await #expect(throws: Counter.Overdrawn(missing: 93)) { try await counter.decrement(other, by: 100) }
         }
     }
 

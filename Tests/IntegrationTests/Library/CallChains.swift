@@ -57,6 +57,7 @@ extension LibraryTests.CallChains {
             #expect(first.message.contains("no bad left"))
             #expect(second.message == first.message)
             #expect(second.remote == first.remote)
+            #expect(second.remote?.decode(as: OutOfStock.self) == OutOfStock(item: "bad"))
             #expect(try await fresh.get() == "fresh")
             #expect(try await child.call(ReadNotes()) == inOrder(["good", "bad", "fresh"]))
         }

@@ -34,6 +34,8 @@ extension LibraryTests.Failures {
             let place = try #require(remote.traceback)
             for part in ["MitogenFixtures.Buy", "context \(child.id)", "pid \(pid)"] { #expect(place.contains(part)) }
             #expect("\(error)".contains("shop: MitogenFixtures.OutOfStock: no milk left"))
+            #expect(remote.decode(as: OutOfStock.self) == OutOfStock(item: "milk"))
+            #expect(remote.decode(as: Counter.Overdrawn.self) == nil)
         }
     }
 
@@ -64,6 +66,7 @@ extension LibraryTests.Failures {
             #expect(error.message == "MitogenFixtures.OutOfStock: no milk left")
             #expect(error.remote?.typeName == "MitogenFixtures.OutOfStock")
             #expect(error.remote?.message == "no milk left")
+            #expect(error.remote?.decode(as: OutOfStock.self) == OutOfStock(item: "milk"))
             let place = try #require(error.remote?.traceback)
             for context in [first, second, third] { #expect(place.contains("context \(context.id),")) }
         }
@@ -86,7 +89,52 @@ extension LibraryTests.Failures {
             #expect(error.remote?.typeName == "MitogenFixtures.OutOfStock")
             #expect(error.message.utf8.count < 40_000)
             #expect(error.message.hasPrefix("MitogenFixtures.OutOfStock: no äää"))
+            #expect(error.remote?.value == nil, "2 MB are more than a value may have")
+            let fits = try await failure { try await child.call(FailAtLength(100_000)) }
+            #expect(fits.remote?.decode(as: OutOfStock.self)?.item.count == 100_000)
         }
+    }
+
+    @Test("A stream tells what its function has thrown after its values")
+    func streamed() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local()
+            var count = 0
+            let error = try await failure {
+                for try await _ in child.stream(Count(to: 3, fails: true)) { count += 1 }
+            }
+            #expect(count == 3)
+            #expect(error.remote?.decode(as: OutOfStock.self) == OutOfStock(item: "numbers"))
+        }
+    }
+
+    @Test("Bodies that say so keep the type of their errors, others are told of cancellation as in Swift")
+    func typedThrows() async throws {
+        func three(_ configuration: RouterConfiguration) async throws(MitogenError) -> Int {
+            try await withRouter(configuration: configuration) { (router) throws(MitogenError) in
+                let child = try await router.local()
+                return try await child.withCallChain { (chain) throws(MitogenError) in
+                    try await Mitogen.withTimeout(.seconds(10)) { () throws(MitogenError) in
+                        try await chain.call(Add(1, 2))
+                    }
+                }
+            }
+        }
+        #expect(try await three(Fixture.configuration()) == 3)
+        let configuration = try Fixture.configuration()
+        let (started, continuation) = AsyncStream<Void>.makeStream()
+        let task = Task {
+            try await withRouter(configuration: configuration) { router in
+                let child = try await router.local()
+                try await Task.sleep(for: .zero)
+                continuation.finish()
+                _ = try await child.call(Doze(milliseconds: 100_000))
+            }
+        }
+        for await _ in started {}
+        task.cancel()
+        let error = await #expect(throws: CancellationError.self) { try await task.value }
+        #expect(error?.isCancellation == true)
     }
 
     /// How a process may end, and what the caller is told of it.

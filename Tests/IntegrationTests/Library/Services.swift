@@ -65,6 +65,7 @@ extension LibraryTests.Services {
             try await child.prepareService(Notebook.self)
             let thrown = try await failure { try await child.callService(Notebook.Tear()) }
             #expect(thrown.code == .callError && thrown.remote?.typeName == "MitogenFixtures.Notebook.Torn")
+            #expect(thrown.remote?.decode(as: Notebook.Torn.self) != nil)
             let late = try await failure {
                 try await child.callService(Notebook.Wait(milliseconds: 100_000), timeout: .milliseconds(50))
             }
