@@ -341,9 +341,11 @@ public final class Broker: SerialExecutor {
 
     /// Does what was handed in, then waits for descriptors and timers, but at most `limit` nanoseconds.
     private func turn(limit: Int64?, endsOnRequest: Bool) {
-        doWork()
+        let hasWorked = doWork()
         let mayBlock = state.withLock { state in
-            state.isAsleep = state.work.isEmpty && loop.inlineJob == nil && !(endsOnRequest && state.shutdownRequested)
+            // In a shutdown, what was done may have been all that kept the Broker.
+            let mayEnd = endsOnRequest ? state.shutdownRequested : hasWorked
+            state.isAsleep = state.work.isEmpty && loop.inlineJob == nil && !mayEnd
             return state.isAsleep
         }
         loop.turn(limit: mayBlock ? limit : 0) {
@@ -351,7 +353,9 @@ public final class Broker: SerialExecutor {
         }
     }
 
-    private func doWork() {
+    /// Returns whether there was anything to do.
+    @discardableResult
+    private func doWork() -> Bool {
         let work = state.withLock { state in
             guard !state.work.isEmpty else { return [Work]() }
             let work = state.work
@@ -368,6 +372,7 @@ public final class Broker: SerialExecutor {
             case .timer(let timer): loop.schedule(timer)
             }
         }
+        return !work.isEmpty
     }
 
     private func runShutdown() {

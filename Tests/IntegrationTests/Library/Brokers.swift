@@ -146,6 +146,25 @@ extension LibraryTests.Brokers {
         #expect(!second.keepsAlive)
     }
 
+    @Test("A shutdown ends as soon as nothing keeps the Broker, also if another thread has seen to that")
+    func promptEnd() async throws {
+        let elapsed = try await duration {
+            for _ in 0..<300 {
+                let broker = try Broker(shutdownTimeout: .seconds(5))
+                broker.onShutdown {
+                    let timer = broker.schedule(after: .seconds(100)) {}
+                    Task {
+                        timer.cancel()
+                        broker.scheduleLater {}
+                    }
+                }
+                broker.shutdown()
+                await broker.join()
+            }
+        }
+        #expect(elapsed < .seconds(4))
+    }
+
     @Test("Descriptors are watched", arguments: [PollerKind.best, .poll])
     func descriptors(poller: PollerKind) async throws {
         let broker = try Broker(shutdownTimeout: .seconds(5), poller: poller)
