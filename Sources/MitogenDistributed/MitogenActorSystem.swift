@@ -112,7 +112,7 @@ public final class MitogenActorSystem: DistributedActorSystem {
     ) async throws -> Subject {
         try ActorTarget.mangledName(of: type)
         if context.id == router.contextID {
-            // The master calls nothing in itself.
+            // Nothing has to travel.
             let actor = try await Subject(arguments, actorSystem: self)
             keep(actor)
             return actor

@@ -75,18 +75,19 @@ extension Context {
         try sendRequest(data, at: StandardHandle.callService, describedAs: Method.fullName)
     }
 
-    /// Makes the pool of this context or one below it, and an ``ActivatableService`` known there, so that all who may
-    /// call it can.
+    /// Makes an ``ActivatableService`` in this context or one below it, with the pool if need be, so that all who may
+    /// call it can at once, siblings among them. Does nothing if it is there.
     ///
     /// - Parameters:
     ///   - type: The service.
     ///   - timeout: How long to wait at most; for ever by default.
-    /// - Throws: ``MitogenError`` as ``call(_:timeout:)->_``; `.misuse` if the router is shut down.
+    /// - Throws: ``MitogenError`` as ``call(_:timeout:)->_``, with what the service's initializer threw; `.misuse` if the
+    ///   router is shut down.
     public func prepareService<Host: ActivatableService>(
         _ type: Host.Type,
         timeout: Duration? = nil
     ) async throws(MitogenError) {
-        try await prepare(type, timeout)
+        try await call(PrepareService<Host>(), timeout: timeout)
     }
 
     // MARK: Parts
@@ -129,7 +130,7 @@ extension Context {
         }
         func timeLeft() -> Duration? { timeout.map { $0 - (ContinuousClock.now - start) } }
         do throws(MitogenError) {
-            try await prepare(host, timeLeft())
+            try await prepareService(host, timeout: timeLeft())
         } catch {
             // Those that may not call functions there cannot do that, and other programs do not know the service.
             throw error.code == .timeoutError || error.code == .cancelled ? error : unknown
@@ -144,15 +145,6 @@ extension Context {
         case .callError: error.remote?.message == ServicePool.isUnknown(Method.Host.name)
         default: false
         }
-    }
-
-    private func prepare<Host: ActivatableService>(
-        _ type: Host.Type,
-        _ timeout: Duration?
-    ) async throws(MitogenError) {
-        // A master takes no calls, not even its own.
-        if let router, id == router.contextID { return try PrepareService<Host>.prepare(router) }
-        try await call(PrepareService<Host>(), timeout: timeout)
     }
 }
 

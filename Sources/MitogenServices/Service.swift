@@ -21,7 +21,7 @@ public import Mitogen
 ///     func run(in stock: Stock, for request: ServiceRequest) async throws -> Int { try await stock.take(count) }
 /// }
 ///
-/// try ServicePool.of(router).add(Stock())
+/// try router.services.add(Stock())
 /// ```
 public protocol Service: AnyObject, Sendable {
     /// What callers name it; its type's name with the module by default.

@@ -132,7 +132,7 @@ extension ServicePool {
     /// What is said of a service that is neither there nor can be made.
     static func isUnknown(_ name: String) -> String { "Service '\(name)' is not known in this context" }
 
-    /// Makes a service that is not there, once.
+    /// Makes a service that is not there, if its type is known and the caller may have it made.
     private func activate(_ name: String, for request: ServiceRequest) async throws {
         guard let type = ServiceTable.shared.type(named: name) else {
             throw MitogenError(
@@ -149,6 +149,12 @@ extension ServicePool {
                     + "autoactivation is disabled."
             )
         }
+        try await activate(type)
+    }
+
+    /// Makes a service, once.
+    func activate(_ type: any ActivatableService.Type) async throws {
+        let name = type.name
         let activation = state.withLock { state in
             let activation = state.activations[name] ?? Gate(places: 1)
             state.activations[name] = activation

@@ -63,14 +63,7 @@ public final class ServicePool: Sendable {
 
     private static let pools = Mutex<[ObjectIdentifier: ServicePool]>([:])
 
-    /// The pool of a router, which is made when it is first asked for, and ends with the router.
-    ///
-    /// - Parameters:
-    ///   - router: The router.
-    ///   - size: How many requests run at the same time, in a pool that is made now; 16 by default.
-    /// - Throws: ``MitogenError`` with `.misuse` if the router is shut down, or something else listens for requests.
-    public static func of(_ router: Router, size: Int = 16) throws(MitogenError) -> ServicePool {
-        precondition(size > 0, "a pool runs at least one request at a time")
+    static func of(_ router: Router, size: Int) throws(MitogenError) -> ServicePool {
         let key = ObjectIdentifier(router)
         // Under the lock, so that there is one pool only: its handle can be taken once.
         let (pool, isNew) = try pools.withLock { pools throws(MitogenError) in
@@ -172,5 +165,23 @@ public final class ServicePool: Sendable {
             last = arrival.isQueued
             return arrival
         }
+    }
+}
+
+extension Router {
+    /// The services of this context: the pool that answers requests for them, 16 at the same time. It is made when it is
+    /// first asked for, and ends with the router.
+    ///
+    /// - Throws: ``MitogenError`` with `.misuse` if the router is shut down, or something else listens for requests.
+    public var services: ServicePool {
+        get throws(MitogenError) { try services(size: 16) }
+    }
+
+    /// The services of this context.
+    ///
+    /// - Parameter size: How many requests run at the same time, at least one, in a pool that is made now.
+    /// - Throws: As ``services``.
+    public func services(size: Int) throws(MitogenError) -> ServicePool {
+        try ServicePool.of(self, size: max(1, size))
     }
 }

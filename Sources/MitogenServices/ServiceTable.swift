@@ -25,12 +25,8 @@ final class ServiceTable: Sendable {
 /// Makes the pool of a context, and a service known that it may make.
 struct PrepareService<Host: ActivatableService>: RemoteFunction {
     func run(in context: ExternalContext) async throws {
-        try Self.prepare(context.router)
-    }
-
-    static func prepare(_ router: Router) throws(MitogenError) {
         ServiceTable.shared.register(Host.self)
-        _ = try ServicePool.of(router)
+        try await context.router.services.activate(Host.self)
     }
 }
 

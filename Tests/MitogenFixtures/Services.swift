@@ -385,6 +385,16 @@ private func appendLine(_ line: String, to path: String) {
     close(file)
 }
 
+/// Makes ``Notebook`` known in a context, and the pool that would make it.
+public struct KnowNotebook: RemoteFunction {
+    public init() {}
+
+    public func run(in context: ExternalContext) async throws {
+        ServicePool.register(Notebook.self)
+        _ = try context.router.services
+    }
+}
+
 /// Writes into the notebook of another context, from the one that this runs in.
 public struct WriteElsewhere: RemoteFunction {
     public var context: Context

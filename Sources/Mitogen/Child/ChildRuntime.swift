@@ -133,7 +133,6 @@ enum ChildRuntime {
         let router = try makeRouter(configuration, broker)
         output.capture(on: broker, router)
         router.dispatcher.install(in: router, waitingFor: configuration.fork?.delaysCalls == true ? forkedStart : nil)
-        router.processes.install(in: router)
         router.addHandler(StandardHandle.shutdown, .parents) { router, _, _ in router.shutdown() }
         // Last of all: what the router does at the end comes before.
         broker.onExit { mainThread.leave(with: 0) }

@@ -45,6 +45,15 @@ final class CallDispatcher: Sendable {
         }
     }
 
+    /// Lets this context call functions in itself, and nobody else: others are told what they are told where there is
+    /// nothing.
+    func acceptOwnCalls(in router: Router) {
+        router.addHandler(StandardHandle.callFunction, .anyone) { [weak self] router, message, stream in
+            guard stream == nil else { return router.reply(to: message, with: .dead(DeadReason.invalidHandle)) }
+            self?.receive(message, in: router)
+        }
+    }
+
     /// Lets whoever has asked for something give it up, in a master too: services and actors live there as well.
     func acceptCancellations(in router: Router) {
         router.addHandler(StandardHandle.cancelCall, .anyone) { [weak self] _, message, _ in

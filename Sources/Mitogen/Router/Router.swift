@@ -136,7 +136,9 @@ public final class Router: Sendable {
         addChannelHandlers()
         addPartHandler()
         addKeepAlive()
+        dispatcher.acceptOwnCalls(in: self)
         dispatcher.acceptCancellations(in: self)
+        processes.install(in: self)
         broker.onShutdown { [weak self] in self?.beginShutdown() }
         broker.onExit { [weak self] in self?.finishShutdown() }
     }
@@ -163,7 +165,8 @@ public final class Router: Sendable {
     /// The largest message in bytes.
     public var maxMessageSize: Int { configuration.maxMessageSize }
 
-    /// This context, as something to send to.
+    /// This context, as something to send to. Functions, streams, commands and services can be called in it, by itself;
+    /// in a master nobody else can call functions.
     public func myself() -> Context {
         Context(router: self, id: contextID, state: ContextState(name: "self"))
     }

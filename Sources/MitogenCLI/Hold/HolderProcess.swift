@@ -40,7 +40,7 @@ struct HolderProcess: Sendable {
             try await withRouter(configuration: configuration) { router in
                 let service = HoldService(router: router)
                 let events = router.events
-                try ServicePool.of(router, size: Self.places).add(service)
+                try router.services(size: Self.places).add(service)
                 let listener = try UnixListener(router: router, path: self.socket)
                 service.start()
                 Self.detachOutput()

@@ -48,7 +48,7 @@ public final class FileService: ActivatableService {
     ///
     /// - Throws: ``MitogenError`` with `.misuse` if the router is shut down.
     public static func of(_ router: Router) throws(MitogenError) -> FileService {
-        try ServicePool.of(router).service { FileService(router: router) }
+        try router.services.service { FileService(router: router) }
     }
 
     // MARK: Registering

@@ -51,7 +51,7 @@ public final class PushFileService: ActivatableService {
     ///
     /// - Throws: ``MitogenError`` with `.misuse` if the router is shut down.
     public static func of(_ router: Router) throws(MitogenError) -> PushFileService {
-        try ServicePool.of(router).service { PushFileService(router: router) }
+        try router.services.service { PushFileService(router: router) }
     }
 
     // MARK: Using

@@ -25,7 +25,7 @@ extension LibraryTests.Services {
     @Test("A service is called from above, from below and by a sibling, as its policies allow")
     func policies() async throws {
         try await withFixtureRouter { router in
-            try ServicePool.of(router).add(try await Notebook(router: router))
+            try router.services.add(try await Notebook(router: router))
             let (left, right) = (try await router.local(), try await router.local())
             let here = router.myself()
             #expect(try await here.callService(Notebook.Write("own")) == 1)
@@ -34,7 +34,7 @@ extension LibraryTests.Services {
             let refused = try await failure { try await left.call(ReadElsewhere(here)) }
             let reason = "Caller is not authorized to invoke 'ReadAll' of service 'MitogenFixtures.Notebook'"
             #expect(refused.message.contains(reason), "\(refused)")
-            try await right.prepareService(Notebook.self)
+            try await right.call(KnowNotebook())
             // Nobody with the authority to do so has called it yet.
             let early = try await failure { try await left.call(WriteElsewhere(right, "too early")) }
             #expect(
@@ -46,12 +46,17 @@ extension LibraryTests.Services {
             )
             #expect(try await right.callService(Notebook.Write("parent")) == 1)
             #expect(try await left.call(WriteElsewhere(right, "sibling")) == 2)
+            // Once it is prepared, a sibling can call it at once.
+            let third = try await router.local()
+            try await third.prepareService(Notebook.self)
+            try await third.prepareService(Notebook.self)
+            #expect(try await left.call(WriteElsewhere(third, "first")) == 1)
             let sibling = try await failure { try await left.call(ReadElsewhere(right)) }
             #expect(sibling.message.contains(reason), "\(sibling)")
             #expect(try await right.callService(Notebook.ReadAll()) == ["parent", "sibling"])
             #expect(try await failure { try await right.callService(Notebook.OwnerOnly()) }.code == .callError)
             #expect(try await here.callService(Notebook.OwnerOnly()))
-            let twice = try await failure { try ServicePool.of(router).add(try await Notebook(router: router)) }
+            let twice = try await failure { try router.services.add(try await Notebook(router: router)) }
             #expect(twice.code == .misuse && twice.message.contains("already registered"))
         }
     }
@@ -116,9 +121,9 @@ extension LibraryTests.Services {
 
     @Test("A pool that has ended with its router takes no request and no service")
     func ended() async throws {
-        let (router, pool) = try await withFixtureRouter { router in (router, try ServicePool.of(router)) }
+        let (router, pool) = try await withFixtureRouter { router in (router, try router.services) }
         #expect(try await failure { try pool.add(try await Notebook(router: router)) }.code == .misuse)
-        #expect(try await failure { _ = try ServicePool.of(router) }.code == .misuse)
+        #expect(try await failure { _ = try router.services }.code == .misuse)
         let late = try await failure { try await router.myself().callService(Notebook.ReadAll()) }
         #expect(late.code == .misuse || late.code == .channelError, "\(late)")
     }
@@ -126,7 +131,7 @@ extension LibraryTests.Services {
     @Test("A pool runs so many requests at a time, and a serial service one, in order")
     func order() async throws {
         try await withFixtureRouter { router in
-            let pool = try ServicePool.of(router, size: 3)
+            let pool = try router.services(size: 3)
             try pool.add(try await Notebook(router: router))
             let here = router.myself()
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -191,7 +196,7 @@ extension LibraryTests.Services {
     @Test("Equal requests are answered by one run, and later ones by its result")
     func deduplicating() async throws {
         try await withFixtureRouter { router in
-            let pool = try ServicePool.of(router, size: 2)
+            let pool = try router.services(size: 2)
             try pool.add(try await Oven(router: router))
             let here = router.myself()
             let batches = try await withThrowingTaskGroup(of: Int.self) { group in
@@ -268,7 +273,7 @@ extension LibraryTests.Services {
     )
     func cancelledElsewhere(isMaster: Bool) async throws {
         try await withFixtureRouter { router in
-            if isMaster { try ServicePool.of(router).add(try await Notebook(router: router)) }
+            if isMaster { try router.services.add(try await Notebook(router: router)) }
             let (child, here) = (try await router.local(), isMaster ? router.myself() : try await router.local())
             #expect(try await here.callService(Notebook.Running()) == 0)
             let late = try await failure { try await child.call(WaitElsewhere(here, timeout: 0.2)) }
@@ -305,7 +310,7 @@ extension LibraryTests.Services {
             #expect(try await child.callService(Notebook.TimeLeft()) == nil)
             let own = try #require(try await child.callService(Notebook.TimeLeft(), timeout: .seconds(20)))
             #expect(15...20 ~= own)
-            try ServicePool.of(router).add(try await Notebook(router: router))
+            try router.services.add(try await Notebook(router: router))
             let inherited = try await child.call(TimeLeftElsewhere(router.myself()), timeout: .seconds(20))
             #expect(15...20 ~= (try #require(inherited)))
             // A sibling is not known to understand that: it is asked as Python would be.
@@ -400,7 +405,7 @@ extension LibraryTests.Services {
         try await withFixtureRouter {
             $0.maxMessageSize = 1 << 20
         } _: { router in
-            let twins = try await failure { try ServicePool.of(router).add(Twins()) }
+            let twins = try await failure { try router.services.add(Twins()) }
             #expect(twins.code == .misuse && twins.message.contains("two methods named 'Speak'"), "\(twins)")
             let child = try await router.local()
             try await child.prepareService(Notebook.self)
