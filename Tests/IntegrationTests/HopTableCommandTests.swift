@@ -84,11 +84,11 @@ struct HopTableCommandTests {
             let environment = ["HOME": home, "XDG_CONFIG_HOME": ""]
             let run = ["run", "-t", "pot:tea", "--", "true"]
             #expect(try await ToolProcess.run(run, environment: environment).status == 0)
-            let help = try await ToolProcess.run(["run", "--help"], environment: environment)
+            let help = try await ToolProcess.run(["help", "targets"], environment: environment)
             #expect(help.text.contains("pot:[USER@]NAME  a pot of tea"))
             let unknown = try await ToolProcess.run(["run", "-t", "pots:tea", "--", "true"], environment: environment)
             #expect(unknown.status == 2)
-            #expect(unknown.errors.contains("did you mean 'pot'?") && unknown.errors.contains("pot:[USER@]NAME"))
+            #expect(unknown.errors.contains("did you mean 'pot'?"))
 
             try Self.write("# no hops\n", to: table)
             let named = try await ToolProcess.run(["run", "--hops", table] + run.dropFirst(), environment: environment)

@@ -129,23 +129,83 @@ struct GroupRendererTests {
             finished("f", Self.refused),
             finished("g", Self.refused),
         ]
-        #expect(try show(events, with: GatherRenderer(), on: .oneFile).entries.isEmpty)
+        let renderer = GatherRenderer(labels: ["g", "f", "e", "d", "c", "b", "a"])
+        #expect(try show(events, with: renderer, on: .oneFile).entries.isEmpty)
         #expect(
-            try show(events + [.ended, .ended], with: GatherRenderer(), on: .oneFile).all == """
-                == a, c, e (3 targets, exit 0)
+            try show(events + [.ended, .ended], with: renderer, on: .oneFile).all == """
+                == e,c,a (3 targets, exit 0)
+                x
+                y
+                !! g,f (2 targets, unreachable at ssh:web1)
+                   connect_failed: refused
+                     by^[ host
+                !! d (1 target, exit 1)
                 x
                 y
                 == b (1 target, exit 0)
                 z
-                !! d (1 target, exit 1)
-                x
-                y
-                !! f, g (2 targets, unreachable at ssh:web1)
-                   connect_failed: refused
-                     by^[ host
 
                 """
         )
+    }
+
+    @Test("Names are folded in the order of the command line, whatever ends first, and groups by size")
+    func gatherFolded() throws {
+        let labels = (1...20).map { $0 < 10 ? "ssh:web0\($0)+sudo" : "ssh:web\($0)+sudo" }
+        let same = try captured((.stdout, "up\n"))
+        let other = try captured((.stdout, "down\n"))
+        let events = labels.shuffled().map { label in
+            finished(label, .exited(0), label == "ssh:web13+sudo" ? other : same)
+        }
+        let text = try show(events + [.ended], with: GatherRenderer(labels: labels), on: .oneFile).all
+        #expect(
+            text == """
+                == ssh:web[01-12,14-20]+sudo (19 targets, exit 0)
+                up
+                == ssh:web13+sudo (1 target, exit 0)
+                down
+
+                """
+        )
+    }
+
+    @Test("With --diff other groups are shown as differences from the largest, those without output as they are")
+    func gatherDifferences() throws {
+        let most = try captured((.stdout, "a\nb\nc\n"))
+        let events: [RunEvent] = [
+            finished("x", .exited(1), try captured((.stdout, "a\nB\nc\n"), (.stderr, "oops"))),
+            finished("y", .exited(0), most), finished("z", .exited(0), most), finished("u", Self.refused), .ended,
+        ]
+        let renderer = GatherRenderer(labels: ["u", "x", "y", "z"], showsDifferences: true)
+        let expected = """
+            == y,z (2 targets, exit 0)
+            a
+            b
+            c
+            !! u (1 target, unreachable at ssh:web1)
+               connect_failed: refused
+                 by^[ host
+            !! x (1 target, exit 1)
+            --- y,z (2 targets, exit 0)
+            +++ x (1 target, exit 1)
+            @@ -1,3 +1,3 @@
+             a
+            -b
+            +B
+             c
+            --- y,z (2 targets, exit 0), stderr
+            +++ x (1 target, exit 1), stderr
+            @@ -0,0 +1 @@
+            +oops
+            \\ No newline at end of file
+
+            """
+        #expect(try show(events, with: renderer, on: .oneFile).all == expected)
+        var sink = MemorySink.terminal
+        sink.hasColor = true
+        let colored = try show(events, with: renderer, on: sink).all
+        #expect(colored.contains("\u{1b}[31m-b\u{1b}[0m\n\u{1b}[32m+B\u{1b}[0m\n"))
+        #expect(colored.contains("\u{1b}[36m@@ -1,3 +1,3 @@\u{1b}[0m\n"))
     }
 
     @Test("Incomplete output is never folded")
@@ -156,7 +216,7 @@ struct GroupRendererTests {
             return spool.finish()
         }
         let events = [finished("a", .timedOut, try incomplete()), finished("b", .timedOut, try incomplete()), .ended]
-        let text = try show(events, with: GatherRenderer(), on: .oneFile).stdout
+        let text = try show(events, with: GatherRenderer(labels: ["a", "b"]), on: .oneFile).stdout
         #expect(text == "!! a (1 target, timed out)\nx\n!! b (1 target, timed out)\nx\n")
     }
 }

@@ -49,15 +49,14 @@ struct HostsFileTests {
     private static let severalWords =
         "has more than one word; a hosts file has one target on each line, written [USER@]HOST[:PORT]"
     private static let inventory =
-        "this is an Ansible inventory, which mitogen does not read yet; list its hosts with `ansible all -i FILE "
-        + "--list-hosts`, and write one [USER@]HOST[:PORT] on each line"
+        "this is an Ansible inventory: give it with -i, and say which of it with -t @GROUP or --all"
 
     @Test(
         "Errors name the file and the line",
         arguments: [
             ("", "the hosts file 'hosts' names no target"), ("# web1\n\n \n", "the hosts file 'hosts' names no target"),
             ("web1\nweb\u{0}2\n", "hosts:2: this is no text; a hosts file has one target on each line"),
-            ("a\n\nb,c\n", "hosts:3: 'b,c' has a ','; a hosts file has one target on each line"),
+            ("a\n\nb,c\n", "hosts:3: 'b,c' has an operator such as ','; a hosts file has one target on each line"),
             ("a\nweb1:22 joe", "hosts:2: 'web1:22 joe' \(Self.severalWords)"),
             ("web1 joe", "hosts:1: 'web1 joe' \(Self.severalWords)"),
             (

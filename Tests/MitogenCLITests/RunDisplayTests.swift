@@ -128,26 +128,30 @@ struct RunDisplayTests {
         try display.noteInterruption()
         try display.note("x\u{1b}y\n")
         #expect(
-            display.destination.stderr == "\nmitogen: interrupted; unfinished: a, b\n"
+            display.destination.stderr == "\nmitogen: interrupted; unfinished: a,b (2 targets)\n"
                 + Self.erase + "0/2 done, 0 running — 0.0 s" + Self.erase
                 + "mitogen: interrupted; unfinished: b\nmitogen: x^[y\\n\n"
         )
     }
 
-    @Test("An interruption names ten targets at most")
+    @Test("An interruption names ten node sets at most")
     func interruption() {
         typealias Display = RunDisplay<MemorySink>
         #expect(Display.interruptionText(unfinished: []) == "interrupted; all targets were done")
-        let labels = (1...12).map { "t\($0)" }
         #expect(
-            Display.interruptionText(unfinished: labels)
-                == "interrupted; unfinished: t1, t2, t3, t4, t5, t6, t7, t8, t9, t10 and 2 more"
+            Display.interruptionText(unfinished: (1...12).map { "t\($0)" })
+                == "interrupted; unfinished: t[1-12] (12 targets)"
+        )
+        let letters = "abcdefghijkl".map { "t\($0)" }
+        #expect(
+            Display.interruptionText(unfinished: letters)
+                == "interrupted; unfinished: ta,tb,tc,td,te,tf,tg,th,ti,tj and more (12 targets)"
         )
     }
 
     @Test("Each form of output has its renderer")
     func modes() {
-        #expect(OutputMode.allCases.map(\.rawValue) == ["grouped", "gather", "stream", "json"])
+        #expect(OutputMode.allCases.map(\.rawValue) == ["grouped", "gather", "stream", "json", "events", "none"])
         #expect(OutputMode.grouped.makeRenderer(labels: ["a"]) is RawRenderer)
         #expect(OutputMode.grouped.makeRenderer(labels: ["a", "b"]) is GroupedRenderer)
         #expect(OutputMode.gather.makeRenderer(labels: ["a"]) is GatherRenderer)
@@ -156,7 +160,7 @@ struct RunDisplayTests {
         for mode in OutputMode.allCases {
             #expect(!mode.help.isEmpty)
             let captures = mode.makeRenderer(labels: ["a", "b"]).wantsCapturedOutput
-            #expect(captures == (mode != .stream))
+            #expect(captures == ![.stream, .events, .none].contains(mode))
         }
     }
 }

@@ -22,7 +22,7 @@ struct RunOptionsTests {
     func defaults() throws {
         let options = try Self.parse(["uname", "-a"])
         #expect(options.targets.map(\.canonicalText) == ["local"])
-        #expect(options.output == .grouped)
+        #expect(options.results.output == .grouped)
         #expect(options.command == ["uname", "-a"])
         #expect(options.environment.isEmpty)
         #expect(options.timeout == nil && options.directory == nil && !options.readsStandardInput)
@@ -36,7 +36,7 @@ struct RunOptionsTests {
         ]
         let options = try Self.parse(arguments)
         #expect(options.targets.map(\.canonicalText) == ["local", "local+local:b"])
-        #expect(options.output == .json)
+        #expect(options.results.output == .json)
         #expect(options.timeout == .milliseconds(1500))
         #expect(options.environment == ["A": "b=c"])
         #expect(options.directory == "/tmp")
@@ -75,7 +75,13 @@ struct RunOptionsTests {
             ["--hosts-file", "-", "--password-file", "-", "ls"],
             ["--hosts-file", "-", "--become-password-file", "-", "ls"],
             ["--hosts-file", "-", "--passphrase-file", "-", "ls"],
-            ["--stdin", "--fanout", "1", "-t", "local,local:b", "ls"],
+            ["--stdin", "--fanout", "1", "-t", "local,local:b", "ls"], ["--stdin", "--serial", "1", "ls"],
+            ["--stdin", "--canary", "1", "ls"], ["--serial", "0", "ls"], ["--serial", "101%", "ls"],
+            ["--canary", "0", "ls"], ["--confirm", "x", "ls"], ["--max-fail", "-1", "ls"],
+            ["--max-fail", "1", "--fail-fast", "ls"], ["--retry", "x", "ls"], ["--stagger", "0", "ls"],
+            ["--exit", "min", "ls"], ["--diff", "--output", "json", "ls"], ["--output-dir", "", "ls"],
+            ["--output-dir", "d", "--error-dir", "d", "ls"], ["-i", "/dev/null", "ls"], ["--dry-run"],
+            ["-t", "local!local", "ls"],
         ]
     )
     func slips(arguments: [String]) {
@@ -98,6 +104,32 @@ struct RunOptionsTests {
         #expect(try Self.parse(["--hosts-file", path, "ls"]).targets.count == 4)
         #expect(try Self.parse(["--stdin", "--fanout", "2", "-t", "local,local:b", "cat"]).fanout == 2)
         #expect(throws: (any Error).self) { try Self.parse(["--hosts-file", path, "-x", "web[1-3],local:f", "ls"]) }
+    }
+
+    @Test("Options about order, caution and results are taken as they are written")
+    func caution() throws {
+        let options = try Self.parse([
+            "--serial", "25%", "--canary", "2", "--confirm", "10", "--yes", "--max-fail", "5%", "--retry", "3",
+            "--stagger",
+            "0.5", "-f", "4", "--exit", "max", "--diff", "--summary", "--output-dir", "o", "--error-dir", "e", "ls",
+        ])
+        var plan = RunPlan()
+        plan.serial = .percent(25)
+        plan.canaries = 2
+        plan.confirmsAbove = 10
+        plan.isConfirmed = true
+        plan.allowedFailures = .percent(5)
+        plan.retries = 3
+        plan.stagger = .milliseconds(500)
+        #expect(options.plan == plan)
+        #expect(options.fanout == 4)
+        #expect(options.results.output == .gather && options.results.showsDifferences && options.results.summarizes)
+        #expect(options.results.exitRule == .max)
+        #expect(options.results.outputDirectory == "o" && options.results.errorDirectory == "e")
+        #expect(try Self.parse(["--fail-fast", "ls"]).plan.allowedFailures == .count(0))
+        #expect(try Self.parse(["--list-hosts"]).listsTargets)
+        #expect(try Self.parse(["--dry-run", "ls"]).isDryRun)
+        #expect(try Self.parse(["-o", "events", "ls"]).results.output == .events)
     }
 
     @Test("Asking for help is no error", arguments: [["run", "--help"], ["run", "-h"], ["help", "run"], ["--help"]])

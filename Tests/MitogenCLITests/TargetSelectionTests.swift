@@ -27,7 +27,11 @@ struct TargetSelectionTests {
             ("ssh:me@web[1-2]:22+sudo:x", ["ssh:me@web1:22+sudo:x", "ssh:me@web2:22+sudo:x"]),
             ("ssh:[a,b]+ssh:n[1-2]", ["ssh:a+ssh:n1", "ssh:a+ssh:n2", "ssh:b+ssh:n1", "ssh:b+ssh:n2"]),
             ("ssh:me@[::1]:22", ["ssh:me@[::1]:22"]), ("ssh:[::1]+ssh:w[2-2]", ["ssh:[::1]+ssh:w2"]),
-            ("local:w[1-2]", ["local:w[1-2]"]),
+            (
+                "local:w[1-2]+docker:[a,b]",
+                ["local:w1+docker:a", "local:w1+docker:b", "local:w2+docker:a", "local:w2+docker:b"]
+            ),
+            (#"docker:w\[1-2\]"#, [#"docker:w\[1-2\]"#]), (#"sudo:a\!b\&c\^d"#, [#"sudo:a\!b\&c\^d"#]),
             ("local,ssh:w[1,2],sudo", ["local", "ssh:w1", "ssh:w2", "sudo"]),
         ] as [(String, [String])]
     )
@@ -49,7 +53,6 @@ struct TargetSelectionTests {
 
     @Test("What cannot be expanded is explained")
     func errors() {
-        let known = HopKind.known.map(\.usage).joined(separator: ", ")
         let cases: [(String, String)] = [
             (
                 "ssh:web[5-2]+sudo",
@@ -76,10 +79,11 @@ struct TargetSelectionTests {
             ("local,", "'local,' has nothing as target 2; targets are separated by a single ','"),
             (
                 "local:a,b",
-                "unknown hop 'b'; known hops: \(known) (a comma separates targets; one that is part of a name is "
+                "unknown hop 'b'; a host is written ssh:HOST; 'mitogen help targets' lists the known ones (a comma separates targets; one that is part of a name is "
                     + "written '\\,')"
             ),
-            ("local:[a,b]", "hop 'local:[a,b]' is not valid: NAME may not contain ','"),
+            ("local:[a/,b]", "hop 'local:a/' is not valid: NAME may not contain '/'"),
+            ("local!", "'local!' has nothing as target 2; targets are separated by a single '!'"),
             (
                 "ssh:web[1-1000000000]",
                 "target 'ssh:web[1-1000000000]' stands for 1000000000 targets; a run has at most 10000 targets"

@@ -30,6 +30,9 @@ package struct DoctorCommand: ParsableCommand {
     @Flag(name: .customLong("json"), help: "Write one JSON object for each hop, on one line.")
     package var writesJSON = false
 
+    @OptionGroup
+    package var inventory: InventoryArguments
+
     @OptionGroup(title: "Connections")
     package var connections: ConnectionArguments
 
@@ -37,21 +40,24 @@ package struct DoctorCommand: ParsableCommand {
     package var held: HeldArguments
 
     @Argument(
-        help: ArgumentHelp("Hops joined by '+', with ranges and commas as for 'mitogen run'.", valueName: "TARGET")
+        help: ArgumentHelp("Node sets of targets, as for 'mitogen run'.", valueName: "TARGET")
     )
-    package var targets: [String]
+    package var targets: [String] = []
 
     package init() {}
 
     package mutating func validate() throws {
         let settings = try self.connections.validatedSettings()
-        _ = try TargetSelection.targets(named: self.targets, kinds: settings.table.kinds)
+        if self.targets.isEmpty, !self.inventory.meansAll {
+            throw ValidationError("there is no target: mitogen doctor TARGET...")
+        }
+        _ = try self.specifications(settings, readsInventory: false)
     }
 
     package mutating func run() throws {
         let hops = try self.connections.validatedSettingsWithPasswords()
         let doctor = Doctor(
-            targets: try TargetSelection.targets(named: self.targets, kinds: hops.table.kinds),
+            targets: try self.specifications(hops, readsInventory: true),
             hops: hops,
             image: try AgentImage.locate(),
             usesHeld: !self.held.refusesHeld,
@@ -64,5 +70,14 @@ package struct DoctorCommand: ParsableCommand {
             await doctor.examine()
         }
         throw ExitCode(status)
+    }
+
+    private func specifications(_ hops: HopSettings, readsInventory: Bool) throws -> [TargetSpecification] {
+        try TargetSelection.targets(
+            named: self.targets,
+            kinds: hops.table.kinds,
+            inventory: self.inventory,
+            readsInventory: readsInventory
+        )
     }
 }

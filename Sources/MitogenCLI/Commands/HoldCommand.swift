@@ -81,7 +81,8 @@ package struct HoldCommand: ParsableCommand {
             try self.targets.checkStandardInput(self.connections.standardInputOptions)
             if self.lists || self.ends { return try self.checkAlone() }
             if self.writesJSON { throw ArgumentError("--json goes with --list") }
-            guard !self.targets.targets.isEmpty || !self.targets.hostsFiles.isEmpty else {
+            guard !self.targets.targets.isEmpty || !self.targets.hostsFiles.isEmpty || self.targets.inventory.meansAll
+            else {
                 throw ArgumentError("there is no target to hold: name one with -t")
             }
             let selected = try self.targets.selection(readsFiles: false, kinds: settings.table.kinds).targets

@@ -17,7 +17,8 @@ package struct MitogenCommand: ParsableCommand {
             """,
         version: "mitogen \(Mitogen.version)",
         subcommands: [
-            RunCommand.self, CopyCommand.self, FetchCommand.self, SyncCommand.self, FakeSSHCommand.self,
+            RunCommand.self, HostsCommand.self, CopyCommand.self, FetchCommand.self, SyncCommand.self,
+            FakeSSHCommand.self,
             HoldCommand.self, DoctorCommand.self, TreeCommand.self, BenchCommand.self, HolderCommand.self,
         ]
     )

@@ -22,6 +22,11 @@ package enum MitogenTool {
         self.startLogging()
         do {
             let words = ByteArguments.ofProcess()
+            if let text = HelpTopic.text(for: words) {
+                var sink = DescriptorSink()
+                try sink.write(text, to: .stdout)
+                Glibc.exit(0)
+            }
             var command = try MitogenCommand.parseAsRoot(words)
             try ByteArguments.check(words, of: command)
             try command.run()
@@ -33,7 +38,11 @@ package enum MitogenTool {
 
     private static func exit(with error: any Error) -> Never {
         let status = self.exitStatus(for: error)
-        let message = ByteArguments.visible(MitogenCommand.fullMessage(for: error))
+        // The whole usage behind a slip hides what is wrong.
+        let text =
+            status == RunExitStatus.usageError
+            ? self.usageError(MitogenCommand.message(for: error)) : MitogenCommand.fullMessage(for: error)
+        let message = ByteArguments.visible(text)
         if !message.isEmpty {
             var sink = DescriptorSink()
             // Where a message cannot be written, nobody can be told that either.
@@ -41,6 +50,8 @@ package enum MitogenTool {
         }
         Glibc.exit(status)
     }
+
+    private static func usageError(_ message: String) -> String { message.isEmpty ? "" : "Error: \(message)" }
 
     /// The status to exit with after an error of the argument parser or of a command.
     package static func exitStatus(for error: any Error) -> Int32 {

@@ -13,81 +13,44 @@ package struct RunCommand: ParsableCommand {
         commandName: "run",
         abstract: "Run a command in every target at once.",
         usage: """
-            mitogen run [-t TARGET]... [--hosts-file FILE]... [-x TARGET]... [--fanout N]
-                        [--output grouped|gather|stream|json] [--timeout SECONDS]
-                        [--env NAME=VALUE]... [--cwd DIR] [--stdin] [--] COMMAND [ARG...]
+            mitogen run [OPTION]... [--] COMMAND [ARG...]
             mitogen run --script FILE [OPTION]... [--] [ARG...]
             """,
         discussion: """
-            A target is a chain of hops joined by '+', from this machine outwards:
-
-            \(HopKind.helpText())
-
-            Kinds of hops for other tools can be added in a file: ~/.config/mitogen/hops.conf, or what --hops names. \
-            The article 'Connections' of the documentation describes it.\(HopTable.usualHelp)
-
-            Several targets are joined by ','. The HOST of ssh can have ranges: web[01-20], web[1-4,7], \
-            [db,web][1-2]; in quotes, as brackets mean something to the shell. A host can also be written as a URI, \
-            ssh://[USER@]HOST[:PORT].
-
-            A '+', ',', '[' or ']' that is part of a name has a backslash before it, as in 'ssh:DOMAIN\\+joe@web1'; so \
-            has a backslash before one of these. Any other backslash stands for itself.
-
-            A file has a target on each line, or a plain host, which means ssh:HOST; '#' begins a comment. A host \
-            with the name of a kind of hop is written ssh:HOST there.
-
-            What is typed for ssh wins over what mitogen adds, and ssh's configuration counts otherwise. --ssh-config, \
-            --identity, and --ssh-option with a path name files of this machine: they count for ssh that runs here, be \
-            it as another user. For an ssh that runs elsewhere they are given for its host, with a path of where it \
-            runs: --identity ssh:HOST=/home/me/key, --ssh-option ssh:HOST=Port=2222.
-
-            -x leaves out a target that is written alike; a plain host leaves out all with an ssh hop to it, and can \
-            have ranges, a user and a port. With --fanout a target has its place from its first connection until its \
-            command has ended and its connections are closed.
-
-            The command is started with its arguments as they are given, without a shell. Options of mitogen come \
-            before it.
-
-            With --script the file is brought to each target, runs there with the arguments as they are given, and is \
-            removed afterwards, also if the connection is lost or mitogen is killed. Its first line says which program of \
-            the target runs it (#!/usr/bin/env python3); without one /bin/sh does. It needs no permission to be executed \
-            here, and may be on a file system there that executes nothing. \
-            --cwd is where it runs, not where it lies.
-
-            With --output stream a line of more than 64 KiB is cut into several; those that go on a line have '+' for \
-            '|' after the target. JSON objects have "signal" beside "exit_status": the number of the signal that ended \
-            the command, or null.
+            The command is started with its arguments as they are given, without a shell; options come before it. With \
+            --script, FILE is brought to each target, run there, and removed.
 
             EXAMPLES:
-              mitogen run -- uname -a
-              mitogen run -t local:a -t local:b --output gather -- uptime
-              mitogen run -t 'ssh:web[01-20]+sudo' -x web07 --fanout 10 -- reboot
-              mitogen run --hosts-file hosts.txt --output gather -- uname -r
-              mitogen run -t local+local:b --timeout 10 -- sh -c 'echo "$HOME"'
-              tar c . | mitogen run --stdin --cwd /tmp/copy -- tar x
-              mitogen run --script cleanup.sh -t 'ssh:web[01-20]+sudo' -- --older-than 30
-              ./generate | mitogen run --script - -t ssh:db1
+              mitogen run -t 'ssh:web[01-20]+sudo' -x web07 -- systemctl restart nginx
+              mitogen run -i inventory.ini -t '@web!@maintenance' -o gather -- uname -r
+              mitogen run -t @web --canary 2 --serial 10 --max-fail 5% -- ./deploy
+              mitogen run --script cleanup.sh -t ssh:db1 -- --older-than 30
 
-            EXIT STATUS:
-              With one target the command's own; 128 + n if signal n ended it.
-              With several 0 if all were 0. Otherwise:
-                2    the command line is not right
-                3    a command did not end in time
-                4    a target could not be reached
-                5    a command failed, or was not started
-                130  Ctrl-C: commands get TERM, and KILL 2 s later or at a
-                     second Ctrl-C
+            MORE HELP:
+              mitogen help targets       how targets, node sets and groups are written
+              mitogen help connections   options of ssh, sudo and the like
+              mitogen help output        the forms of the results
+              mitogen help exit-status   what the exit status means
             """
     )
 
     @OptionGroup(title: "Targets")
     package var targets: TargetArguments
 
-    @Option(
-        name: .customLong("output"),
-        help: ArgumentHelp("The form of the results: \(Self.outputHelp).", valueName: "FORM")
-    )
-    package var output: String?
+    @Flag(name: .customShort("a"), help: "The same as --all.")
+    package var meansAll = false
+
+    @Flag(name: .customLong("list-hosts"), help: "List the targets, hop by hop, and do nothing else.")
+    package var listsTargets = false
+
+    @Flag(name: .customLong("dry-run"), help: "Say what would be run where, and do nothing else.")
+    package var isDryRun = false
+
+    @OptionGroup(title: "Results")
+    package var results: ResultArguments
+
+    @OptionGroup(title: "Order and caution")
+    package var caution: CautionArguments
 
     @Option(help: ArgumentHelp("End the command after so long, counted from its start.", valueName: "SECONDS"))
     package var timeout: String?
@@ -115,10 +78,10 @@ package struct RunCommand: ParsableCommand {
     )
     package var script: String?
 
-    @OptionGroup(title: "Connections")
+    @OptionGroup(title: "Connections", visibility: .hidden)
     package var connections: ConnectionArguments
 
-    @OptionGroup(title: "Connections")
+    @OptionGroup(title: "Connections", visibility: .hidden)
     package var held: HeldArguments
 
     @Argument(
@@ -135,12 +98,18 @@ package struct RunCommand: ParsableCommand {
 
     package mutating func run() throws {
         var options = try self.options()
+        var sink = DescriptorSink()
+        if options.listsTargets || options.isDryRun {
+            let preview = RunPreview(options, image: options.listsTargets ? nil : try? AgentImage.locate())
+            try sink.write(preview.text, to: .stdout)
+            return
+        }
         do throws(ArgumentError) {
+            try self.confirm(options, &sink)
             options.hops = try connections.settingsWithPasswords()
         } catch {
             throw error.forCommandLine
         }
-        var sink = DescriptorSink()
         for warning in options.warnings { try? sink.write("mitogen: \(warning)\n", to: .stderr) }
         let image: String
         do throws(MitogenError) {
@@ -149,8 +118,39 @@ package struct RunCommand: ParsableCommand {
             try? sink.write("mitogen: \(error)\n", to: .stderr)
             throw ExitCode(RunExitStatus.unreachable)
         }
-        let status = try RunExecution(options: options, image: image).perform()
-        throw ExitCode(status)
+        do {
+            throw ExitCode(try RunExecution(options: options, image: image).perform())
+        } catch let error as OutputError {
+            try? sink.write("mitogen: \(error)\n", to: .stderr)
+            throw ExitCode(RunExitStatus.failed)
+        }
+    }
+
+    /// Asks whether to go on, where that is wanted before so many targets.
+    ///
+    /// - Throws: ``ArgumentError`` if there is nobody to ask, or the answer is no.
+    private func confirm(_ options: RunOptions, _ sink: inout DescriptorSink) throws(ArgumentError) {
+        let count = options.targets.count
+        let plan = options.plan
+        guard !plan.isConfirmed else { return }
+        let command = CommandQuoting.shellQuoted(options.command.map { ByteArguments.visible($0.description) })
+        let asksLater = plan.canaries.map { $0 < count } ?? false
+        let asksNow = plan.confirmsAbove.map { $0 < count } ?? false
+        guard asksNow || asksLater else { return }
+        guard let question = TerminalQuestion() else {
+            throw ArgumentError(
+                "there is no terminal to ask at, as \(asksNow ? "--confirm" : "--canary") wants; --yes answers the questions"
+            )
+        }
+        guard asksNow else { return }
+        let names = NodeSetFolding.text(TargetSpecification.labels(for: options.targets), order: .written)
+        try? sink.write(
+            "mitogen: run '\(TerminalSanitizer.visible(command))' on \(count) targets, \(names)? [y/N] ",
+            to: .stderr
+        )
+        guard question.isAnsweredWithYes() else {
+            throw ArgumentError("the answer was no; nothing was run", isAboutFile: true)
+        }
     }
 
     /// What the arguments ask for.
@@ -175,6 +175,4 @@ package struct RunCommand: ParsableCommand {
             throw ValidationError("\(error)")
         }
     }
-
-    private static let outputHelp = OutputMode.allCases.map { "'\($0.rawValue)' \($0.help)" }.joined(separator: "; ")
 }

@@ -17,8 +17,17 @@ package struct RunOptions: Hashable, Sendable {
     /// What is to be said before the run.
     package let warnings: [String]
 
-    /// The form of the results.
-    package let output: OutputMode
+    /// What is shown of the run, and what is kept.
+    package let results: RunResultOptions
+
+    /// In which order and how carefully the run goes on.
+    package let plan: RunPlan
+
+    /// Whether targets are only listed.
+    package let listsTargets: Bool
+
+    /// Whether it is only told what would be done.
+    package let isDryRun: Bool
 
     /// How long the command may run.
     package let timeout: Duration?
@@ -54,7 +63,10 @@ package struct RunOptions: Hashable, Sendable {
             + (arguments.script == ScriptSource.standardInput ? ["--script -"] : [])
         try arguments.targets.checkStandardInput(inputs)
         self.fanout = try arguments.targets.limit()
-        self.output = try arguments.output.map(Self.output) ?? .grouped
+        self.results = try RunResultOptions(arguments.results)
+        self.plan = try arguments.caution.plan()
+        self.listsTargets = arguments.listsTargets
+        self.isDryRun = arguments.isDryRun
         self.timeout = try arguments.timeout.map { (text) throws(ArgumentError) in
             try TimeoutArgument(parsing: text).duration
         }
@@ -71,8 +83,10 @@ package struct RunOptions: Hashable, Sendable {
         // Only the first "--" is the tool's: a later one is an argument of the command.
         let words = arguments.command.dropFirst(arguments.command.first == "--" ? 1 : 0)
         self.command = words.map(ByteArguments.bytes)
-        if self.command.isEmpty, arguments.script == nil { throw ArgumentError("there is no command to run") }
-        if arguments.script == nil, self.command[0].bytes.isEmpty {
+        if self.command.isEmpty, arguments.script == nil, !self.listsTargets {
+            throw ArgumentError("there is no command to run")
+        }
+        if arguments.script == nil, self.command.first?.bytes.isEmpty == true {
             throw ArgumentError("the name of the program to run is empty")
         }
         if self.directory?.bytes.isEmpty == true { throw ArgumentError("the directory for the command is empty") }
@@ -81,24 +95,21 @@ package struct RunOptions: Hashable, Sendable {
         }
         self.script = readsFiles ? try arguments.script.map(ScriptSource.read) : nil
         // Last, so that no targets are read for a command line that is not right.
-        let selection = try arguments.targets.selection(readsFiles: readsFiles, kinds: self.hops.table.kinds)
+        var targets = arguments.targets
+        if arguments.meansAll { targets.inventory.meansAll = true }
+        let selection = try targets.selection(readsFiles: readsFiles, kinds: self.hops.table.kinds)
         self.targets = selection.targets
         self.warnings = selection.warnings + [self.hops.ssh.warning(for: selection.targets)].compactMap(\.self)
+        if self.readsStandardInput, self.plan.hasBatches {
+            throw ArgumentError(
+                "--stdin sends the input to all targets at the same time, which --serial and --canary do not allow"
+            )
+        }
         if let fanout, self.readsStandardInput, fanout < self.targets.count {
             throw ArgumentError(
                 "--stdin sends the input to all \(self.targets.count) targets at the same time, which --fanout "
                     + "\(fanout) does not allow"
             )
         }
-    }
-
-    private static func output(named name: String) throws(ArgumentError) -> OutputMode {
-        if let mode = OutputMode(rawValue: name) { return mode }
-        let known = OutputMode.allCases.map(\.rawValue)
-        let hint = Suggestion.nearest(to: name, in: known).map { "; did you mean '\($0)'?" } ?? ";"
-        throw ArgumentError(
-            "unknown form of output '\(TerminalSanitizer.visible(name))'\(hint) known forms: "
-                + known.joined(separator: ", ")
-        )
     }
 }

@@ -163,6 +163,9 @@ package struct SyncTargetArguments: ParsableArguments {
     )
     package var targets: [String] = []
 
+    @OptionGroup
+    package var inventory: InventoryArguments
+
     @Option(
         name: .customLong("hosts-file"),
         help: ArgumentHelp("Read targets from a file, as for 'mitogen run'.", valueName: "FILE")
@@ -184,6 +187,7 @@ package struct SyncTargetArguments: ParsableArguments {
     var common: TargetArguments {
         var common = TargetArguments()
         common.targets = targets
+        common.inventory = inventory
         common.hostsFiles = hostsFiles
         common.exclusions = exclusions
         common.fanout = fanout

@@ -11,11 +11,14 @@ package struct TargetArguments: ParsableArguments {
     @Option(
         name: [.customShort("t"), .customLong("target")],
         help: ArgumentHelp(
-            "Where; may be given several times, or have several with commas. (default: local)",
+            "Where; may be given several times, or be a node set. (default: local)",
             valueName: "TARGET"
         )
     )
     package var targets: [String] = []
+
+    @OptionGroup
+    package var inventory: InventoryArguments
 
     @Option(
         name: .customLong("hosts-file"),
@@ -30,14 +33,14 @@ package struct TargetArguments: ParsableArguments {
     @Option(
         name: [.customShort("x"), .customLong("exclude")],
         help: ArgumentHelp(
-            "Leave out a target, or all with an ssh hop to a plain host; may be given several times, or have several "
-                + "with commas.",
+            "Leave out targets, or all with an ssh hop to a plain host; may be given several times, or be a node set.",
             valueName: "TARGET"
         )
     )
     package var exclusions: [String] = []
 
     @Option(
+        name: [.customShort("f"), .customLong("fanout")],
         help: ArgumentHelp(
             "Connect to, and work on, so many targets at a time. (default: all; 64 connections are made at a time)",
             valueName: "N"
@@ -58,17 +61,28 @@ package struct TargetArguments: ParsableArguments {
         readsFiles: Bool,
         kinds: [HopKind]
     ) throws -> (targets: [TargetSpecification], warnings: [String]) {
+        var texts = self.targets
+        if self.inventory.meansAll { texts.append("@*") }
+        if texts.isEmpty, self.hostsFiles.isEmpty {
+            guard self.inventory.inventories.isEmpty else {
+                throw ArgumentError("-i only says where hosts are looked for; say which: -t @GROUP, -t HOST, or --all")
+            }
+            texts = ["local"]
+        }
+        // What names groups can only be understood with the files that have them.
+        if !readsFiles, self.inventory.isNeeded(for: texts + self.exclusions) { return ([], []) }
+        let (groups, warnings) = try self.inventory.groups(for: texts + self.exclusions)
         var selection = TargetSelection()
-        let texts = self.targets.isEmpty && self.hostsFiles.isEmpty ? ["local"] : self.targets
-        for text in texts { try selection.add(list: text, kinds: kinds) }
+        for text in texts { try selection.add(list: text, kinds: kinds, groups: groups) }
         if readsFiles {
-            for path in self.hostsFiles { try selection.add(HostsFile(path: path), kinds: kinds) }
+            for path in self.hostsFiles { try selection.add(HostsFile(path: path), kinds: kinds, groups: groups) }
         }
-        let unused = selection.remove(try TargetExclusions(self.exclusions, kinds: kinds))
+        let unused = selection.remove(try TargetExclusions(self.exclusions, kinds: kinds, groups: groups))
         if selection.targets.isEmpty, readsFiles || self.hostsFiles.isEmpty {
-            throw ArgumentError("--exclude leaves no target")
+            throw ArgumentError(self.exclusions.isEmpty ? "--target leaves no target" : "--exclude leaves no target")
         }
-        return (selection.targets, unused.map { "no target matches --exclude '\(TerminalSanitizer.visible($0))'" })
+        let unmatched = unused.map { "no target matches --exclude '\(TerminalSanitizer.visible($0))'" }
+        return (selection.targets, warnings + unmatched)
     }
 
     /// How many targets are worked on at a time; nil if all are.

@@ -30,8 +30,7 @@ package struct TreeCommand: ParsableCommand {
     @Option(
         name: [.customShort("t"), .customLong("target")],
         help: ArgumentHelp(
-            "Hops joined by '+', with ranges and commas as for 'mitogen run'; may be given several times. "
-                + "(default: local)",
+            "Node sets of targets, as for 'mitogen run'; may be given several times. (default: local)",
             valueName: "TARGET"
         )
     )
@@ -39,6 +38,9 @@ package struct TreeCommand: ParsableCommand {
 
     @Flag(name: .customLong("json"), help: "Write one JSON object for each context, on one line.")
     package var writesJSON = false
+
+    @OptionGroup
+    package var inventory: InventoryArguments
 
     @OptionGroup(title: "Connections")
     package var connections: ConnectionArguments
@@ -49,13 +51,13 @@ package struct TreeCommand: ParsableCommand {
     package init() {}
 
     package mutating func validate() throws {
-        _ = try self.specifications(self.connections.validatedSettings())
+        _ = try self.specifications(self.connections.validatedSettings(), readsInventory: false)
     }
 
     package mutating func run() throws {
         let hops = try self.connections.validatedSettingsWithPasswords()
         let survey = TreeSurvey(
-            targets: try self.specifications(hops),
+            targets: try self.specifications(hops, readsInventory: true),
             hops: hops,
             image: try AgentImage.locate(),
             usesHeld: !self.held.refusesHeld,
@@ -70,7 +72,12 @@ package struct TreeCommand: ParsableCommand {
         throw ExitCode(status)
     }
 
-    private func specifications(_ hops: HopSettings) throws -> [TargetSpecification] {
-        try TargetSelection.targets(named: self.targets.isEmpty ? ["local"] : self.targets, kinds: hops.table.kinds)
+    private func specifications(_ hops: HopSettings, readsInventory: Bool) throws -> [TargetSpecification] {
+        try TargetSelection.targets(
+            named: self.targets.isEmpty && !self.inventory.meansAll ? ["local"] : self.targets,
+            kinds: hops.table.kinds,
+            inventory: self.inventory,
+            readsInventory: readsInventory
+        )
     }
 }

@@ -45,16 +45,28 @@ extension ConnectionArguments {
 }
 
 extension TargetSelection {
-    /// The targets that texts with ranges and commas name.
+    /// The targets that node sets name.
     ///
-    /// - Throws: `ValidationError`.
-    static func targets(named texts: [String], kinds: [HopKind]) throws -> [TargetSpecification] {
+    /// - Parameter readsInventory: Whether groups and inventories count; without them there may be no target.
+    /// - Throws: `ValidationError`, or `ExitCode` if a file is wrong.
+    static func targets(
+        named texts: [String],
+        kinds: [HopKind],
+        inventory: InventoryArguments,
+        readsInventory: Bool
+    ) throws -> [TargetSpecification] {
+        let texts = texts + (inventory.meansAll ? ["@*"] : [])
+        if !readsInventory, inventory.isNeeded(for: texts) { return [] }
         var selection = TargetSelection()
-        do throws(TargetSyntaxError) {
-            for text in texts { try selection.add(list: text, kinds: kinds) }
+        do {
+            let groups = try inventory.groups(for: texts).groups
+            for text in texts { try selection.add(list: text, kinds: kinds, groups: groups) }
+        } catch let error as ArgumentError {
+            throw error.forCommandLine
         } catch {
             throw ValidationError("\(error)")
         }
+        guard !selection.targets.isEmpty else { throw ValidationError("the node sets leave no target") }
         return selection.targets
     }
 }

@@ -40,6 +40,8 @@ package enum OutputError: Error, Hashable, Sendable {
     case brokenPipe(OutputStreamKind)
     /// Writing to this stream of ours failed.
     case writeFailed(OutputStreamKind, errno: Int32)
+    /// A file for the output of a target, or the directory for it, cannot be made or written.
+    case outputFile(path: String, errno: Int32)
     /// The temporary file for large output failed.
     case temporaryFile(FileOperation, directory: String, errno: Int32)
 }
@@ -52,6 +54,8 @@ extension OutputError: CustomStringConvertible {
             return "nobody reads \(stream.name) any more"
         case .writeFailed(let stream, let errno):
             return "cannot write to \(stream.name): \(Self.message(errno))"
+        case .outputFile(let path, let errno):
+            return "cannot write '\(TerminalSanitizer.visible(path))': \(Self.message(errno))"
         case .temporaryFile(let operation, let directory, let errno):
             let place = TerminalSanitizer.visible(directory)
             let hint = errno == ENOSPC || errno == EDQUOT ? " (set TMPDIR to a directory with more space)" : ""

@@ -17,7 +17,8 @@ package struct GroupedRenderer: RunRenderer {
 
     /// Shows an event.
     package mutating func handle(_ event: RunEvent, to sink: inout some OutputSink) throws(OutputError) {
-        guard case .finished(let report) = event else { return }
+        // Those whose turn did not come are told together, in a note.
+        guard case .finished(let report) = event, report.outcome != .skipped else { return }
         try OutputGroup(title: report.heading, outcome: report.outcome, output: report.output).write(to: &sink)
     }
 }

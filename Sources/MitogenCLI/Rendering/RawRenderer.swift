@@ -46,7 +46,7 @@ package struct RawRenderer: RunRenderer {
 
     private mutating func explain(_ report: TargetReport, _ sink: inout some OutputSink) throws(OutputError) {
         switch report.outcome {
-        case .exited:
+        case .exited, .skipped:
             return
         case .signaled(2), .signaled(13):
             // Shells say nothing about SIGINT and SIGPIPE either: the user or the pipe did it on purpose.

@@ -29,8 +29,16 @@ package protocol RunRenderer: Sendable {
     /// Whether a progress line may be shown; false where an unfinished line of a command may be on the terminal.
     var allowsProgressLine: Bool { get }
 
+    /// Sets the time of the events that follow, counted from the start of the run, for those that show it.
+    mutating func advance(to elapsed: Duration)
+
     /// Shows an event.
     mutating func handle(_ event: RunEvent, to sink: inout some OutputSink) throws(OutputError)
+}
+
+extension RunRenderer {
+    /// Does nothing.
+    package mutating func advance(to elapsed: Duration) {}
 }
 
 /// The forms of output that `--output` names.
@@ -43,6 +51,10 @@ package enum OutputMode: String, Hashable, Sendable, CaseIterable {
     case stream
     /// An object on one line for each target, when the target is done.
     case json
+    /// An object on one line for everything that happens, as it happens.
+    case events
+    /// Nothing, as the output goes into files.
+    case none
 
     /// One line for `--help`, without a full stop.
     package var help: String {
@@ -51,18 +63,31 @@ package enum OutputMode: String, Hashable, Sendable, CaseIterable {
         case .gather: "targets with the same output and status under one heading, at the end"
         case .stream: "lines as they come, each behind the name of its target"
         case .json: "one JSON object per target, on one line, when it ends"
+        case .events: "one JSON object per event, on one line, as it happens"
+        case .none: "nothing but failures, as for --output-dir"
         }
     }
 
-    /// The renderer for a run on the targets with these labels.
-    package func makeRenderer(labels: [String]) -> any RunRenderer {
+    /// The renderer for a run.
+    ///
+    /// - Parameters:
+    ///   - labels: The labels of the targets.
+    ///   - paths: The hops of each target, by its label.
+    ///   - showsDifferences: Whether groups are compared with the largest one.
+    package func makeRenderer(
+        labels: [String],
+        paths: [String: [String]] = [:],
+        showsDifferences: Bool = false
+    ) -> any RunRenderer {
         switch self {
         // One target needs no heading: people expect the command's own output, in a pipe above all.
         case .grouped where labels.count == 1: RawRenderer()
         case .grouped: GroupedRenderer()
-        case .gather: GatherRenderer()
+        case .gather: GatherRenderer(labels: labels, showsDifferences: showsDifferences)
         case .stream: StreamRenderer(labels: labels)
         case .json: JSONRenderer()
+        case .events: EventsRenderer(labels: labels, paths: paths)
+        case .none: SilentRenderer()
         }
     }
 }

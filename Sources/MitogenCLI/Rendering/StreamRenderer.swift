@@ -49,7 +49,7 @@ package struct StreamRenderer: RunRenderer {
             for stream in OutputStreamKind.allCases {
                 try self.flush(Key(target: report.target, stream: stream), &sink)
             }
-            if !report.outcome.isSuccess { try self.explain(report, &sink) }
+            if !report.outcome.isSuccess, report.outcome != .skipped { try self.explain(report, &sink) }
         case .ended:
             for key in self.assemblers.keys.sorted(by: {
                 ($0.target, $0.stream.rawValue) < ($1.target, $1.stream.rawValue)

@@ -16,6 +16,7 @@ extension RunOutcome {
         case .unreachable(let report): "unreachable" + Self.place(report)
         case .failed(let report): "failed" + Self.place(report)
         case .interrupted: "interrupted"
+        case .skipped: "not run"
         }
     }
 
@@ -23,7 +24,7 @@ extension RunOutcome {
     package var details: [String] {
         switch self {
         case .unanswered(let report), .unreachable(let report), .failed(let report): report.lines
-        case .exited, .signaled, .timedOut, .interrupted: []
+        case .exited, .signaled, .timedOut, .interrupted, .skipped: []
         }
     }
 

@@ -19,6 +19,22 @@ package enum RunExitStatus {
     /// Nobody reads the output any more: 128 + SIGPIPE, as if the signal had ended the program.
     package static let brokenPipe: Int32 = 141
 
+    /// How the status of a run follows from those of its targets.
+    package enum Rule: String, Hashable, Sendable, CaseIterable {
+        /// What has happened decides, see ``RunExitStatus/reduce(_:)``.
+        case kind
+        /// The largest status of a command, as `clush -S` has it.
+        case max
+    }
+
+    /// The status for a run with these outcomes.
+    package static func reduce(_ outcomes: [RunOutcome], by rule: Rule) -> Int32 {
+        guard rule == .max else { return self.reduce(outcomes) }
+        if outcomes.contains(.interrupted) { return self.interrupted }
+        // What has no status of a command has that of its kind.
+        return outcomes.map { self.reduce([$0]) }.max() ?? 0
+    }
+
     /// The status for a run with these outcomes.
     ///
     /// One target hands on the status of its command. Of several, the worst is told: being interrupted before an
@@ -40,7 +56,7 @@ package enum RunExitStatus {
     private static func severity(of outcome: RunOutcome) -> (rank: Int, status: Int32) {
         switch outcome {
         case .exited(0): (0, 0)
-        case .exited, .signaled, .failed: (1, self.failed)
+        case .exited, .signaled, .failed, .skipped: (1, self.failed)
         case .timedOut, .unanswered: (2, self.timedOut)
         case .unreachable: (3, self.unreachable)
         case .interrupted: (4, self.interrupted)

@@ -39,6 +39,8 @@ package enum RunOutcome: Hashable, Sendable {
     case failed(FailureReport)
     /// The user stopped the run first.
     case interrupted
+    /// The run was given up before the turn of the target came.
+    case skipped
 
     /// Whether the command ended with status 0.
     package var isSuccess: Bool { self == .exited(0) }
@@ -48,7 +50,7 @@ package enum RunOutcome: Hashable, Sendable {
         switch self {
         case .exited(let status): status
         case .signaled(let signal): 128 + signal
-        case .timedOut, .unanswered, .unreachable, .failed, .interrupted: nil
+        case .timedOut, .unanswered, .unreachable, .failed, .interrupted, .skipped: nil
         }
     }
 
@@ -63,6 +65,7 @@ package enum RunOutcome: Hashable, Sendable {
         case .exited, .signaled: nil
         case .timedOut: FailureReport(code: "timeout", message: "the command did not end in time")
         case .interrupted: FailureReport(code: "interrupted", message: "the run was interrupted")
+        case .skipped: FailureReport(code: "skipped", message: "the run was given up before")
         case .unanswered(let report), .unreachable(let report), .failed(let report): report
         }
     }

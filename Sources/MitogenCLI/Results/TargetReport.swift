@@ -46,7 +46,7 @@ package struct TargetReport: Sendable {
             self.outcome = .unanswered(report.adding(note))
         case .failed(let report):
             self.outcome = .failed(report.adding(note))
-        case .timedOut, .interrupted:
+        case .timedOut, .interrupted, .skipped:
             self.outcome = outcome
         }
     }
@@ -65,7 +65,7 @@ package struct TargetReport: Sendable {
     /// Lost output where the outcome has no message of its own that could tell of it.
     private var extraNote: String? {
         switch self.outcome {
-        case .timedOut, .interrupted: self.output.failure.map { "\($0); the output is incomplete" }
+        case .timedOut, .interrupted, .skipped: self.output.failure.map { "\($0); the output is incomplete" }
         case .exited, .signaled, .unanswered, .unreachable, .failed: nil
         }
     }

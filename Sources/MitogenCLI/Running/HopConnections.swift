@@ -114,6 +114,16 @@ final class HopConnections: Sendable {
         }
     }
 
+    /// Forgets the hops that could not be made, so that the next target that needs one tries again. To be called while no
+    /// hop is being made.
+    func forgetFailures() {
+        self.state.withLock { state in
+            for (node, context) in state.contexts {
+                if case .failure = context.outcome { state.contexts[node] = nil }
+            }
+        }
+    }
+
     /// A target is done; what no other needs is closed.
     func leave(_ target: Int) async {
         guard self.closesUnused else { return }

@@ -26,7 +26,12 @@ struct RunExecution: Sendable {
     func perform() throws -> Int32 {
         let loop = try MainLoop(signals: Interruption.handledSignals())
         let labels = TargetSpecification.labels(for: self.options.targets)
-        let display = RunDisplay(mode: self.options.output, labels: labels, sink: DescriptorSink())
+        let display = RunDisplay(
+            mode: self.options.results.output,
+            labels: labels,
+            options: try self.displayOptions(labels),
+            sink: DescriptorSink()
+        )
         let stop = OneShot<Stop>()
         let presenter = RunPresenter(display) { stop.resolve(.success(.outputFailed)) }
         // Without their links the contexts end within half a second, and take what is left of the commands along.
@@ -40,6 +45,19 @@ struct RunExecution: Sendable {
         } _: {
             await self.work(labels, presenter, stop)
         }
+    }
+
+    private func displayOptions(_ labels: [String]) throws(OutputError) -> RunDisplayOptions {
+        var result = RunDisplayOptions()
+        let paths = self.options.targets.map { $0.hops.map(\.canonicalText) }
+        result.paths = Dictionary(zip(labels, paths)) { first, _ in first }
+        result.showsDifferences = self.options.results.showsDifferences
+        result.summarizes = self.options.results.summarizes
+        let directories = (output: self.options.results.outputDirectory, errors: self.options.results.errorDirectory)
+        if directories != (nil, nil) {
+            result.files = try OutputFiles(output: directories.output, errors: directories.errors)
+        }
+        return result
     }
 
     // MARK: Work
@@ -106,7 +124,7 @@ struct RunExecution: Sendable {
             return RunExitStatus.failed
         case nil: break
         }
-        let status = RunExitStatus.reduce(outcomes)
+        let status = RunExitStatus.reduce(outcomes, by: self.options.results.exitRule)
         if status == RunExitStatus.interrupted, case .success(.signal(let signal)) = stop.outcome {
             return 128 + signal
         }

@@ -18,6 +18,8 @@ final class RunPresenter: Sendable {
         case tick
         case interruption
         case note(String)
+        case question(String)
+        case answer
     }
 
     private struct Entry: Sendable {
@@ -56,6 +58,16 @@ final class RunPresenter: Sendable {
     /// Says something in words of the tool itself.
     func note(_ message: String) async {
         await self.show(.note(message))
+    }
+
+    /// Shows a question, behind which nothing is drawn until the answer is noted.
+    func ask(_ question: String) async {
+        await self.show(.question(question))
+    }
+
+    /// Says that the question was answered.
+    func noteAnswer() async {
+        await self.show(.answer)
     }
 
     /// Keeps the progress line up to date until the task is cancelled.
@@ -115,6 +127,8 @@ final class RunPresenter: Sendable {
         case .tick: try display.tick(at: elapsed)
         case .interruption: try display.noteInterruption()
         case .note(let message): try display.note(message)
+        case .question(let question): try display.ask(question)
+        case .answer: display.noteAnswer()
         }
     }
 }

@@ -20,6 +20,8 @@ struct RunSession: Sendable {
     /// How many connections of this machine there can be at a time.
     private let width: Int
     private let clock = ContinuousClock()
+    /// What keeps a host from answering seldom ends at once.
+    private static let retryPause = Duration.seconds(1)
 
     init(
         options: RunOptions,
@@ -35,7 +37,11 @@ struct RunSession: Sendable {
         self.input = input
         let tree = TargetTree(options.targets)
         self.width = min(options.fanout ?? tree.firstHopCount, tree.firstHopCount)
-        self.connections = HopConnections(tree, closesUnused: options.fanout != nil, through: connections)
+        self.connections = HopConnections(
+            tree,
+            closesUnused: options.fanout != nil || options.plan.hasBatches,
+            through: connections
+        )
     }
 
     /// Runs the command everywhere.
@@ -46,30 +52,133 @@ struct RunSession: Sendable {
     /// - Returns: What became of the targets, in the order of the command line.
     func run() async -> [RunOutcome] {
         let count = self.labels.count
-        let places = min(self.options.fanout ?? count, count)
-        return await withTaskGroup(of: (target: Int, outcome: RunOutcome).self) { group in
-            for target in 0..<places { group.addTask { (target, await self.visit(target)) } }
-            var outcomes = [RunOutcome](repeating: .interrupted, count: count)
-            var next = places
-            for await result in group {
-                outcomes[result.target] = result.outcome
-                guard next < count else { continue }
-                group.addTask { [target = next] in (target, await self.visit(target)) }
-                next += 1
+        var progress = RunProgress(count: count, plan: self.options.plan)
+        let start = self.clock.now
+        for batch in self.options.plan.batches(of: count) {
+            if batch.followsCanaries, !Task.isCancelled, !progress.isExceeded {
+                if let reason = await self.reasonToStop(after: progress) {
+                    await self.skip(&progress, because: reason)
+                    break
+                }
             }
-            return outcomes
+            await self.run(batch.targets, &progress, since: start)
+            if progress.isExceeded {
+                await self.skip(&progress, because: progress.exceededText)
+                break
+            }
+        }
+        return progress.outcomes.map { $0 ?? .interrupted }
+    }
+
+    /// Runs a batch, and those of it again that cannot be reached, as often as that is asked for.
+    private func run(
+        _ targets: Range<Int>,
+        _ progress: inout RunProgress,
+        since start: ContinuousClock.Instant
+    ) async {
+        let attempts = self.options.plan.retries + 1
+        var pending = Array(targets)
+        for attempt in 1...attempts where !pending.isEmpty {
+            if attempt > 1 {
+                let names = NodeSetFolding.text(pending.map { self.labels[$0] }, order: .written)
+                await self.presenter.note("cannot reach \(names); attempt \(attempt) of \(attempts) begins")
+                try? await self.clock.sleep(for: Self.retryPause)
+                self.connections.forgetFailures()
+            }
+            pending = await self.run(
+                pending,
+                &progress,
+                Attempt(isFirst: attempt == 1, isLast: attempt == attempts, start: start)
+            )
+        }
+    }
+
+    /// Which of the attempts to reach a target one is.
+    private struct Attempt {
+        let isFirst: Bool
+        let isLast: Bool
+        /// The beginning of the run.
+        let start: ContinuousClock.Instant
+    }
+
+    /// Runs the command in targets, as many at a time as there are places.
+    ///
+    /// - Returns: Those that are to be tried again.
+    private func run(_ targets: [Int], _ progress: inout RunProgress, _ attempt: Attempt) async -> [Int] {
+        await withTaskGroup(of: (target: Int, outcome: RunOutcome?).self) { group in
+            var pending = targets[...]
+            var again: [Int] = []
+            let places = min(self.options.fanout ?? targets.count, targets.count)
+            func begin(_ progress: inout RunProgress) {
+                guard !progress.isExceeded, let target = pending.popFirst() else { return }
+                let time = attempt.start + self.options.plan.stagger * progress.begin()
+                group.addTask { (target, await self.visit(target, attempt, at: time)) }
+            }
+            for _ in 0..<places { begin(&progress) }
+            for await result in group {
+                if let outcome = result.outcome {
+                    progress.record(outcome, of: result.target)
+                } else {
+                    again.append(result.target)
+                }
+                begin(&progress)
+            }
+            return progress.isExceeded ? [] : again.sorted()
         }
     }
 
     /// Reaches a target, runs the command there, and closes what no other target needs.
-    private func visit(_ target: Int) async -> RunOutcome {
-        await self.presenter.show(.started(target: self.labels[target]))
-        let outcome = await self.follow(target, since: self.clock.now)
+    ///
+    /// - Returns: Nil if the target cannot be reached and is to be tried again.
+    private func visit(_ target: Int, _ attempt: Attempt, at time: ContinuousClock.Instant) async -> RunOutcome? {
+        // Fails when the run is interrupted, which is then found out below.
+        if self.options.plan.stagger > .zero { try? await self.clock.sleep(until: time) }
+        if attempt.isFirst { await self.presenter.show(.started(target: self.labels[target])) }
+        guard let outcome = await self.follow(target, since: self.clock.now, mayTryAgain: !attempt.isLast) else {
+            return nil
+        }
         await self.connections.leave(target)
         return outcome
     }
 
-    private func follow(_ target: Int, since start: ContinuousClock.Instant) async -> RunOutcome {
+    // MARK: Caution
+
+    /// Why no target is to follow the canaries; nil if the others are.
+    private func reasonToStop(after progress: RunProgress) async -> String? {
+        let failures = progress.failures
+        if self.options.plan.isConfirmed {
+            return failures == 0 ? nil : "\(failures) of \(progress.doneCount) canaries failed"
+        }
+        guard let question = TerminalQuestion() else { return "there is no terminal to ask at" }
+        let rest = self.labels.count - progress.doneCount
+        let state = failures == 0 ? "succeeded" : "ended, \(failures) with a failure"
+        await self.presenter.ask(
+            "\(progress.doneCount) of \(self.labels.count) targets \(state); go on with \(rest)? [y/N]"
+        )
+        let isYes = question.isAnsweredWithYes { Task.isCancelled }
+        await self.presenter.noteAnswer()
+        return isYes ? nil : "the answer was no"
+    }
+
+    /// Tells which targets are not begun any more, and why.
+    private func skip(_ progress: inout RunProgress, because reason: String) async {
+        let targets = progress.undone
+        guard !targets.isEmpty else { return }
+        let names = NodeSetFolding.text(targets.map { self.labels[$0] }, order: .written)
+        await self.presenter.note("\(reason); not run: \(names)")
+        for target in targets {
+            let outcome = await self.report(.skipped, for: target, since: self.clock.now, output: CapturedOutput())
+            progress.record(outcome, of: target)
+        }
+    }
+
+    // MARK: One target
+
+    private func follow(
+        _ target: Int,
+        since start: ContinuousClock.Instant,
+        mayTryAgain: Bool
+    ) async -> RunOutcome? {
         let context: Context?
         do throws(HopFailure) {
             // Those whose turn comes after the interruption are not begun.
@@ -77,6 +186,7 @@ struct RunSession: Sendable {
         } catch {
             let cause = error.isFirst ? error.error.advisingFanout(for: self.width) : error.error
             let outcome = RunOutcome(failure: cause, of: error.hop)
+            if mayTryAgain, !Task.isCancelled, case .unreachable = outcome { return nil }
             return await self.report(outcome, for: target, since: start, output: CapturedOutput())
         }
         guard let context else {

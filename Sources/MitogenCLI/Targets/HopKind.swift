@@ -127,11 +127,29 @@ extension HopKind {
         return isHarmful ? "may not contain control characters" : nil
     }
 
-    /// The lines of a help text about hops, one for each kind.
+    /// The longest usage that has its help on the same line.
+    private static let maximumUsage = 24
+
+    /// The lines of a help text about hops, of at most 80 columns.
     package static func helpText(for kinds: [HopKind] = HopKind.known) -> String {
-        let width = kinds.map(\.usage.count).max() ?? 0
-        return kinds.map { kind in
-            "  \(kind.usage)\(String(repeating: " ", count: width - kind.usage.count))  \(kind.help)"
+        let width = kinds.map(\.usage.count).filter { $0 <= self.maximumUsage }.max() ?? 0
+        let indent = String(repeating: " ", count: width + 4)
+        return kinds.flatMap { kind in
+            var lines: [String] = ["  \(kind.usage)"]
+            if kind.usage.count > self.maximumUsage { lines.append("") }
+            var isFirst = true
+            for word in kind.help.split(separator: " ") {
+                let last = lines[lines.count - 1]
+                if isFirst {
+                    lines[lines.count - 1] = last + indent.dropFirst(last.count) + word
+                } else if last.count + 1 + word.count <= 80 {
+                    lines[lines.count - 1] = "\(last) \(word)"
+                } else {
+                    lines.append(indent + word)
+                }
+                isFirst = false
+            }
+            return lines
         }.joined(separator: "\n")
     }
 }

@@ -4,22 +4,27 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
-/// One hop as it is written, which stands for many where the host of ssh has ranges.
+/// One hop as it is written, which stands for many where its argument has ranges or names a group.
 struct HopPattern: Hashable, Sendable {
     let kind: String
-    /// What followed the colon, where it has no ranges.
-    private let argument: String?
-    /// The host of ssh, and what stands around it, where it has brackets.
-    private let host: Host?
+    private let argument: Argument
 
-    private struct Host: Hashable {
-        let before: String
-        let pattern: HostPattern
-        let after: String
+    private enum Argument: Hashable {
+        /// What followed the colon, where it stands for itself; nil if there was no colon.
+        case single(String?)
+        /// Names, and what stands around them.
+        case several(before: String, NodePattern, after: String)
+        /// The members of a group, and what stands around them.
+        case members(before: String, [String], after: String)
     }
 
     /// Parses one hop of `target`.
-    init(parsing text: Substring, in target: String, kinds: [HopKind]) throws(TargetSyntaxError) {
+    init(
+        parsing text: Substring,
+        in target: String,
+        kinds: [HopKind],
+        groups: NodeGroups
+    ) throws(TargetSyntaxError) {
         // Only the first colon separates: later ones belong to the argument, as in `ssh:host:22`.
         let colon = text.utf8.firstIndex(of: UInt8(ascii: ":"))
         let name = text[..<(colon ?? text.endIndex)]
@@ -34,65 +39,118 @@ struct HopPattern: Hashable, Sendable {
         }
         if kind.name == HopKind.ssh.name, let uri = try argument.flatMap(SSHURI.destination) { argument = uri[...] }
         self.kind = kind.name
-        if kind.name == HopKind.ssh.name, let argument,
-            TargetEscape.firstIndex(in: argument, where: Self.isBracket) != nil
-        {
-            let host = try Self.host(of: argument, in: target)
-            try Self.check(host.before + host.pattern.firstName + host.after, for: kind)
-            self.argument = nil
-            self.host = host
-        } else {
-            self.argument = argument.map(TargetEscape.unescaped)
-            self.host = nil
-            try Self.check(self.argument, for: kind)
+        guard let argument else {
+            self.argument = .single(nil)
+            try Self.check(nil, for: kind)
+            return
         }
+        if let place = GroupPlace(in: argument) {
+            self.argument = try Self.members(of: place, of: kind, in: target, groups)
+        } else if TargetEscape.firstIndex(in: argument, where: Self.isBracket) != nil {
+            self.argument = try Self.several(argument, of: kind, in: target)
+        } else {
+            self.argument = .single(TargetEscape.unescaped(argument))
+        }
+        for argument in self.firstArguments { try Self.check(argument, for: kind) }
     }
 
     /// How many hops it stands for; `Int.max` if they are more than that.
-    var count: Int { self.host?.pattern.count ?? 1 }
+    var count: Int {
+        switch self.argument {
+        case .single: 1
+        case .several(_, let pattern, _): pattern.count
+        case .members(_, let names, _): names.count
+        }
+    }
 
     /// Whether it stands for others than itself.
-    var hasRanges: Bool { self.host?.pattern.hasRanges ?? false }
+    var hasRanges: Bool {
+        switch self.argument {
+        case .single: false
+        case .several(_, let pattern, _): pattern.hasRanges
+        case .members: true
+        }
+    }
 
     /// The hops, in the order in which they are written.
     var hops: [Hop] {
-        guard let host else { return [Hop(kind: self.kind, argument: self.argument)] }
-        return host.pattern.names.map { Hop(kind: self.kind, argument: host.before + $0 + host.after) }
+        switch self.argument {
+        case .single(let argument): [Hop(kind: self.kind, argument: argument)]
+        case .several(let before, let pattern, let after):
+            pattern.names.map { Hop(kind: self.kind, argument: before + $0 + after) }
+        case .members(let before, let names, let after):
+            names.map { Hop(kind: self.kind, argument: before + $0 + after) }
+        }
+    }
+
+    /// What is looked at before anything is made: of ranges the first name, as the others are made alike.
+    private var firstArguments: [String] {
+        switch self.argument {
+        case .single(let argument): [argument].compactMap(\.self)
+        case .several(let before, let pattern, let after): [before + pattern.firstName + after]
+        case .members(let before, let names, let after): names.map { before + $0 + after }
+        }
     }
 
     private static func isBracket(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "[") || byte == UInt8(ascii: "]") }
 
-    private static func host(
-        of argument: Substring,
+    // MARK: Ranges
+
+    private static func several(
+        _ argument: Substring,
+        of kind: HopKind,
         in target: String
-    ) throws(TargetSyntaxError) -> Host {
-        // Before the host is taken apart, as its words go into an argument that is not looked at again.
+    ) throws(TargetSyntaxError) -> Argument {
+        // Before it is taken apart, as its words go into an argument that is not looked at again.
         if let problem = HopKind.controlCharacterProblem(String(argument)) {
             throw .invalidArgument(
-                hop: HopKind.ssh.name,
-                placeholder: HopKind.ssh.placeholder,
+                hop: kind.name,
+                placeholder: kind.placeholder,
                 argument: String(argument),
                 problem: problem
             )
         }
-        let range = SSHDestination.hostRange(in: argument)
+        let isSSH = kind.name == HopKind.ssh.name
+        let whole = argument.startIndex..<argument.endIndex
+        let range = isSSH ? SSHDestination.hostRange(in: argument) : whole
         let user = argument[..<range.lowerBound]
         if let bracket = TargetEscape.firstIndex(in: user, where: self.isBracket) {
             throw .badRange(
                 target: target,
-                HostPatternError(bracket: String(user[bracket...].dropLast()), problem: "only the host can have ranges")
+                NodePatternError(bracket: String(user[bracket...].dropLast()), problem: "only the host can have ranges")
             )
         }
-        do throws(HostPatternError) {
-            let pattern = try HostPattern(parsing: argument[range])
-            return Host(
+        do throws(NodePatternError) {
+            return .several(
                 before: TargetEscape.unescaped(user),
-                pattern: pattern,
+                try NodePattern(parsing: argument[range], as: isSSH ? .host : .argument),
                 after: String(argument[range.upperBound...])
             )
         } catch {
             throw .badRange(target: target, error)
         }
+    }
+
+    // MARK: Groups
+
+    private static func members(
+        of place: GroupPlace,
+        of kind: HopKind,
+        in target: String,
+        _ groups: NodeGroups
+    ) throws(TargetSyntaxError) -> Argument {
+        var names: [String] = []
+        for member in try groups.names(in: place.group, of: target) {
+            guard !member.utf8.contains(where: { "+:".utf8.contains($0) }) else {
+                throw .badGroup(
+                    target: target,
+                    group: place.group,
+                    problem: "'\(member)' is no plain name; write \(place.group) where a target begins"
+                )
+            }
+            names.append(TargetEscape.unescaped(member[...]))
+        }
+        return .members(before: TargetEscape.unescaped(place.before), names, after: String(place.after))
     }
 
     private static func check(_ argument: String?, for kind: HopKind) throws(TargetSyntaxError) {
@@ -110,5 +168,37 @@ struct HopPattern: Hashable, Sendable {
                 problem: problem
             )
         }
+    }
+}
+
+/// Where the argument of a hop names a group: `@web`, `deploy@@web:22`.
+private struct GroupPlace {
+    let before: Substring
+    /// With its sign.
+    let group: String
+    let after: Substring
+
+    init?(in argument: Substring) {
+        let bytes = argument.utf8
+        let sign = UInt8(ascii: "@")
+        var start = argument.startIndex
+        if bytes.first != sign {
+            guard let first = bytes.indices.first(where: { bytes[$0] == sign }),
+                case let second = bytes.index(after: first), second < bytes.endIndex, bytes[second] == sign
+            else { return nil }
+            start = second
+        }
+        let rest = argument[start...]
+        var end = rest.endIndex
+        // A colon may also stand between a source and a group.
+        if let colon = rest.utf8.lastIndex(of: UInt8(ascii: ":")),
+            case let port = rest.utf8[rest.utf8.index(after: colon)...], !port.isEmpty,
+            port.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) })
+        {
+            end = colon
+        }
+        self.before = argument[..<start]
+        self.group = String(rest[..<end])
+        self.after = rest[end...]
     }
 }

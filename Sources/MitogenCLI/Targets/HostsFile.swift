@@ -33,8 +33,7 @@ package struct HostsFile: Sendable {
         self.lines = try Self.file(name).lines(of: bytes)
         if let line = self.lines.first(where: \.isOfInventory) {
             throw Self.file(name).error(
-                "this is an Ansible inventory, which mitogen does not read yet; list its hosts with `ansible all -i FILE "
-                    + "--list-hosts`, and write one [USER@]HOST[:PORT] on each line",
+                "this is an Ansible inventory: give it with -i, and say which of it with -t @GROUP or --all",
                 line: line.number
             )
         }
@@ -63,14 +62,14 @@ extension TextFile.Line {
     }
 
     /// What the line of a hosts file stands for.
-    func pattern(kinds: [HopKind]) throws(TargetSyntaxError) -> TargetPattern {
-        guard try TargetSelection.entries(of: self.text).count == 1 else {
+    func pattern(kinds: [HopKind], groups: NodeGroups) throws(TargetSyntaxError) -> TargetPattern {
+        guard try NodeSetExpression(parsing: self.text).terms.count == 1 else {
             throw .severalOnLine(line: self.text)
         }
         if self.text.contains(where: \.isWhitespace), TargetPattern.beginsWithHost(self.firstWord, kinds: kinds) {
             throw .severalWords(line: self.text)
         }
-        return try TargetPattern(parsingTargetOrHost: self.text, kinds: kinds)
+        return try TargetPattern(parsingTargetOrHost: self.text, kinds: kinds, groups: groups)
     }
 
     private var firstWord: String { String(self.text.prefix { !$0.isWhitespace }) }

@@ -25,7 +25,7 @@ enum SSHURI {
             )
         }
         let user = Self.decoded(rest[..<at])
-        return TargetEscape.escaped(user[...], brackets: true) + rest[at...]
+        return TargetEscape.escaped(user[...]) + rest[at...]
     }
 
     private static func decoded(_ text: Substring) -> String {

@@ -4,12 +4,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
-/// The backslash in a target: before `+`, `,`, `[`, `]` and itself it makes that a part of a name. Before anything else it
+/// The backslash in a target: before `+`, `,`, `!`, `&`, `^`, `[`, `]` and itself it makes that a part of a name. Before anything else it
 /// is one itself, as in `DOMAIN\user`.
 enum TargetEscape {
     private static let backslash = UInt8(ascii: "\\")
 
-    private static func isSpecial(_ byte: UInt8) -> Bool { #"+,[]\"#.utf8.contains(byte) }
+    private static func isSpecial(_ byte: UInt8) -> Bool { #"+,!&^[]\"#.utf8.contains(byte) }
 
     /// The bytes of a text with their places, and whether a backslash stands before each that is not itself left out.
     private static func bytes(of text: Substring) -> [(place: Substring.Index, byte: UInt8, isEscaped: Bool)] {
@@ -51,16 +51,15 @@ enum TargetEscape {
     }
 
     /// A name as it is written in a target.
-    ///
-    /// - Parameter brackets: Whether brackets in it would mean ranges.
-    static func escaped(_ name: Substring, brackets: Bool) -> String {
+    static func escaped(_ name: Substring) -> String {
         let bytes = Array(name.utf8)
         var result: [UInt8] = []
         for (index, byte) in bytes.enumerated() {
             let isMisread =
                 switch byte {
-                case UInt8(ascii: "+"), UInt8(ascii: ","): true
-                case UInt8(ascii: "["), UInt8(ascii: "]"): brackets
+                case UInt8(ascii: "+"), UInt8(ascii: ","), UInt8(ascii: "!"), UInt8(ascii: "&"), UInt8(ascii: "^"),
+                    UInt8(ascii: "["), UInt8(ascii: "]"):
+                    true
                 case Self.backslash: index + 1 < bytes.count && Self.isSpecial(bytes[index + 1])
                 default: false
                 }

@@ -4,41 +4,88 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
-/// A target as it is written, which stands for many where hosts of ssh have ranges: `ssh:web[1-20]+sudo`.
+/// A target as it is written, which stands for many where it has ranges or groups: `ssh:web[1-20]+sudo`, `@web+sudo`.
 package struct TargetPattern: Hashable, Sendable {
+    /// Hops with ranges, as one text or one member of a group gives them.
+    struct Chain: Hashable, Sendable {
+        let hops: [HopPattern]
+        /// Whether it is written as the name of a host alone, without `ssh:` before it.
+        let isPlainHost: Bool
+
+        var count: Int { self.hops.reduce(1) { $0.saturatingProduct($1.count) } }
+
+        /// The targets; the last hop changes fastest.
+        var targets: [TargetSpecification] {
+            let chains = self.hops.reduce([[]]) { (chains: [[Hop]], pattern) in
+                let hops = pattern.hops
+                return chains.flatMap { chain in hops.map { chain + [$0] } }
+            }
+            return chains.map { TargetSpecification(hops: $0) }
+        }
+    }
+
     /// The target as it is written.
     package let text: String
 
-    private let hops: [HopPattern]
+    let chains: [Chain]
 
-    /// Parses what is between two commas of `--target`.
+    /// Whether it may stand for several, be it that it stands for one.
+    package let hasRanges: Bool
+
+    /// Parses an operand of `--target`.
     ///
     /// - Parameters:
     ///   - text: The target.
     ///   - kinds: The kinds of hops that may be used.
+    ///   - groups: What `@NAME` means, and the hosts that may be named without `ssh:`.
     /// - Throws: ``TargetSyntaxError`` with a message for the person who typed the target.
-    package init(parsing text: String, kinds: [HopKind] = HopKind.known) throws(TargetSyntaxError) {
-        try self.init(parsing: text, meaning: text, kinds: kinds)
+    package init(
+        parsing text: String,
+        kinds: [HopKind] = HopKind.known,
+        groups: NodeGroups = .none
+    ) throws(TargetSyntaxError) {
+        try self.init(text, kinds, groups, allowsHost: false)
     }
 
-    private init(parsing text: String, meaning full: String, kinds: [HopKind]) throws(TargetSyntaxError) {
+    /// Parses what stands in a file of hosts or behind `--exclude`: a target, or one that begins with a plain host.
+    ///
+    /// What begins with the name of a kind of hop is a target: a host of such a name is written `ssh:sudo`.
+    package init(
+        parsingTargetOrHost text: String,
+        kinds: [HopKind] = HopKind.known,
+        groups: NodeGroups = .none
+    ) throws(TargetSyntaxError) {
+        try self.init(text, kinds, groups, allowsHost: true)
+    }
+
+    private init(
+        _ text: String,
+        _ kinds: [HopKind],
+        _ groups: NodeGroups,
+        allowsHost: Bool
+    ) throws(TargetSyntaxError) {
         guard !text.isEmpty else { throw .emptyTarget(known: kinds.map(\.usage)) }
-        var hops: [HopPattern] = []
-        for part in TargetEscape.split(full[...], at: { $0 == UInt8(ascii: "+") }) {
-            guard !part.isEmpty else { throw .emptyHop(target: text, position: hops.count + 1) }
-            hops.append(try HopPattern(parsing: part, in: text, kinds: kinds))
-        }
         self.text = text
-        self.hops = hops
+        let first = TargetEscape.split(text[...]) { $0 == UInt8(ascii: "+") }[0]
+        let rest = text[first.endIndex...]
+        if first.utf8.first == UInt8(ascii: "@") {
+            let members = try groups.names(in: String(first), of: text)
+            self.chains = try Self.chains(of: members, rest, text, kinds, groups)
+            self.hasRanges = true
+        } else if let hosts = try Self.inventoryHosts(first, kinds, groups) {
+            self.chains = try Self.chains(of: hosts, rest, text, kinds, groups)
+            self.hasRanges = hosts.count != 1
+        } else {
+            let isHost = allowsHost && Self.beginsWithHost(text, kinds: kinds)
+            let full = isHost ? "\(HopKind.ssh.name):\(text)" : text
+            let hops = try Self.hops(full, in: text, kinds, groups)
+            self.chains = [Chain(hops: hops, isPlainHost: isHost && hops.count == 1)]
+            self.hasRanges = hops.contains(where: \.hasRanges)
+        }
     }
 
     /// How many targets it stands for, found without making one; `Int.max` if they are more than that.
-    package var count: Int {
-        self.hops.reduce(1) { $0.saturatingProduct($1.count) }
-    }
-
-    /// Whether the text has ranges, be it that they stand for one target.
-    package var hasRanges: Bool { self.hops.contains(where: \.hasRanges) }
+    package var count: Int { self.chains.reduce(0) { $0.saturatingSum($1.count) } }
 
     /// The targets, in the order in which they are written; the last hop changes fastest.
     ///
@@ -48,26 +95,57 @@ package struct TargetPattern: Hashable, Sendable {
         guard self.count <= limit else {
             throw .tooManyTargets(target: self.text, count: self.count, limit: limit)
         }
-        let chains = self.hops.reduce([[]]) { (chains: [[Hop]], pattern) in
-            let hops = pattern.hops
-            return chains.flatMap { chain in hops.map { chain + [$0] } }
+        return self.chains.flatMap(\.targets)
+    }
+
+    private static func hops(
+        _ text: String,
+        in target: String,
+        _ kinds: [HopKind],
+        _ groups: NodeGroups
+    ) throws(TargetSyntaxError) -> [HopPattern] {
+        var hops: [HopPattern] = []
+        for part in TargetEscape.split(text[...], at: { $0 == UInt8(ascii: "+") }) {
+            guard !part.isEmpty else { throw .emptyHop(target: target, position: hops.count + 1) }
+            hops.append(try HopPattern(parsing: part, in: target, kinds: kinds, groups: groups))
         }
-        return chains.map { TargetSpecification(hops: $0) }
+        return hops
     }
 }
 
-// MARK: Plain hosts
+// MARK: Groups and inventories
 
 extension TargetPattern {
-    /// Parses what stands in a file of hosts or behind `--exclude`: a target, or one that begins with a plain host.
-    ///
-    /// What begins with the name of a kind of hop is a target: a host of such a name is written `ssh:sudo`.
-    package init(
-        parsingTargetOrHost text: String,
-        kinds: [HopKind] = HopKind.known
-    ) throws(TargetSyntaxError) {
-        let isHost = Self.beginsWithHost(text, kinds: kinds)
-        try self.init(parsing: text, meaning: isHost ? "\(HopKind.ssh.name):\(text)" : text, kinds: kinds)
+    /// The chains for names of nodes, with more hops behind each.
+    private static func chains(
+        of names: [String],
+        _ rest: Substring,
+        _ target: String,
+        _ kinds: [HopKind],
+        _ groups: NodeGroups
+    ) throws(TargetSyntaxError) -> [Chain] {
+        var chains: [Chain] = []
+        for name in names {
+            let known = groups.targets[TargetEscape.unescaped(name[...])]
+            let isHost = known == nil && self.beginsWithHost(name, kinds: kinds)
+            let text = (known ?? (isHost ? "\(HopKind.ssh.name):\(name)" : name)) + rest
+            let hops = try self.hops(text, in: "\(name)\(rest)", kinds, groups)
+            chains.append(Chain(hops: hops, isPlainHost: isHost && hops.count == 1))
+        }
+        return chains
+    }
+
+    /// The names that the first hop stands for, if an inventory describes them all.
+    private static func inventoryHosts(
+        _ first: Substring,
+        _ kinds: [HopKind],
+        _ groups: NodeGroups
+    ) throws(TargetSyntaxError) -> [String]? {
+        guard !groups.targets.isEmpty, !first.isEmpty, self.beginsWithHost(String(first), kinds: kinds),
+            let pattern = try? NodePattern(parsing: first, as: .text), pattern.count <= TargetSelection.limit
+        else { return nil }
+        let names = pattern.names
+        return names.allSatisfy { groups.targets[$0] != nil } ? names : nil
     }
 
     /// Whether a text begins with a plain host, such as `web1` or `deploy@web1:2222`.

@@ -22,26 +22,72 @@ package struct TargetSelection: Sendable {
     /// Creates a selection without targets.
     package init() {}
 
-    /// Adds what was given to `--target`: one or more targets with commas between them.
-    package mutating func add(list: String, kinds: [HopKind] = HopKind.known) throws(TargetSyntaxError) {
-        let entries = try Self.entries(of: list)
-        for entry in entries {
-            do throws(TargetSyntaxError) {
-                let pattern = try TargetPattern(parsing: entry, kinds: kinds)
-                try self.add(pattern, isOnce: pattern.hasRanges)
-            } catch {
-                throw entries.count > 1 ? error.inList : error
+    /// Adds what was given to `--target`: targets with commas and other operators of sets between them.
+    ///
+    /// Operators concern what stands before them in the same list. A plain host behind `!` or `&` matches all targets with
+    /// an ssh hop to it, as for ``TargetExclusions``.
+    package mutating func add(
+        list: String,
+        kinds: [HopKind] = HopKind.known,
+        groups: NodeGroups = .none
+    ) throws(TargetSyntaxError) {
+        let expression = try NodeSetExpression(parsing: list)
+        do throws(TargetSyntaxError) {
+            guard !expression.isList else {
+                for term in expression.terms {
+                    let pattern = try TargetPattern(parsing: term.text, kinds: kinds, groups: groups)
+                    try self.add(pattern, isOnce: pattern.hasRanges)
+                }
+                return
+            }
+            let targets = try Self.targets(of: expression, kinds: kinds, groups: groups)
+            try self.add(targets, isOnce: true) { (count) throws(TargetSyntaxError) in
+                throw .tooManyTargets(target: list, count: count, limit: Self.limit)
+            }
+        } catch {
+            throw expression.terms.count > 1 ? error.inList : error
+        }
+    }
+
+    /// The targets that an expression leaves, each once.
+    private static func targets(
+        of expression: NodeSetExpression,
+        kinds: [HopKind],
+        groups: NodeGroups
+    ) throws(TargetSyntaxError) -> [TargetSpecification] {
+        var targets: [TargetSpecification] = []
+        for term in expression.terms {
+            switch term.operation {
+            case .union:
+                let others = try TargetPattern(parsing: term.text, kinds: kinds, groups: groups)
+                let known = Set(targets)
+                targets += try others.targets(limit: self.limit).filter { !known.contains($0) }
+            case .difference, .intersection:
+                let matcher = try TargetExclusions(single: term.text, kinds: kinds, groups: groups)
+                let keeps = term.operation == .intersection
+                targets.removeAll { matcher.matching($0).isEmpty == keeps }
+            case .symmetricDifference:
+                let pattern = try TargetPattern(parsingTargetOrHost: term.text, kinds: kinds, groups: groups)
+                let others = try pattern.targets(limit: self.limit)
+                let (known, other) = (Set(targets), Set(others))
+                targets.removeAll { other.contains($0) }
+                targets += others.filter { !known.contains($0) }
             }
         }
+        return targets
     }
 
     /// Adds the targets of a file.
     ///
     /// - Throws: ``ArgumentError`` with the file's name and the line.
-    package mutating func add(_ file: HostsFile, kinds: [HopKind] = HopKind.known) throws(ArgumentError) {
+    package mutating func add(
+        _ file: HostsFile,
+        kinds: [HopKind] = HopKind.known,
+        groups: NodeGroups = .none
+    ) throws(ArgumentError) {
         for line in file.lines {
             do throws(TargetSyntaxError) {
-                try self.add(try line.pattern(kinds: kinds), isOnce: true)
+                try self.add(try line.pattern(kinds: kinds, groups: groups), isOnce: true)
             } catch {
                 throw ArgumentError("\(file.shownName):\(line.number): \(error)", isAboutFile: true)
             }
@@ -49,15 +95,23 @@ package struct TargetSelection: Sendable {
     }
 
     private mutating func add(_ pattern: TargetPattern, isOnce: Bool) throws(TargetSyntaxError) {
-        for target in try pattern.targets(limit: Self.limit) {
+        try self.add(try pattern.targets(limit: Self.limit), isOnce: isOnce) { (_) throws(TargetSyntaxError) in
+            throw .tooManyTargets(target: pattern.text, count: pattern.count, limit: Self.limit)
+        }
+    }
+
+    private mutating func add(
+        _ targets: [TargetSpecification],
+        isOnce: Bool,
+        whenTooMany: (Int) throws(TargetSyntaxError) -> Void
+    ) throws(TargetSyntaxError) {
+        for target in targets {
             if self.known.insert(target).inserted {
                 if isOnce { self.single.insert(target) }
             } else if isOnce || self.single.contains(target) {
                 continue
             }
-            guard self.targets.count < Self.limit else {
-                throw .tooManyTargets(target: pattern.text, count: pattern.count, limit: Self.limit)
-            }
+            if self.targets.count >= Self.limit { try whenTooMany(targets.count) }
             self.targets.append(target)
         }
     }
@@ -73,23 +127,6 @@ package struct TargetSelection: Sendable {
             return !matching.isEmpty
         }
         return exclusions.texts.indices.filter { !used.contains($0) }.map { exclusions.texts[$0] }
-    }
-
-    /// Splits at the commas that stand outside of brackets.
-    static func entries(of list: String) throws(TargetSyntaxError) -> [String] {
-        var depth = 0
-        let entries = TargetEscape.split(list[...]) { byte in
-            switch byte {
-            case UInt8(ascii: "["): depth += 1
-            case UInt8(ascii: "]"): depth = max(0, depth - 1)
-            default: break
-            }
-            return byte == UInt8(ascii: ",") && depth == 0
-        }
-        if entries.count > 1, let position = entries.firstIndex(where: \.isEmpty) {
-            throw .emptyListEntry(list: list, position: position + 1)
-        }
-        return entries.map(String.init)
     }
 }
 

@@ -22,11 +22,11 @@ package struct Hop: Hashable, Sendable {
     package var canonicalText: String {
         guard let argument else { return self.kind }
         guard self.kind == HopKind.ssh.name else {
-            return "\(self.kind):\(TargetEscape.escaped(argument[...], brackets: false))"
+            return "\(self.kind):\(TargetEscape.escaped(argument[...]))"
         }
         // The brackets of an address are no ranges.
         let host = argument.utf8.lastIndex(of: UInt8(ascii: "@")) ?? argument.startIndex
-        return "\(self.kind):\(TargetEscape.escaped(argument[..<host], brackets: true))\(argument[host...])"
+        return "\(self.kind):\(TargetEscape.escaped(argument[..<host]))\(argument[host...])"
     }
 }
 
@@ -50,8 +50,8 @@ package struct TargetSpecification: Hashable, Sendable {
     /// - Throws: ``TargetSyntaxError`` with a message for the person who typed the target, also if it has
     ///   commas or ranges and stands for several.
     package init(parsing text: String, kinds: [HopKind] = HopKind.known) throws(TargetSyntaxError) {
-        let entries = try TargetSelection.entries(of: text)
-        guard entries.count == 1 else { throw .severalTargets(target: text, count: entries.count) }
+        let terms = try NodeSetExpression(parsing: text).terms
+        guard terms.count == 1 else { throw .severalTargets(target: text, count: terms.count) }
         let pattern = try TargetPattern(parsing: text, kinds: kinds)
         guard pattern.count == 1 else { throw .severalTargets(target: text, count: pattern.count) }
         self = try pattern.targets(limit: 1)[0]

@@ -20,10 +20,13 @@ package enum TargetSyntaxError: Error, Hashable, Sendable {
     case emptyArgument(hop: String, usage: String)
     /// The argument has a form that the hop does not take.
     case invalidArgument(hop: String, placeholder: String, argument: String, problem: String)
-    /// A bracket in the host of ssh is no list of numbers, ranges and words.
-    case badRange(target: String, HostPatternError)
-    /// Two commas follow each other, or one stands at an end; targets are counted from 1.
-    case emptyListEntry(list: String, position: Int)
+    /// A bracket is no list of numbers, ranges and words.
+    case badRange(target: String, NodePatternError)
+    /// Two operators follow each other, or one stands at an end; targets are counted from 1, and the separator is the
+    /// operator that has nothing.
+    case emptyListEntry(list: String, position: Int, separator: Character = ",")
+    /// A group cannot be used.
+    case badGroup(target: String, group: String, problem: String)
     /// The ranges stand for several targets where one is expected.
     case severalTargets(target: String, count: Int)
     /// There would be more targets than `limit`; `target` is the one with which they are too many.
@@ -41,15 +44,16 @@ extension TargetSyntaxError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .emptyTarget(let known):
-            return "a target may not be empty; known hops: \(Self.list(known))"
+            return "a target may not be empty; it is written as in \(known.prefix(2).joined(separator: ", "))"
         case .emptyHop(let target, let position):
             return "target \(Self.quoted(target)) has nothing at hop \(position); hops are joined by a single '+'"
         case .unknownHop(let name, let target, let suggestion, let known):
             let place = name == target ? "" : " in target \(Self.quoted(target))"
             // What follows a '+' may be the rest of a name.
-            let escape = target.hasPrefix(name) ? ";" : "; a '+' that is part of a name is written '\\+';"
-            let hint = suggestion.map { "; did you mean \(Self.quoted($0))?" } ?? escape
-            return "unknown hop \(Self.quoted(name))\(place)\(hint) known hops: \(Self.list(known))"
+            let escape = target.hasPrefix(name) ? "" : "; a '+' that is part of a name is written '\\+'"
+            let host = known.contains { $0.hasPrefix(HopKind.ssh.name) } ? "; a host is written ssh:HOST" : ""
+            let hint = suggestion.map { "; did you mean \(Self.quoted($0))?" } ?? "\(escape)\(host);"
+            return "unknown hop \(Self.quoted(name))\(place)\(hint) 'mitogen help targets' lists the known ones"
         case .unexpectedArgument(let hop, let argument):
             return "hop \(Self.quoted(hop)) takes no argument, but \(Self.quoted(argument)) follows it"
         case .missingArgument(let hop, let usage):
@@ -61,15 +65,19 @@ extension TargetSyntaxError: CustomStringConvertible {
         case .badRange(let target, let error):
             let problem = TerminalSanitizer.visible(error.problem)
             return "target \(Self.quoted(target)) has a bad range \(Self.quoted(error.bracket)): \(problem)"
-        case .emptyListEntry(let list, let position):
-            return "\(Self.quoted(list)) has nothing as target \(position); targets are separated by a single ','"
+        case .emptyListEntry(let list, let position, let separator):
+            return "\(Self.quoted(list)) has nothing as target \(position); targets are separated by a single "
+                + "'\(separator)'"
+        case .badGroup(let target, let group, let problem):
+            let place = target == group ? "" : " of target \(Self.quoted(target))"
+            return "group \(Self.quoted(group))\(place): \(TerminalSanitizer.visible(problem))"
         case .severalTargets(let target, let count):
             return "target \(Self.quoted(target)) stands for \(Self.number(count)), but only one is expected here"
         case .tooManyTargets(let target, let count, let limit):
             let all = count > limit ? "stands for \(Self.number(count))" : "is one too many"
             return "target \(Self.quoted(target)) \(all); a run has at most \(limit) targets"
         case .severalOnLine(let line):
-            return "\(Self.quoted(line)) has a ','; a hosts file has one target on each line"
+            return "\(Self.quoted(line)) has an operator such as ','; a hosts file has one target on each line"
         case .severalWords(let line):
             return "\(Self.quoted(line)) has more than one word; a hosts file has one target on each line, written "
                 + "[USER@]HOST[:PORT]"
@@ -86,9 +94,6 @@ extension TargetSyntaxError: CustomStringConvertible {
         count == .max ? "more targets than can be counted" : "\(count) targets"
     }
 
-    private static func list(_ known: [String]) -> String {
-        known.isEmpty ? "none" : known.joined(separator: ", ")
-    }
 }
 
 /// Finds what somebody may have meant.

@@ -9,7 +9,7 @@ import Testing
 @testable import MitogenCLI
 
 @Suite("Names of many hosts")
-struct HostPatternTests {
+struct NodePatternTests {
     @Test(
         "A name is expanded in the order in which it is written",
         arguments: [
@@ -18,6 +18,8 @@ struct HostPatternTests {
             ("web[08-11]", ["web08", "web09", "web10", "web11"]),
             ("web[0-1,7,03]x", ["web0x", "web1x", "web7x", "web03x"]),
             ("web[7]", ["web7"]),
+            ("web[01-10/4]", ["web01", "web05", "web09"]),
+            ("web[0-3/9]", ["web0"]),
             ("[3,1-2]", ["3", "1", "2"]),
             ("[db,web][1-2]", ["db1", "db2", "web1", "web2"]),
             ("r[1-2]-n[01-02].org", ["r1-n01.org", "r1-n02.org", "r2-n01.org", "r2-n02.org"]),
@@ -30,7 +32,7 @@ struct HostPatternTests {
         ] as [(String, [String])]
     )
     func expands(text: String, names: [String]) throws {
-        let pattern = try HostPattern(parsing: text[...])
+        let pattern = try NodePattern(parsing: text[...])
         #expect(pattern.names == names)
         #expect(pattern.count == names.count)
         #expect(pattern.firstName == names[0])
@@ -38,14 +40,16 @@ struct HostPatternTests {
 
     @Test("What is no range is explained, with its bracket")
     func errors() {
-        let form = "expected is [1-20], [01-20], [1-4,7] or [a,b]"
+        let form = "expected is [1-20], [01-20], [0-20/2], [1-4,7] or [a,b]"
         let cases: [(String, String, String)] = [
             ("web[5-2]x", "[5-2]", "'5-2' begins with the larger number; expected is 2-5"),
             ("web[a-b]", "[a-b]", "'a-b' is not a range of two numbers; \(form)"),
             ("web[1-]", "[1-]", "'1-' is not a range of two numbers; \(form)"),
             ("web[-5]", "[-5]", "'-5' is not a range of two numbers; \(form)"),
             ("web[1-2-3]", "[1-2-3]", "'1-2-3' is not a range of two numbers; \(form)"),
-            ("web[0-10/2]", "[0-10/2]", "'0-10/2' is not a range of two numbers; \(form)"),
+            ("web[0-10/0]", "[0-10/0]", "the step of '0-10/0' is not a number from 1; \(form)"),
+            ("web[0-10/]", "[0-10/]", "the step of '0-10/' is not a number from 1; \(form)"),
+            ("web[0-10/x]", "[0-10/x]", "the step of '0-10/x' is not a number from 1; \(form)"),
             ("web[1-2][]", "[]", "it has an empty entry; \(form)"),
             ("web[1,]", "[1,]", "it has an empty entry; \(form)"),
             ("web[1, 2]", "[1, 2]", "it may not hold ' '; \(form)"),
@@ -59,22 +63,22 @@ struct HostPatternTests {
             ("web[::1]", "[::1]", "an IPv6 address in brackets is the whole host"),
         ]
         for (text, bracket, problem) in cases {
-            let error = #expect(throws: HostPatternError.self) { try HostPattern(parsing: text[...]) }
-            #expect(error == HostPatternError(bracket: bracket, problem: problem), "\(text)")
+            let error = #expect(throws: NodePatternError.self) { try NodePattern(parsing: text[...]) }
+            #expect(error == NodePatternError(bracket: bracket, problem: problem), "\(text)")
         }
     }
 
     @Test("Leading zeros need as many digits at the other end", arguments: ["01-5", "08-100", "1-010", "00-5"])
     func widths(range: String) {
-        let error = #expect(throws: HostPatternError.self) { try HostPattern(parsing: "web[\(range)]") }
+        let error = #expect(throws: NodePatternError.self) { try NodePattern(parsing: "web[\(range)]") }
         #expect(error?.problem.contains("equally many digits") == true)
     }
 
     @Test("Names are counted without being made")
     func counts() throws {
-        #expect(try HostPattern(parsing: "web[1-1000000000]").count == 1_000_000_000)
-        #expect(try HostPattern(parsing: "[0-999999999999999999][0-999999999999999999]").count == .max)
-        #expect(try HostPattern(parsing: "web[5-5]").count == 1)
-        #expect(throws: HostPatternError.self) { try HostPattern(parsing: "web[1-9223372036854775807]") }
+        #expect(try NodePattern(parsing: "web[1-1000000000]").count == 1_000_000_000)
+        #expect(try NodePattern(parsing: "[0-999999999999999999][0-999999999999999999]").count == .max)
+        #expect(try NodePattern(parsing: "web[5-5]").count == 1)
+        #expect(throws: NodePatternError.self) { try NodePattern(parsing: "web[1-9223372036854775807]") }
     }
 }

@@ -4,35 +4,47 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
-/// The name of a host that may stand for many: `web[01-20]`, `web[1-4,7]`, `[db,web][1-2]`.
+/// A name that may stand for many: `web[01-20]`, `web[1-4,7]`, `web[0-30/10]`, `[db,web][1-2]`.
 ///
-/// A bracket holds a list of numbers, ranges of numbers, and words. One that holds two colons is an IPv6 address and
-/// stands for itself.
-package struct HostPattern: Hashable, Sendable {
+/// A bracket holds a list of numbers, ranges of numbers with or without a step, and words. One that holds two colons is an
+/// IPv6 address and stands for itself. This is the node set of ClusterShell without its operators, with words besides.
+package struct NodePattern: Hashable, Sendable {
     /// One entry of the list in a bracket.
     enum Item: Hashable, Sendable {
         /// A word or a single number, as it is written.
         case word(String)
-        /// Numbers of at least `width` digits, with leading zeros.
-        case numbers(ClosedRange<Int>, width: Int)
+        /// Every `step`-th number of a range, with leading zeros up to `width` digits.
+        case numbers(ClosedRange<Int>, step: Int, width: Int)
 
         /// How many words it stands for; at most `Int.max`.
         var count: Int {
             switch self {
             case .word: 1
-            case .numbers(let range, _): range.upperBound - range.lowerBound + 1
+            case .numbers(let range, let step, _): (range.upperBound - range.lowerBound) / step + 1
             }
         }
 
         var words: [String] {
             switch self {
             case .word(let word): [word]
-            case .numbers(let range, let width):
-                range.map { number in
-                    let digits = String(number)
-                    return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
+            case .numbers(let range, let step, let width):
+                stride(from: range.lowerBound, through: range.upperBound, by: step).map { number in
+                    Self.padded(number, width: width)
                 }
             }
+        }
+
+        /// The first of the words.
+        var firstWord: String {
+            switch self {
+            case .word(let word): word
+            case .numbers(let range, _, let width): Self.padded(range.lowerBound, width: width)
+            }
+        }
+
+        private static func padded(_ number: Int, width: Int) -> String {
+            let digits = String(number)
+            return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
         }
     }
 
@@ -79,14 +91,8 @@ package struct HostPattern: Hashable, Sendable {
     package var firstName: String {
         self.parts.map { part in
             switch part {
-            case .text(let text): return text
-            case .choice(let items):
-                switch items.first {
-                case .numbers(let range, let width):
-                    return Item.numbers(range.lowerBound...range.lowerBound, width: width).words[0]
-                case .word(let word): return word
-                case nil: return ""
-                }
+            case .text(let text): text
+            case .choice(let items): items.first?.firstWord ?? ""
             }
         }.joined()
     }

@@ -1,0 +1,252 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+/// An inventory of Ansible: hosts, groups of hosts and of groups, and their variables.
+///
+/// What follows from the variables of a host is decided here, without files: see ``targets()``.
+struct AnsibleInventory: Hashable, Sendable {
+    /// A group.
+    struct Group: Hashable, Sendable {
+        var hosts: [String] = []
+        var children: [String] = []
+        var variables: [String: String] = [:]
+    }
+
+    /// The group of all hosts.
+    static let all = "all"
+    /// The group of hosts that are in no other.
+    static let ungrouped = "ungrouped"
+
+    /// The name of the file, for messages.
+    let name: String
+    private(set) var groups: [String: Group] = [Self.all: Group(), Self.ungrouped: Group()]
+    /// The variables of each host.
+    private(set) var hosts: [String: [String: String]] = [:]
+    /// The hosts in the order in which they were first named.
+    private(set) var order: [String] = []
+
+    init(name: String) {
+        self.name = name
+    }
+
+    // MARK: Filling
+
+    mutating func addGroup(_ group: String) {
+        if self.groups[group] == nil { self.groups[group] = Group() }
+    }
+
+    mutating func add(host: String, to group: String, variables: [String: String] = [:]) {
+        self.addGroup(group)
+        if self.hosts[host] == nil {
+            self.hosts[host] = [:]
+            self.order.append(host)
+        }
+        self.hosts[host]?.merge(variables) { _, new in new }
+        if self.groups[group]?.hosts.contains(host) == false { self.groups[group]?.hosts.append(host) }
+    }
+
+    mutating func add(child: String, to group: String) {
+        self.addGroup(group)
+        self.addGroup(child)
+        if self.groups[group]?.children.contains(child) == false { self.groups[group]?.children.append(child) }
+    }
+
+    mutating func set(_ variables: [String: String], ofGroup group: String) {
+        self.addGroup(group)
+        self.groups[group]?.variables.merge(variables) { _, new in new }
+    }
+
+    // MARK: Groups
+
+    /// The members of each group as node sets; groups in groups as `@NAME`.
+    var members: [String: [String]] {
+        var members: [String: [String]] = [:]
+        for (name, group) in self.groups {
+            members[name] = group.hosts.map(Self.escaped) + group.children.map { "@\($0)" }
+        }
+        let grouped = Set(
+            self.groups.filter { ![Self.all, Self.ungrouped].contains($0.key) }.flatMap { $0.value.hosts }
+        )
+        members[Self.ungrouped] = self.order.filter { !grouped.contains($0) }.map(Self.escaped)
+        members[Self.all] = self.order.map(Self.escaped)
+        return members
+    }
+
+    /// A name of a host as a node set, in which it must not look like more.
+    private static func escaped(_ host: String) -> String { TargetEscape.escaped(host[...]) }
+
+    /// The groups that a host is in, directly or by other groups, those nearer to the host later: their variables win.
+    private func groups(of host: String) -> [String] {
+        var depths: [String: Int] = [Self.all: 0]
+        var pending = self.groups.filter { $0.value.hosts.contains(host) }.map(\.key)
+        var known = Set(pending)
+        var parents: [String: [String]] = [:]
+        for (name, group) in self.groups { for child in group.children { parents[child, default: []].append(name) } }
+        while let group = pending.popLast() {
+            for parent in parents[group] ?? [] where known.insert(parent).inserted { pending.append(parent) }
+        }
+        for group in known { depths[group] = self.depth(of: group, parents, []) }
+        return depths.keys.sorted { (depths[$0] ?? 0, $0) < (depths[$1] ?? 0, $1) }
+    }
+
+    private func depth(of group: String, _ parents: [String: [String]], _ path: Set<String>) -> Int {
+        guard group != Self.all, !path.contains(group) else { return 0 }
+        let above = (parents[group] ?? []).map { self.depth(of: $0, parents, path.union([group])) }
+        return 1 + (above.max() ?? 0)
+    }
+
+    /// What counts for a host.
+    func variables(of host: String) -> [String: String] {
+        var variables: [String: String] = [:]
+        for group in self.groups(of: host) {
+            variables.merge(self.groups[group]?.variables ?? [:]) { _, new in new }
+        }
+        return variables.merging(self.hosts[host] ?? [:]) { _, new in new }
+    }
+
+    // MARK: Targets
+
+    /// The target of each host, and the variables about connections that mitogen does not use.
+    ///
+    /// - Throws: ``ArgumentError``.
+    func targets() throws(ArgumentError) -> (targets: [String: String], unused: [String]) {
+        var targets: [String: String] = [:]
+        var unused: Set<String> = []
+        for host in self.order {
+            targets[host] = try self.target(of: host, via: [], &unused)
+        }
+        return (targets, unused.sorted())
+    }
+
+    private func target(
+        of host: String,
+        via path: [String],
+        _ unused: inout Set<String>
+    ) throws(ArgumentError) -> String {
+        let variables = AnsibleVariables(self.variables(of: host), host: host, inventory: self.name)
+        unused.formUnion(variables.unused)
+        var hops = try variables.hops()
+        if let via = try variables.text("mitogen_via"), !via.isEmpty {
+            guard !path.contains(host) else {
+                throw ArgumentError(
+                    "\(self.name): mitogen_via leads in a circle: \((path + [host]).joined(separator: " → "))",
+                    isAboutFile: true
+                )
+            }
+            hops.insert(try self.gateway(via, path + [host], &unused), at: 0)
+        }
+        return hops.joined(separator: "+")
+    }
+
+    /// The hops to a gateway: a host of the inventory, with another user if need be, or any other.
+    private func gateway(
+        _ via: String,
+        _ path: [String],
+        _ unused: inout Set<String>
+    ) throws(ArgumentError) -> String {
+        if self.hosts[via] != nil { return try self.target(of: via, via: path, &unused) }
+        return "\(HopKind.ssh.name):\(via)"
+    }
+}
+
+/// The variables of a host that say how it is reached.
+private struct AnsibleVariables {
+    private let values: [String: String]
+    private let host: String
+    private let inventory: String
+
+    /// What mitogen makes hops of.
+    private static let used: Set<String> = [
+        "ansible_host", "ansible_user", "ansible_port", "ansible_connection", "ansible_become", "ansible_become_user",
+        "ansible_become_method", "mitogen_via", "ansible_ssh_host", "ansible_ssh_user", "ansible_ssh_port",
+    ]
+
+    /// What concerns Ansible's modules only.
+    private static let irrelevant = ["ansible_python_interpreter", "ansible_shell_type", "ansible_shell_executable"]
+
+    /// The kinds of hops for what Ansible calls connections.
+    private static let containers = [
+        "docker": "docker", "community.docker.docker": "docker", "podman": "podman",
+        "containers.podman.podman": "podman", "buildah": "buildah", "containers.podman.buildah": "buildah",
+        "kubectl": "kubectl", "kubernetes.core.kubectl": "kubectl", "lxc": "lxc", "community.general.lxc": "lxc",
+        "lxd": "lxd", "community.general.lxd": "lxd", "community.general.incus": "incus", "jail": "jail",
+        "community.general.jail": "jail", "mitogen_docker": "docker", "mitogen_kubectl": "kubectl",
+        "mitogen_lxc": "lxc", "mitogen_lxd": "lxd", "mitogen_jail": "jail",
+    ]
+
+    init(_ values: [String: String], host: String, inventory: String) {
+        self.values = values
+        self.host = host
+        self.inventory = inventory
+    }
+
+    /// Variables about connections that are not used.
+    var unused: [String] {
+        self.values.keys.filter { name in
+            name.hasPrefix("ansible_") && !Self.used.contains(name) && !Self.irrelevant.contains(name)
+        }
+    }
+
+    private func error(_ problem: String) -> ArgumentError {
+        ArgumentError(
+            TerminalSanitizer.visible("\(self.inventory): host '\(self.host)': \(problem)"),
+            isAboutFile: true
+        )
+    }
+
+    func text(_ names: String...) throws(ArgumentError) -> String? {
+        for name in names {
+            guard let value = self.values[name] else { continue }
+            guard !value.contains("{{") else {
+                throw self.error("\(name) is a template, which only Ansible can fill in; write its value")
+            }
+            return value
+        }
+        return nil
+    }
+
+    /// The hops from where the host is reached.
+    func hops() throws(ArgumentError) -> [String] {
+        let connection = try self.text("ansible_connection") ?? "ssh"
+        let address = TargetEscape.escaped((try self.text("ansible_host", "ansible_ssh_host") ?? self.host)[...])
+        let user = try self.text("ansible_user", "ansible_ssh_user").map { TargetEscape.escaped($0[...]) + "@" } ?? ""
+        var hops: [String] = []
+        switch connection {
+        case "ssh", "smart", "paramiko", "paramiko_ssh", "ansible.builtin.ssh", "mitogen_ssh":
+            let port = try self.text("ansible_port", "ansible_ssh_port").map { ":\($0)" } ?? ""
+            let isAddress = SSHDestination.isBareAddress(address[...])
+            hops.append("\(HopKind.ssh.name):\(user)\(isAddress ? "[\(address)]" : address)\(port)")
+        case "local", "ansible.builtin.local", "mitogen_local":
+            hops.append(HopKind.local.name)
+        default:
+            guard let kind = Self.containers[connection] else {
+                throw self.error(
+                    "mitogen has no connection '\(connection)'; it has ssh, local, docker, podman, buildah, kubectl, lxc, "
+                        + "lxd, incus and jail"
+                )
+            }
+            let takesUser = ["docker", "podman", "buildah", "jail"].contains(kind)
+            hops.append("\(kind):\(takesUser ? user : "")\(address)")
+        }
+        if let become = try self.becomeHop() { hops.append(become) }
+        return hops
+    }
+
+    private func becomeHop() throws(ArgumentError) -> String? {
+        switch try self.text("ansible_become")?.lowercased() {
+        case nil, "false", "no", "0", "off", "n", "f", "": return nil
+        case "true", "yes", "1", "on", "y", "t": break
+        case let other?: throw self.error("ansible_become is yes or no, not '\(other)'")
+        }
+        let method = try self.text("ansible_become_method") ?? "sudo"
+        let name = method.split(separator: ".").last.map(String.init) ?? method
+        guard ["sudo", "su", "doas"].contains(name) else {
+            throw self.error("mitogen has no ansible_become_method '\(method)'; it has sudo, su and doas")
+        }
+        let user = try self.text("ansible_become_user").map { ":\(TargetEscape.escaped($0[...]))" } ?? ""
+        return name + user
+    }
+}

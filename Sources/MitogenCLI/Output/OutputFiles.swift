@@ -1,0 +1,74 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import Glibc
+
+/// A file for the output of each target, as `--output-dir` and `--error-dir` want it.
+struct OutputFiles: Sendable {
+    private let directories: [OutputStreamKind: String]
+
+    /// Makes the directories, if they are not there.
+    ///
+    /// - Throws: ``OutputError``.
+    init(output: String?, errors: String?) throws(OutputError) {
+        var directories: [OutputStreamKind: String] = [:]
+        directories[.stdout] = output
+        directories[.stderr] = errors
+        self.directories = directories
+        for directory in Set(directories.values) {
+            guard mkdir(directory, 0o777) == 0 || errno == EEXIST else {
+                throw .outputFile(path: directory, errno: errno)
+            }
+            guard access(directory, W_OK | X_OK) == 0 else { throw .outputFile(path: directory, errno: errno) }
+        }
+    }
+
+    /// The name of the file for a target: its label, with `%2f` for what a name of a file cannot have.
+    static func name(for label: String) -> String {
+        var name = ""
+        for scalar in label.unicodeScalars {
+            switch scalar {
+            case "/": name += "%2f"
+            case "%": name += "%25"
+            case "." where name.isEmpty: name += "%2e"
+            default: name.unicodeScalars.append(scalar)
+            }
+        }
+        return name
+    }
+
+    /// Makes the files of a target, empty.
+    func begin(_ label: String) throws(OutputError) {
+        for directory in Set(self.directories.values) {
+            try self.write([], to: directory, of: label, flags: O_CREAT | O_TRUNC)
+        }
+    }
+
+    /// Adds output to the file of a target.
+    func add(_ bytes: [UInt8], of stream: OutputStreamKind, from label: String) throws(OutputError) {
+        guard let directory = self.directories[stream] else { return }
+        try self.write(bytes, to: directory, of: label, flags: O_APPEND | O_CREAT)
+    }
+
+    private func write(
+        _ bytes: [UInt8],
+        to directory: String,
+        of label: String,
+        flags: Int32
+    ) throws(OutputError) {
+        let path = "\(directory)/\(Self.name(for: label))"
+        let descriptor = open(path, O_WRONLY | O_CLOEXEC | flags, 0o666)
+        guard descriptor >= 0 else { throw .outputFile(path: path, errno: errno) }
+        defer { close(descriptor) }
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw .outputFile(path: path, errno: errno) }
+            rest = rest.dropFirst(count)
+        }
+    }
+}

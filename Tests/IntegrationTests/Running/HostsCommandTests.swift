@@ -1,0 +1,108 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+import Foundation
+import Glibc
+import Testing
+
+@Suite(
+    "Node sets and inventories on the command line",
+    .serialized,
+    .enabled(if: ToolProcess.isBuilt, "mitogen and mitogen-agent are not there: run 'swift build' first"),
+    .timeLimit(.minutes(1))
+)
+struct HostsCommandTests {
+    private static func list(_ arguments: [String], home: String = "/nonexistent") async throws -> [String] {
+        let result = try await ToolProcess.run(["run", "--list-hosts"] + arguments, environment: ["HOME": home])
+        #expect(result.status == 0, "\(result.errors)")
+        return result.lines
+    }
+
+    private static func write(_ text: String, _ path: String, mode: mode_t = 0o600) throws {
+        try Files.write(Array(text.utf8), to: path)
+        try #require(chmod(path, mode) == 0)
+    }
+
+    @Test("Names come from arguments, files and standard input")
+    func sources() async throws {
+        try await withTemporaryDirectory { directory in
+            try Self.write("# names\nweb[1-2] web5\nweb7 # the last\n", "\(directory)/names")
+            let both = try await ToolProcess.run(
+                ["hosts", "web9", "-", "--hosts-file", "\(directory)/names"],
+                stdin: Array("web3\nweb4,web5\n".utf8)
+            )
+            #expect(both.text == "web[1-5,7,9]\n")
+            let piped = try await ToolProcess.run(["hosts", "-c"], stdin: Array("b1\na[1-2]\n".utf8))
+            #expect(piped.text == "3\n")
+            let wrong = try await ToolProcess.run(["hosts", "web[1-2"])
+            #expect(wrong.status == 2 && wrong.errors.contains("there is no ']'"))
+        }
+    }
+
+    @Test("Inventories are told by what is in them")
+    func inventories() async throws {
+        try await withTemporaryDirectory { directory in
+            try Self.write("[web]\nweb[1:2] ansible_user=me\n[web:vars]\nansible_become=1\n", "\(directory)/hosts.ini")
+            #expect(
+                try await Self.list(["-i", "\(directory)/hosts.ini", "-t", "@web"]) == [
+                    "ssh:me@web1+sudo", "ssh:me@web2+sudo",
+                ]
+            )
+            #expect(try await Self.list(["-i", "\(directory)/hosts.ini", "-t", "web2"]) == ["ssh:me@web2+sudo"])
+            #expect(try await Self.list(["-i", "\(directory)/hosts.ini", "-a", "-x", "web1"]) == ["ssh:me@web2+sudo"])
+            let json = #"{"_meta":{"hostvars":{"db1":{"ansible_connection":"local"}}},"db":{"hosts":["db1"]}}"#
+            try Self.write("#!/bin/sh\n[ \"$1\" = --list ] && echo '\(json)'\n", "\(directory)/program", mode: 0o700)
+            #expect(try await Self.list(["-i", "\(directory)/program", "-t", "@db"]) == ["local"])
+            try Self.write(json, "\(directory)/file.json")
+            #expect(try await Self.list(["-i", "\(directory)/file.json", "-a"]) == ["local"])
+            try Self.write("Host x1 x2\nHost *\n", "\(directory)/ssh_config")
+            #expect(try await Self.list(["-i", "ssh:\(directory)/ssh_config", "-t", "x1,@*"]) == ["ssh:x1", "ssh:x2"])
+            try Self.write(
+                "[Main]\ndefault: d\n[d]\nmap: [ $GROUP = web ] && echo 'w[1-2]'\n[e]\nmap: echo $GROUP-x\n",
+                "\(directory)/groups.conf"
+            )
+            #expect(
+                try await Self.list(["-i", "\(directory)/groups.conf", "-t", "@web,@e:y"]) == [
+                    "ssh:w1", "ssh:w2", "ssh:y-x",
+                ]
+            )
+            try Self.write("all:\n  hosts:\n", "\(directory)/hosts.yml")
+            let yaml = try await ToolProcess.run(
+                ["run", "-i", "\(directory)/hosts.yml", "-a", "true"],
+                environment: ["PATH": "/bin"]
+            )
+            #expect(yaml.status == 2 && yaml.errors.contains("needs ansible-inventory, which is not installed"))
+            try Self.write("#!/bin/sh\nexit 3\n", "\(directory)/broken", mode: 0o700)
+            let broken = try await ToolProcess.run(["run", "-i", "\(directory)/broken", "-a", "true"])
+            #expect(broken.status == 2 && broken.errors.contains("ended with status 3"))
+        }
+    }
+
+    @Test("The user's own groups count without an option, for every command that has targets")
+    func ownGroups() async throws {
+        try await withTemporaryDirectory { home in
+            try FileManager.default.createDirectory(
+                atPath: "\(home)/.config/mitogen",
+                withIntermediateDirectories: true
+            )
+            try Self.write("pair: local:[a,b]\nall2: @pair local:c\n", "\(home)/.config/mitogen/groups.conf")
+            #expect(try await Self.list(["-t", "@all2!@pair"], home: home) == ["local:c"])
+            let run = try await ToolProcess.run(
+                ["run", "-t", "@pair", "-o", "gather", "--", "echo", "x"],
+                environment: ["HOME": home]
+            )
+            #expect(run.lines == ["== local:a,local:b (2 targets, exit 0)", "x"])
+            let tree = try await ToolProcess.run(["tree", "-t", "@pair"], environment: ["HOME": home])
+            #expect(tree.status == 0 && tree.text.contains("local:a") && tree.text.contains("local:b"))
+            let doctor = try await ToolProcess.run(["doctor", "@pair"], environment: ["HOME": home])
+            #expect(doctor.status == 0 && doctor.lines.contains("local:b"))
+            let names = try await ToolProcess.run(["hosts", "-l"], environment: ["HOME": home])
+            #expect(names.lines == ["@all2", "@pair"])
+            let unknown = try await ToolProcess.run(["run", "-t", "@piar", "true"], environment: ["HOME": home])
+            #expect(unknown.status == 2 && unknown.errors.contains("did you mean '@pair'?"))
+        }
+    }
+}

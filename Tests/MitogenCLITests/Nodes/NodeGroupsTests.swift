@@ -1,0 +1,128 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+import Testing
+
+@testable import MitogenCLI
+
+@Suite("Groups of nodes")
+struct NodeGroupsTests {
+    static let groups = NodeGroups(
+        sources: [
+            NodeGroups.Source(
+                name: "main",
+                groups: [
+                    "web": ["web[1-3]"], "db": ["db1,db2"], "front": ["@web", "proxy"], "rack1": ["web1", "db1"],
+                    "rack2": ["web2"], "loop": ["@pool"], "pool": ["@loop"], "gone": ["@nowhere"],
+                    "far": ["ssh:gate+ssh:inner[1-2]"],
+                ],
+                all: ["web[1-3]", "db[1-2]"]
+            ),
+            NodeGroups.Source(name: "slurm", groups: ["gpu": ["g[1-2]"], "web": ["other"]]),
+        ],
+        targets: ["web1": "ssh:me@10.0.0.1:2222+sudo", "web2": "ssh:10.0.0.2", "app": "docker:app"]
+    )
+
+    static func targets(_ lists: String...) throws -> [String] {
+        var selection = TargetSelection()
+        for list in lists { try selection.add(list: list, groups: self.groups) }
+        return selection.targets.map(\.canonicalText)
+    }
+
+    @Test(
+        "Groups stand for their members, in order and each once",
+        arguments: [
+            ("@web", ["web1", "web2", "web3"]), ("@front", ["web1", "web2", "web3", "proxy"]),
+            ("@slurm:gpu", ["g1", "g2"]), ("@gpu", ["g1", "g2"]), ("@slurm:web", ["other"]),
+            ("@rack[1-2]", ["web1", "db1", "web2"]), ("@web!@rack1", ["web2", "web3"]),
+            ("@front&@rack[1-2]", ["web1", "web2"]), ("x,@db", ["x", "db1", "db2"]),
+            ("@main:*", ["web1", "web2", "web3", "db1", "db2"]),
+            ("@*", ["web1", "web2", "web3", "db1", "db2", "g1", "g2", "other"]),
+            ("@web+sudo", ["web1+sudo", "web2+sudo", "web3+sudo"]),
+        ] as [(String, [String])]
+    )
+    func members(text: String, names: [String]) throws {
+        #expect(try Self.groups.names(inExpression: text) == names)
+    }
+
+    @Test("Groups that cannot be used are explained")
+    func errors() {
+        let cases: [(NodeGroups, String, String)] = [
+            (Self.groups, "@webb", "there is no such group; did you mean '@web'?"),
+            (Self.groups, "@slurm:nothing", "there is no such group; known are @gpu, @web"),
+            (Self.groups, "@foo:web", "no source of groups is called 'foo'; known are main, slurm"),
+            (Self.groups, "@loop", "it contains itself"), (Self.groups, "@", "the name of a group follows '@'"),
+            (Self.groups, "@gone", "there is no such group; known are"),
+            (.none, "@web", "there are no groups: name an inventory with -i"),
+            (.none, "@*", "there are no groups: name an inventory with -i"),
+        ]
+        for (groups, text, message) in cases {
+            let error = #expect(throws: ArgumentError.self) { try groups.names(inExpression: text) }
+            #expect(error?.description.contains(message) == true, "\(text)")
+        }
+        let error = #expect(throws: TargetSyntaxError.self) { try Self.targets("ssh:gate+ssh:@webb") }
+        #expect(
+            error?.description
+                == "group '@webb' of target 'ssh:gate+ssh:@webb': there is no such group; did you mean '@web'?"
+        )
+    }
+
+    @Test(
+        "Targets can name groups, hosts of an inventory, and groups as hosts of ssh",
+        arguments: [
+            ("@web", ["ssh:me@10.0.0.1:2222+sudo", "ssh:10.0.0.2", "ssh:web3"]),
+            ("@db+sudo", ["ssh:db1+sudo", "ssh:db2+sudo"]),
+            ("ssh:gate+ssh:@db", ["ssh:gate+ssh:db1", "ssh:gate+ssh:db2"]),
+            ("ssh:me@@db:22+sudo", ["ssh:me@db1:22+sudo", "ssh:me@db2:22+sudo"]),
+            ("ssh:@slurm:gpu", ["ssh:g1", "ssh:g2"]), ("ssh:@slurm:gpu:22", ["ssh:g1:22", "ssh:g2:22"]),
+            ("app", ["docker:app"]), ("web[1-2]", ["ssh:me@10.0.0.1:2222+sudo", "ssh:10.0.0.2"]),
+            ("web2+su", ["ssh:10.0.0.2+su"]), ("docker:@db", ["docker:db1", "docker:db2"]),
+            ("@far", ["ssh:gate+ssh:inner1", "ssh:gate+ssh:inner2"]),
+            ("@web!web2", ["ssh:me@10.0.0.1:2222+sudo", "ssh:web3"]),
+            ("@rack1,ssh:db1", ["ssh:me@10.0.0.1:2222+sudo", "ssh:db1"]),
+        ] as [(String, [String])]
+    )
+    func targets(text: String, targets: [String]) throws {
+        #expect(try Self.targets(text) == targets)
+    }
+
+    @Test(
+        "Operators of sets combine targets, and plain hosts match every hop by ssh to them",
+        arguments: [
+            ("ssh:w[1-4]+sudo!w[2-3]", ["ssh:w1+sudo", "ssh:w4+sudo"]),
+            ("ssh:w[1-4]+sudo!ssh:w2", ["ssh:w1+sudo", "ssh:w2+sudo", "ssh:w3+sudo", "ssh:w4+sudo"]),
+            ("ssh:w[1-4]&w[3-9]", ["ssh:w3", "ssh:w4"]), ("ssh:w[1-3]^ssh:w[3-4]", ["ssh:w1", "ssh:w2", "ssh:w4"]),
+            ("ssh:w[1-3]^w3", ["ssh:w1", "ssh:w2"]), ("local:[a,b]!local:a,local:a", ["local:b", "local:a"]),
+            ("ssh:w[1-3]!@web&w3", ["ssh:w3"]),
+        ] as [(String, [String])]
+    )
+    func operators(text: String, targets: [String]) throws {
+        #expect(try Self.targets(text) == targets)
+    }
+
+    @Test("An expression can be excluded, and is told if it matches nothing")
+    func exclusions() throws {
+        var selection = TargetSelection()
+        try selection.add(list: "ssh:w[1-6]+sudo,local")
+        let exclusions = try TargetExclusions(["w[1-4]!w2", "@web", "local!local"], groups: Self.groups)
+        #expect(selection.remove(exclusions) == ["@web", "local!local"])
+        #expect(
+            selection.targets.map(\.canonicalText) == ["ssh:w2+sudo", "ssh:w5+sudo", "ssh:w6+sudo", "local"]
+        )
+    }
+
+    @Test(
+        "Only a sign where a group may begin is one",
+        arguments: [
+            ("@web", true), ("a,@web", true), ("ssh:@web", true), ("ssh:me@@web", true), ("a!@x", true),
+            ("ssh:me@web", false),
+            ("ssh:a\\+b@web", false), ("", false),
+        ]
+    )
+    func namesGroup(text: String, isGroup: Bool) {
+        #expect(InventoryArguments.namesGroup(text) == isGroup)
+    }
+}
