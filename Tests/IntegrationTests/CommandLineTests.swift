@@ -39,6 +39,17 @@ struct CommandLineTests {
         #expect(result.lines.filter { $0.hasPrefix("Linux ") }.count == 2)
     }
 
+    @Test("The hop fork leads to a copy of a process that runs there already")
+    func fork() async throws {
+        let script = "cat /proc/$PPID/comm"
+        let result = try await ToolProcess.run(["run", "-t", "fork", "-t", "local+fork", "--", "sh", "-c", script])
+        #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
+        #expect(result.lines.contains { $0.hasPrefix("== local+fork (exit 0, ") })
+        #expect(result.lines.filter { $0.hasPrefix("mitogen:") }.count == 2, "\(result.text)")
+        let refused = try await ToolProcess.run(["run", "-t", "fork:name", "--", "true"])
+        #expect(refused.status != 0 && refused.errors.contains("fork"), "\(refused.errors)")
+    }
+
     @Test(
         "With one target the status is the command's",
         arguments: [("exit 0", 0), ("exit 3", 3), ("exit 255", 255), ("kill -9 $$", 137), ("kill -TERM $$", 143)]

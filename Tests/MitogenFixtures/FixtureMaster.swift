@@ -48,6 +48,10 @@ public enum FixtureMaster {
             case "withstand": try await Withstand.run(arguments.last ?? "", router)
             case "no-terminal": await useUpTerminals(router)
             case "return-early": try await returnEarly(router)
+            case "forks":
+                let numbers = arguments.compactMap { Int($0) }
+                try await ForkMany.atOnce(numbers[0], byteCount: numbers[1], router)
+            case "fork-loop": try await ForkMany.oneByOne(Int(arguments.last ?? "") ?? 100, router)
             case "throw": throw MitogenError(.misuse, "the fixture was told to throw")
             default: try await demonstrate(router)
             }

@@ -135,6 +135,10 @@ enum LeakCheck {
                 _ = try? await context.call(Buy("nothing"))
                 _ = try await context.call(Echo([UInt8](repeating: 1, count: 3_000_000)))
             }
+            let forked = try await router.fork(preload: PreloadNote("leak check"), via: child)
+            _ = try await forked.call(Add(1, 2), isolation: .process)
+            _ = try? await router.fork(preload: ForkTrouble(.fails))
+            _ = try? await router.fork(onFork: ForkTrouble(.crashes))
             for way in [Crash.Way.kill, .fatalError, .exit0] {
                 let victim = try await router.local()
                 try? await victim.call(Crash(way))

@@ -40,7 +40,7 @@ struct Benchmark: Sendable {
                 pipelinedCalls: try await self.pipelinedCalls(to: context),
                 argumentThroughput: try await self.argumentThroughput(to: context),
                 connectAndCall: try await self.connectAndCall(in: router, via: parent),
-                forkAndCall: try await self.forkAndCall(in: router, via: context),
+                forkAndCall: try await self.forkAndCall(in: router, via: parent),
                 isolatedCall: try await self.isolatedCall(in: context),
                 ssh: try await self.compareWithSSH(in: router, via: parent),
                 childMemory: try await self.childMemory(in: router, via: parent),
@@ -94,13 +94,13 @@ struct Benchmark: Sendable {
         return time
     }
 
-    /// A fork in the context and its first call, in milliseconds; the fork server runs already.
-    private func forkAndCall(in router: Router, via context: Context) async throws -> Double {
-        try await router.fork(via: context).shutdown(waits: true)
+    /// A fork beside the context and its first call, in milliseconds; the fork server runs already.
+    private func forkAndCall(in router: Router, via parent: Context?) async throws -> Double {
+        try await router.fork(via: parent).shutdown(waits: true)
         var times: [Int64] = []
         for value in 0..<Self.forks {
             let start = monotonicNanoseconds()
-            let child = try await router.fork(via: context)
+            let child = try await router.fork(via: parent)
             try self.check(await child.call(BenchEcho(value)), value)
             times.append(monotonicNanoseconds() - start)
             try await child.shutdown(waits: true)

@@ -109,7 +109,7 @@ struct BenchmarkReport: Hashable, Sendable {
                 remark: "\(DecimalText.text(self.argumentThroughput / self.raw.throughput * 100, digits: 0)) % of raw"
             ),
             Row(name: "connection and first call, median", value: self.number(self.connectAndCall), unit: "ms"),
-            Row(name: "fork in it and first call, median", value: self.hundredths(self.forkAndCall), unit: "ms"),
+            Row(name: "fork and first call, median", value: self.hundredths(self.forkAndCall), unit: "ms"),
             Row(name: "isolated call, median", value: self.hundredths(self.isolatedCall), unit: "ms"),
         ] + self.sshRows + [
             Row(

@@ -231,6 +231,26 @@ extension LibraryTests.Forks {
         #expect(try await eventually { Self.servers.isEmpty })
     }
 
+    @Test("What preload has made is in memory once")
+    func sharedMemory() async throws {
+        try await withFixtureRouter { router in
+            let size = 64 << 20
+            var pids: [Int32] = []
+            for _ in 0..<8 {
+                let child = try await router.fork(preload: PreloadNote("large", byteCount: size))
+                pids.append(try await child.call(ProcessID()))
+            }
+            let total = pids.reduce(0) { $0 + Self.proportionalMemory(of: $1) }
+            #expect(total > 0 && total < 2 * size >> 10, "\(total) KiB")
+        }
+    }
+
+    /// Its share of what processes have in common, and what is its own, in KiB.
+    private static func proportionalMemory(of pid: Int32) -> Int {
+        let line = Files.text("/proc/\(pid)/smaps_rollup")?.split(separator: "\n").first { $0.hasPrefix("Pss:") }
+        return line?.split(separator: " ").compactMap { Int($0) }.first ?? 0
+    }
+
     @Test(
         "A `via` context that stands still does not keep connectTimeout from ending the wait",
         arguments: [false, true]
