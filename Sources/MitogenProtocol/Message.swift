@@ -101,6 +101,13 @@ public struct Message: Sendable, Hashable {
         Message(dstID: dstID, handle: handle, replyTo: StandardHandle.isDead, data: Array(reason.utf8))
     }
 
+    /// The message as it is written to a stream.
+    package var frame: [UInt8] {
+        var header = header
+        header.length = UInt32(data.count)
+        return withUnsafeBytes(of: header.bytes) { Array($0[..<MessageHeader.size]) } + data
+    }
+
     /// The answer to this message, addressed to where it wants it; nil if it wants none.
     package func replying(with reply: Message) -> Message? {
         guard header.replyTo != 0, !isDead else { return nil }

@@ -120,8 +120,7 @@ struct AttachAttempt: Sendable {
         let link = router.makeStream(
             descriptors: StreamDescriptors(socket: stream),
             remoteID: answer.listenerID,
-            name: "unix_listener.\(processID)",
-            handshake: nil
+            name: "unix_listener.\(processID)"
         )
         router.connectParent(link)
         let contexts = try await introduce(router, answer)

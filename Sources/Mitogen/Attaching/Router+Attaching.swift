@@ -15,8 +15,7 @@ extension Router {
         let stream = makeStream(
             descriptors: StreamDescriptors(socket: descriptor),
             remoteID: id,
-            name: name,
-            handshake: nil
+            name: name
         )
         let context = core.withLock { core in
             let state = ContextState(name: name)

@@ -67,6 +67,40 @@ struct ConnectionEnds {
         return (master, String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
     }
 
+    /// Starts what has the far ends, which are closed here then.
+    ///
+    /// - Parameters:
+    ///   - path: The program, if it is not the first argument.
+    ///   - entry: Where it is to run, if not here.
+    /// - Throws: ``MitogenError``; all ends are closed then.
+    func spawn(
+        _ arguments: [String],
+        path: String? = nil,
+        environment: [ByteString],
+        directory: String? = nil,
+        entry: NamespaceEntry? = nil,
+        on broker: Broker
+    ) throws(MitogenError) -> SpawnedProcess {
+        defer { closeFarEnds() }
+        do throws(MitogenError) {
+            return try SpawnedProcess(
+                SpawnRequest(
+                    arguments: arguments,
+                    path: path,
+                    environment: environment,
+                    directory: directory,
+                    descriptors: descriptors,
+                    terminal: terminalPath,
+                    entry: entry
+                ),
+                broker: broker
+            )
+        } catch {
+            closeNearEnds()
+            throw MitogenError(error.code, "Child start failed: \(error.message)", hint: error.hint)
+        }
+    }
+
     func closeFarEnds() {
         for descriptor in farEnds { _ = systemClose(descriptor) }
     }

@@ -139,8 +139,7 @@ enum ChildRuntime {
         let stream = router.makeStream(
             descriptors: output.stream,
             remoteID: configuration.parentIDs[0],
-            name: "parent",
-            handshake: nil
+            name: "parent"
         )
         router.connectParent(stream)
         let greeting = ChildGreeting(

@@ -48,6 +48,12 @@ struct ConnectionPlan: Sendable {
     /// Whether the tool asks on a terminal that it may change. One that the whole connection goes through from the start,
     /// whose settings a tool passes on to the far side, stays as it is.
     var hasQuestions: Bool { prompts != nil && (terminal == .diagnostics || terminal == .all && asksBeforeItConnects) }
+
+    /// Removes the echo of a typed password from lines before they are kept or logged; nil if the tool asks nothing.
+    var withoutEcho: (@Sendable (String) -> String)? {
+        guard let table = prompts else { return nil }
+        return { line in String(decoding: table.withoutEcho(Array(line.utf8)), as: UTF8.self) }
+    }
 }
 
 extension ConnectionTool {

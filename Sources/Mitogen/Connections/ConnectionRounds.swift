@@ -22,7 +22,7 @@ struct ConnectionRounds {
 
     /// An attempt that is to be started, with what was found out for it.
     struct Preparation {
-        let attempt: Handshake
+        let attempt: ConnectionAttempt
         let way: ConnectionRequest.Way
         /// The servers whose places it needs; none for other methods than ssh.
         let servers: [String]
@@ -77,8 +77,8 @@ struct ConnectionRounds {
         }
     }
 
-    private func begin(_ retries: ConnectionRetries, until deadline: ContinuousClock.Instant) -> Handshake {
-        let attempt = Handshake(
+    private func begin(_ retries: ConnectionRetries, until deadline: ContinuousClock.Instant) -> ConnectionAttempt {
+        let attempt = ConnectionAttempt(
             router: router,
             id: id,
             request: request,
@@ -97,7 +97,7 @@ struct ConnectionRounds {
 
     /// - Parameter begins: Called when the servers have a place, and the router a permit, with how long that took.
     private func perform(
-        _ attempt: Handshake,
+        _ attempt: ConnectionAttempt,
         _ way: ConnectionRequest.Way,
         at servers: [String],
         _ begins: (Duration) -> Void
@@ -130,7 +130,7 @@ struct ConnectionRounds {
     /// Waits until the router may make another connection, which does not count as time of the attempt.
     ///
     /// - Returns: Whether it may, and the permit is to be released; otherwise the attempt has failed.
-    private func isPermitted(_ attempt: Handshake) async -> Bool {
+    private func isPermitted(_ attempt: ConnectionAttempt) async -> Bool {
         attempt.waits(for: "waiting for other connections") { [limit] in .now + limit }
         let turn = router.connectionLimit.reserve()
         attempt.whenFailed { turn.resolve(.failure($0)) }
@@ -148,7 +148,7 @@ struct ConnectionRounds {
     /// Asks ssh for its configuration, and adds what follows from it to the tool.
     ///
     /// - Returns: The servers that ssh will connect to, one through the other, sorted; none if the attempt has failed.
-    private func findServers(for tool: inout ConnectionTool, _ attempt: Handshake) async -> [String] {
+    private func findServers(for tool: inout ConnectionTool, _ attempt: ConnectionAttempt) async -> [String] {
         do throws(MitogenError) {
             let configuration = try await router.sshConfigurations.configuration(tool.sshQuestion, attempt)
             tool.adapt(to: configuration)
@@ -167,7 +167,7 @@ struct ConnectionRounds {
     private func jumpHosts(
         of configuration: SSHConfiguration,
         _ tool: ConnectionTool,
-        _ attempt: Handshake
+        _ attempt: ConnectionAttempt
     ) async throws(MitogenError) -> (servers: [String], isKnown: Bool) {
         var servers: [String] = []
         var current = configuration

@@ -111,19 +111,7 @@ final class ChildProcess: Sendable {
                 diagnostics?.close()
             }
         }
-        escalate()
-    }
-
-    /// A child that lost its parent ends by itself within a second. One that does not is ended.
-    private func escalate() {
-        let isRunning: @Sendable () -> Bool = { [process] in process.status == nil }
-        let steps: [(Duration, Int32)] = [(.milliseconds(1200), SIGTERM), (.milliseconds(2200), SIGKILL)]
-        for (delay, number) in steps {
-            let timer = broker.schedule(after: delay) { [process] in
-                if isRunning() { process.signal(number, group: false) }
-            }
-            process.whenEnded { _ in timer.cancel() }
-        }
+        process.end(.lostChild)
     }
 
     private func describe(_ status: ExitStatus) -> String {
@@ -135,17 +123,10 @@ final class ChildProcess: Sendable {
         return said.isEmpty ? text : "\(text): \(said.joined(separator: "\n"))"
     }
 
-    /// Ends a process whose connection has failed, and what it has started: TERM now, KILL after a second.
-    ///
-    /// Its group is ended also when the process itself has ended, as ssh may have left what its `ProxyCommand` has started.
-    /// A group that still has somebody in it keeps its number.
+    /// Ends a process whose connection has failed, and what it has started.
     func terminate() {
-        process.signalGroup(SIGTERM)
-        let timer = broker.schedule(after: .seconds(1)) { [process] in process.signalGroup(SIGKILL) }
-        process.whenEnded { [self] _ in
-            if !process.hasGroup { timer.cancel() }
-            diagnostics?.close()
-        }
+        process.end(.failedAttempt)
+        process.whenEnded { [self] _ in diagnostics?.close() }
     }
 
     /// The router ends: so does its child.

@@ -53,9 +53,7 @@ final class ForkServer: Sendable {
     init(_ preload: NamedFunction?, _ image: ImageSource, in router: Router) throws(MitogenError) {
         broker = router.broker
         let setup = ForkServerSetup(version: Mitogen.version, preload: preload)
-        var message = try Message.pickled(setup, handle: StandardHandle.forkServer)
-        message.header.length = UInt32(message.data.count)
-        let frame = withUnsafeBytes(of: message.header.bytes) { Array($0[..<MessageHeader.size]) } + message.data
+        let frame = try Message.pickled(setup, handle: StandardHandle.forkServer).frame
         let ends = try ConnectionEnds(terminal: .none)
         defer { ends.closeFarEnds() }
         let command = image.command(argument: "mitogen:fork server of \(ProcessIdentity.default)")

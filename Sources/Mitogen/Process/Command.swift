@@ -42,8 +42,6 @@ final class Command: Sendable {
     private let state = Mutex(State())
     private let end = OneShot<RunProcess.Output>()
 
-    /// How long a command may take to end after TERM, before it gets KILL.
-    private static let grace = Duration.seconds(2)
     /// After the command itself has ended, others may still hold its pipes: they are read until nothing has come for
     /// so long.
     private static let quiet = Duration.seconds(1)
@@ -280,12 +278,7 @@ final class Command: Sendable {
     /// TERM to the command's process group, KILL to what is left of it 2 s later.
     func terminate() {
         guard end.outcome == nil else { return }
-        process.askGroupToEnd()
-        let timer = router.broker.schedule(after: Self.grace) { [process] in process.signalGroup(SIGKILL) }
-        process.whenEnded { [process] _ in
-            process.signalGroup(SIGKILL)
-            timer.cancel()
-        }
+        process.end(.command)
     }
 }
 

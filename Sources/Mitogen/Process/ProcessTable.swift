@@ -122,11 +122,11 @@ final class ProcessTable: Sendable {
         _ completion: @escaping @Sendable () -> Void = {}
     ) {
         let running = close()
-        for process in running { process.askGroupToEnd() }
         guard let broker else {
-            for process in running { process.whenEnded { _ in process.signalGroup(SIGKILL) } }
+            for process in running { process.end(.commandAtEnd) }
             return completion()
         }
+        for process in running { process.askGroupToEnd() }
         waitForEnd(of: running, until: monotonicNanoseconds() + grace.nanoseconds, on: broker, completion)
     }
 

@@ -76,7 +76,7 @@ package enum SpawnDescriptor: Sendable {
 /// before Linux 5.3, a timer asks.
 package final class SpawnedProcess: Sendable {
     package let pid: Int32
-    private let broker: Broker
+    let broker: Broker
     private let isReaped = Mutex(false)
     private let isAskedToEnd = Atomic<Bool>(false)
     private let side = Mutex<Side?>(nil)

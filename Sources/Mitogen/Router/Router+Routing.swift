@@ -161,12 +161,7 @@ extension Router {
         #if Metrics
             metrics.frameReceived(message)
         #endif
-        let handshake = core.withLock { $0.handshakes[stream.id] }
-        if let handshake {
-            handshake.receive(message, from: stream)
-        } else {
-            route(message, from: stream)
-        }
+        route(message, from: stream)
     }
 
     /// Sends an answer to `request`, unless it wants none.

@@ -8,12 +8,14 @@ internal import Logging
 internal import Synchronization
 
 extension Router {
-    /// Makes a stream for connected descriptors. Its messages go to `handshake` until that is done with them.
+    /// Makes a stream for connected descriptors.
+    ///
+    /// - Parameter isChild: Whether it leads to a context that was started here.
     func makeStream(
         descriptors: StreamDescriptors,
         remoteID: ContextID,
         name: String,
-        handshake: Handshake?
+        isChild: Bool = false
     ) -> Stream {
         let stream = Stream(
             id: nextLinkID(),
@@ -23,15 +25,12 @@ extension Router {
             decoder: FrameDecoder(maximumLength: maxMessageSize),
             broker: broker,
             // Whoever starts a context believes it less than a child its parent.
-            limitsAnswers: handshake != nil,
+            limitsAnswers: isChild,
             mostQueued: configuration.mostQueued,
             deliver: { [weak self] message, stream in self?.receive(message, from: stream) },
             ended: { [weak self] stream, reason in self?.streamDidEnd(stream, reason: reason) }
         )
-        core.withLock { core in
-            core.streams[stream.id] = stream
-            core.handshakes[stream.id] = handshake
-        }
+        core.withLock { $0.streams[stream.id] = stream }
         return stream
     }
 
@@ -41,37 +40,43 @@ extension Router {
         stream.start(keepsAlive: false)
     }
 
-    /// A child has answered: from now on it can be reached.
-    func connectChild(_ stream: Stream, name: String, info: PeerInfo?, process: ChildProcess?) -> Context {
+    /// A child has greeted: from now on it can be reached. On the Broker's thread.
+    ///
+    /// - Parameters:
+    ///   - info: What it understands, as it says.
+    ///   - process: What leads to it, or is it.
+    ///   - bytes: What was read behind its greeting.
+    func connectChild(
+        _ link: StreamDescriptors,
+        id: ContextID,
+        name: String,
+        info: PeerInfo,
+        process: ChildProcess,
+        received bytes: [UInt8]
+    ) -> Context {
+        let stream = makeStream(descriptors: link, remoteID: id, name: name, isChild: true)
         let context = core.withLock { core in
-            core.handshakes[stream.id] = nil
             core.children[stream.id] = process
-            if let info { core.state.table.peers[stream.remoteID] = info }
-            let state = core.contextState(stream.remoteID, name: name)
+            core.state.table.peers[id] = info
+            let state = core.contextState(id, name: name)
             state.rename(name)
-            core.contexts[stream.remoteID] = state
-            return Context(router: self, id: stream.remoteID, state: state)
+            core.contexts[id] = state
+            return Context(router: self, id: id, state: state)
         }
-        apply { $0.state.table.connectChild(stream.id, id: stream.remoteID, name: name) }
+        apply { $0.state.table.connectChild(stream.id, id: id, name: name) }
         #if Metrics
             metrics.contextConnected()
         #endif
-        logger.debug("context \(stream.remoteID) is connected as \(name)")
+        logger.debug("context \(id) is connected as \(name)")
         eventHub.send(.connected(context))
+        stream.start(keepsAlive: true, received: bytes)
         return context
     }
 
     /// A stream is over. What ended it is known a moment later, when the process behind it has been reaped.
     private func streamDidEnd(_ stream: Stream, reason: String) {
-        let (handshake, process, isParent) = core.withLock { core in
-            (
-                core.handshakes.removeValue(forKey: stream.id), core.children.removeValue(forKey: stream.id),
-                core.state.table.parentLink == stream.id
-            )
-        }
-        if let handshake {
-            core.withLock { $0.streams[stream.id] = nil }
-            return handshake.streamDidEnd(reason: reason)
+        let (process, isParent) = core.withLock { core in
+            (core.children.removeValue(forKey: stream.id), core.state.table.parentLink == stream.id)
         }
         #if Metrics
             if !isParent { metrics.contextDisconnected() }

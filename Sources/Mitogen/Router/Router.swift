@@ -18,7 +18,6 @@ public final class Router: Sendable {
         var state: RouterState
         var streams: [LinkID: Stream] = [:]
         var contexts: [ContextID: ContextState] = [:]
-        var handshakes: [LinkID: Handshake] = [:]
         var children: [LinkID: ChildProcess] = [:]
         /// How many blocks of ids the contexts behind each stream were handed.
         var blockCounts: [LinkID: Int] = [:]
@@ -73,7 +72,7 @@ public final class Router: Sendable {
     let sshConfigurations = SSHConfigurations()
     let dispatcher = CallDispatcher()
     /// The attempts to connect that are not settled.
-    let attempts = Mutex<[ObjectIdentifier: Handshake]>([:])
+    let attempts = Mutex<[ObjectIdentifier: ConnectionAttempt]>([:])
     let codingInformation = Mutex<[CodingUserInfoKey: any Sendable]>([:])
     let processes = ProcessTable()
     let functions = RunningFunctions()

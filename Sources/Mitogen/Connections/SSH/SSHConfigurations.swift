@@ -31,7 +31,7 @@ final class SSHConfigurations: Sendable {
     /// - Throws: What the attempt has failed with.
     func configuration(
         _ question: [String],
-        _ attempt: Handshake
+        _ attempt: ConnectionAttempt
     ) async throws(MitogenError) -> SSHConfiguration {
         let key = question.joined(separator: "\0")
         if let known = known(key) { return known }

@@ -6,12 +6,6 @@
 
 internal import MitogenProtocol
 
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#endif
-
 /// Asks an engine's tool which process is a container's first one.
 final class LeaderSearch: Sendable {
     let query: ToolQuery
@@ -69,40 +63,5 @@ final class LeaderSearch: Sendable {
         var failure = meaning.failure(target.container, during: .connecting)
         failure.lines = lines
         return failure.error
-    }
-}
-
-extension Handshake {
-    /// Asks for the container's first process, and goes on from there.
-    func findLeader(_ target: NamespaceTarget) throws(MitogenError) {
-        // Before the tool, whose words about it would be others.
-        guard geteuid() == 0 else {
-            throw NamespaceEntry.failure("cannot enter the container \(target.container.name)", EPERM)
-        }
-        let search = try LeaderSearch(target, on: router.broker)
-        follow(search.query) { [self] status, lines in
-            let result = search.outcome(status, lines)
-            // Unstructured, as the attempt is one: whatever settles it counts here, too. Copying the program takes
-            // milliseconds, which the Broker does not have.
-            Task(executorPreference: FunctionExecutor.shared) { self.enter(target, result) }
-        }
-    }
-
-    private func enter(_ target: NamespaceTarget, _ leader: Result<Int32, MitogenError>) {
-        guard !isSettled else { return }
-        do throws(MitogenError) {
-            let images = router.images()
-            let program = common.executable == nil ? try images.privateCopy() : nil
-            let entry = try NamespaceEntry(target, leader: leader.get(), program: program)
-            try start(
-                image.command(argument: programArgument),
-                // The program needs SWIFT_ROOT where there is no /proc.
-                environment: entry.account.environment.map { ByteString($0) } + ["SWIFT_ROOT=/"],
-                directory: entry.account.home,
-                entry: entry
-            )
-        } catch {
-            fail(error)
-        }
     }
 }

@@ -9,41 +9,24 @@ internal import MitogenProtocol
 internal import Synchronization
 
 // What an attempt waits for, and for how long.
-extension Handshake {
+extension ConnectionAttempt {
     /// Gives the attempt time until then.
     func restart(until deadline: ContinuousClock.Instant) {
         clock?.restart(until: deadline)
-        let timeout = Duration.seconds(common.connectTimeout)
-        let timer = router.broker.schedule(after: max(.zero, deadline - .now)) { [weak self] in
-            self?.deadlineDidPass(timeout)
-        }
-        let old = parts.withLock { parts in
-            defer { parts.timer = timer }
-            return parts.timer
+        let timer = router.broker.schedule(after: max(.zero, deadline - .now)) { [weak self] in self?.deadlinePassed() }
+        let old = waiting.withLock { waiting in
+            defer { waiting.timer = timer }
+            return waiting.timer
         }
         old?.cancel()
         // It may have been settled meanwhile: then nobody else cancels this one.
         if isSettled { timer.cancel() }
     }
 
-    private func deadlineDidPass(_ timeout: Duration) {
-        if let more = parts.withLock({ $0.patience })?(), more > .now { return restart(until: more) }
-        // What was said and how far it came belong into the error.
-        if let driver = parts.withLock({ $0.stream == nil ? $0.driver : nil }) {
-            return driver.deadlineDidPass(timeout)
-        }
-        guard let what = parts.withLock({ $0.waitsFor }) else {
-            return fail(MitogenError(.timeoutError, "Connection timed out after \(timeout)."))
-        }
-        fail(
-            MitogenError(
-                .timeoutError,
-                "connecting took longer than \(timeout), while \(what)",
-                hint:
-                    "allow more time with `connectTimeout` (--connect-timeout), or connect to fewer targets at a time "
-                    + "(--fanout)"
-            )
-        )
+    private func deadlinePassed() {
+        let (text, patience) = waiting.withLock { ($0.text, $0.patience) }
+        if let more = patience?(), more > .now { return restart(until: more) }
+        feed { $0.deadlinePassed(.seconds(common.connectTimeout), waiting: text) }
     }
 
     /// Calls `body` if the attempt fails.
@@ -51,14 +34,26 @@ extension Handshake {
         result.whenResolved { if case .failure(let error) = $0 { body(error) } }
     }
 
-    /// Says what is waited for before the tool is started.
+    /// Says what is waited for before the program is started.
     ///
     /// - Parameter patience: Tells until when more time is given for it, when the time is over.
-    func waits(for text: String, patience: (@Sendable () -> ContinuousClock.Instant?)? = nil) {
-        parts.withLock { parts in
-            parts.waitsFor = text
-            parts.patience = patience
+    func waits(for text: String?, patience: (@Sendable () -> ContinuousClock.Instant?)? = nil) {
+        waiting.withLock { waiting in
+            waiting.text = text
+            waiting.patience = patience
         }
+    }
+
+    /// Does something that the attempt fails with if it throws.
+    func trying(_ body: () throws(MitogenError) -> Void) {
+        guard !isSettled else { return }
+        do throws(MitogenError) { try body() } catch { fail(error) }
+    }
+
+    /// The same, on a thread where it may take its time.
+    func inBackground(_ body: @escaping @Sendable () throws(MitogenError) -> Void) {
+        // Unstructured, as the attempt is one: whatever settles it counts here, too.
+        Task(executorPreference: FunctionExecutor.shared) { self.trying(body) }
     }
 
     /// Whether it has failed because its time was over.
@@ -96,11 +91,22 @@ extension Handshake {
     func follow(_ query: ToolQuery, whenDone body: @escaping @Sendable (ExitStatus, [String]) -> Void) {
         // First, as the next line undoes it, at once where the tool has ended already.
         follow(query.process)
-        // It is not to be ended any more: the number can be another process's soon.
-        query.process.process.whenEnded { [self] _ in
-            parts.withLock { if $0.process === query.process { $0.process = nil } }
-        }
+        query.process.process.whenEnded { [self] _ in helperEnded() }
         query.whenDone(body)
+    }
+
+    /// A pod has no such container: the error says which it has, if kubectl tells in time.
+    func fail(_ error: MitogenError, askingFor command: [String]) {
+        let limit = min(.seconds(5), deadline - .now - .milliseconds(100))
+        let environment = ToolLocale.environment
+        guard limit > .zero,
+            let query = try? ToolQuery(command, environment: environment, hearsErrors: true, on: router.broker)
+        else { return fail(error) }
+        let timer = router.broker.schedule(after: limit) { [weak self] in self?.fail(error) }
+        follow(query) { [weak self] _, lines in
+            timer.cancel()
+            self?.fail(PodContainers(said: lines).map(error.listing) ?? error)
+        }
     }
 
     /// Waits so long, or until the attempt has failed.
@@ -124,5 +130,13 @@ extension Handshake {
         guard let watchdog = try? Watchdog(endingGroup: process.pid, on: router.broker) else { return }
         answered.whenResolved { _ in watchdog.dismiss() }
         process.whenEnded { _ in watchdog.dismiss() }
+    }
+}
+
+extension MitogenError {
+    /// Says also which containers a pod has.
+    fileprivate func listing(_ containers: PodContainers) -> MitogenError {
+        let names = containers.names.joined(separator: ", ")
+        return MitogenError(code, "\(message); it has \(names)", diagnostics: diagnostics, hint: hint)
     }
 }
