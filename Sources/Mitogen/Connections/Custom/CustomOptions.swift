@@ -156,28 +156,3 @@ public struct CustomOptions: ContextOptions {
         return commands
     }
 }
-
-/// A connection method with its options, for ``Router/connect(_:via:)``.
-public struct ConnectionMethod: Sendable {
-    let request: @Sendable () throws(MitogenError) -> ConnectionRequest
-
-    /// A method of the program's own.
-    public static func custom(_ options: CustomOptions) -> ConnectionMethod {
-        ConnectionMethod { () throws(MitogenError) in try options.request() }
-    }
-}
-
-extension Router {
-    /// Starts a context by a method of the program's own.
-    ///
-    /// - Parameters:
-    ///   - method: The method, see ``CustomOptions``.
-    ///   - via: The context to start the tool in; this one by default.
-    /// - Returns: The context, ready to be called.
-    /// - Throws: ``MitogenError``, after which no process is left: `.misuse` for options that make no sense,
-    ///   `.passwordError`, `.passwordRequired`, `.spawnError`, `.eofError`, `.timeoutError`, those of the
-    ///   first stage, and `.cancelled` if the calling task is.
-    public func connect(_ method: ConnectionMethod, via: Context? = nil) async throws(MitogenError) -> Context {
-        try await connect(method.request(), from: via)
-    }
-}
