@@ -272,7 +272,7 @@ public final class MitogenActorSystem: DistributedActorSystem {
         let target = try ActorTarget(invocation.target, of: type(of: actor))
         let result = ActorResult()
         return try await request.withTimeout(invocation.options, target.name) {
-            try await execute(invocation, target, on: actor, ActorResultHandler(result: result))
+            try await self.execute(invocation, target, on: actor, ActorResultHandler(result: result))
             return try result.get()
         }
     }

@@ -69,10 +69,19 @@ extension Context {
     ///
     /// The context must have a pool, and know the service; see ``prepareService(_:timeout:)``.
     ///
+    /// - Parameters:
+    ///   - method: The method with its arguments.
+    ///   - timeout: How long the method may take from its arrival on; for ever by default. When it is over, its context
+    ///     cancels it. Contexts that are not known to understand that, such as those in Python, are not told.
     /// - Throws: ``MitogenError`` if it cannot be sent: `.unencodable`, `.misuse`, `.channelError` if it is too large.
-    public func callServiceNoReply<Method: ServiceMethod>(_ method: Method) throws(MitogenError) {
-        let data = try ServiceCall.encode(method)
-        try sendRequest(data, at: StandardHandle.callService, describedAs: Method.fullName)
+    public func callServiceNoReply<Method: ServiceMethod>(
+        _ method: Method,
+        timeout: Duration? = nil
+    ) throws(MitogenError) {
+        try sendRequest(at: StandardHandle.callService, describedAs: Method.fullName, timeout: timeout) {
+            (options) throws(MitogenError) in
+            try ServiceCall.encode(method, options)
+        }
     }
 
     /// Makes an ``ActivatableService`` in this context or one below it, with the pool if need be, so that all who may

@@ -37,6 +37,24 @@ struct ServiceCall: Sendable {
         options = CallOptions(items)
     }
 
+    /// The data of a request by name.
+    static func encode(
+        service: String,
+        method: String,
+        _ arguments: PickleDictionary,
+        _ options: CallOptions
+    ) throws(MitogenError) -> [UInt8] {
+        do throws(PickleError) {
+            var writer = PickleWriter(options: .init(bytesStyle: .python))
+            var parts: [PickleValue] = [.string(service), .string(method), .dictionary(arguments)]
+            if !options.isEmpty { parts.append(.dictionary(options.items)) }
+            try writer.writeStream(.tuple(parts))
+            return writer.bytes
+        } catch {
+            throw MitogenError(.unencodable, "cannot encode the arguments of \(service).\(method): \(error)")
+        }
+    }
+
     static func encode<Method: ServiceMethod>(
         _ method: Method,
         _ options: CallOptions = CallOptions()

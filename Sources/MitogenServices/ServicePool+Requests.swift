@@ -22,7 +22,7 @@ extension ServicePool {
         defer { leave() }
         let call = try ServiceCall(decoding: served.message.data)
         return try await served.withTimeout(call.options, call.name) {
-            try await answer(call, served, arrival)
+            try await self.answer(call, served, arrival)
         }
     }
 

@@ -226,3 +226,46 @@ public struct RegisterFlood: RemoteFunction {
         try context.router.register("fixture.flood", Flood.self)
     }
 }
+
+/// Answers each number with its double, until there are no more; then with the sum.
+public struct DoubleAll: BidirectionalStream {
+    /// Answers nothing after so many, and returns.
+    public var limit: Int
+    /// Written when it ends, with how.
+    public var path: String?
+
+    public init(limit: Int = .max, path: String? = nil) {
+        self.limit = limit
+        self.path = path
+    }
+
+    public func run(in context: ExternalContext, input: Receiver<Int>, yield: StreamWriter<Int>) async throws {
+        defer { if let path { writeFile(path, Task.isCancelled ? "cancelled" : "returned") } }
+        var (sum, count) = (0, 0)
+        for try await number in input {
+            sum += number
+            count += 1
+            if count > limit { throw OutOfStock(item: "numbers") }
+            try await yield(2 * number)
+        }
+        try await yield(sum)
+    }
+}
+
+/// Notes in a file that its time is over.
+public struct NoteDeadline: RemoteFunction {
+    public var path: String
+
+    public init(_ path: String) {
+        self.path = path
+    }
+
+    public func run(in context: ExternalContext) async throws {
+        do {
+            try await Task.sleep(for: .seconds(100))
+        } catch {
+            writeFile(path, context.deadline == nil ? "cancelled" : "out of time")
+            throw error
+        }
+    }
+}

@@ -9,42 +9,54 @@ internal import Synchronization
 extension Select {
     /// Adds a receiver, with what it already has.
     ///
+    /// - Parameters:
+    ///   - receiver: The receiver.
+    ///   - tag: What its events have as their ``Event/tag``; nothing by default.
     /// - Throws: ``MitogenError``: `.misuse` if it is in a select already, `.latchError` if this one is closed.
-    public func add(_ receiver: Receiver<Value>) throws(MitogenError) where Value: Codable {
-        try add(receiver) { $0 }
+    public func add(
+        _ receiver: Receiver<Value>,
+        tag: (any Hashable & Sendable)? = nil
+    ) throws(MitogenError) where Value: Codable {
+        try add(receiver, tag: tag) { $0 }
     }
 
     /// Adds a receiver of another type, whose values are transformed.
     public func add<Received>(
         _ receiver: Receiver<Received>,
+        tag: (any Hashable & Sendable)? = nil,
         _ transform: @escaping @Sendable (Received) -> Value
     ) throws(MitogenError) {
         let messages = receiver.messages
-        try add(messages, as: receiver) { message throws(MitogenError) in
+        try add(messages, as: receiver, tag) { message throws(MitogenError) in
             transform(try messages.decode(message, as: Received.self))
         }
     }
 
     /// Adds a receiver of messages, with what it already has.
-    public func add(_ receiver: MessageReceiver) throws(MitogenError) where Value == Message {
-        try add(receiver, as: receiver) { $0 }
+    public func add(
+        _ receiver: MessageReceiver,
+        tag: (any Hashable & Sendable)? = nil
+    ) throws(MitogenError) where Value == Message {
+        try add(receiver, as: receiver, tag) { $0 }
     }
 
     /// Adds a call: its result, or what it fails with, is its one event. A call may be in several selects, and can be
     /// waited for besides.
     ///
     /// - Throws: ``MitogenError``: `.misuse` if it is in this select already, `.latchError` if this one is closed.
-    public func add(_ call: PendingCall<Value>) throws(MitogenError) {
-        try add(call) { $0 }
+    public func add(_ call: PendingCall<Value>, tag: (any Hashable & Sendable)? = nil) throws(MitogenError) {
+        try add(call, tag: tag) { $0 }
     }
 
     /// Adds a call with another type of result, which is transformed.
     public func add<Output>(
         _ call: PendingCall<Output>,
+        tag: (any Hashable & Sendable)? = nil,
         _ transform: @escaping @Sendable (Output) -> Value
     ) throws(MitogenError) {
         let member = Member(
             source: call,
+            tag: tag,
             poll: {
                 call.call.pending.outcome.map { outcome in
                     ({ Event(source: call, result: call.result(of: outcome).map(transform), isLast: true) }, true)
@@ -63,9 +75,10 @@ extension Select {
     /// Adds a latch, with what it already has.
     ///
     /// - Throws: ``MitogenError``: `.misuse` if it is in a select already, `.latchError` if this one is closed.
-    public func add(_ latch: Latch<Value>) throws(MitogenError) {
+    public func add(_ latch: Latch<Value>, tag: (any Hashable & Sendable)? = nil) throws(MitogenError) {
         let member = Member(
             source: latch,
+            tag: tag,
             poll: {
                 latch.mailbox.poll().map { result in
                     var isLast = false
@@ -80,12 +93,12 @@ extension Select {
         try add(member, "Latch") { latch.mailbox.claim($0) }
     }
 
-    /// Adds another select: its events are events of this one, with their own sources. It is removed when it has no
+    /// Adds another select: its events are events of this one, with their own sources, and their own tags if they have any. It is removed when it has no
     /// sources left.
     ///
     /// - Throws: ``MitogenError``: `.misuse` if it is in a select already, or contains this one; `.latchError` if this
     ///   one is closed.
-    public func add(_ select: Select<Value>) throws(MitogenError) {
+    public func add(_ select: Select<Value>, tag: (any Hashable & Sendable)? = nil) throws(MitogenError) {
         // One at a time, so that two selects cannot be added to each other at once.
         let result = nesting.withLock { _ -> Result<Void, MitogenError> in
             guard !select.contains(self) else {
@@ -94,6 +107,7 @@ extension Select {
             }
             let member = Member(
                 source: select,
+                tag: tag,
                 poll: { select.poll().map { ($0, !select.hasSources) } },
                 count: { select.count },
                 isOver: { !select.hasSources },
@@ -121,10 +135,12 @@ extension Select {
     private func add(
         _ messages: MessageReceiver,
         as source: any AnyObject & Sendable,
+        _ tag: (any Hashable & Sendable)?,
         _ decode: @escaping @Sendable (Message) throws(MitogenError) -> Value
     ) throws(MitogenError) {
         let member = Member(
             source: source,
+            tag: tag,
             poll: {
                 messages.poll().map { message, isLast in
                     let makeEvent = { @Sendable in
@@ -153,52 +169,6 @@ extension Select {
         } catch {
             return .failure(error)
         }
-    }
-
-    // MARK: All at once
-
-    /// Takes one value of each receiver, in the order they come.
-    ///
-    /// - Parameters:
-    ///   - receivers: The receivers.
-    ///   - timeout: How long to wait at most, for all together; for ever by default.
-    /// - Throws: ``MitogenError``: what the first one to fail does; what the others have stays with them.
-    public static func all(
-        _ receivers: [Receiver<Value>],
-        timeout: Duration? = nil
-    ) async throws(MitogenError) -> [Value] where Value: Codable {
-        let select = Select()
-        for receiver in receivers { try select.add(receiver) }
-        return try await select.values(within: timeout)
-    }
-
-    /// The result of each call, in the order they come.
-    ///
-    /// - Parameters:
-    ///   - calls: The calls.
-    ///   - timeout: How long to wait at most, for all together; for ever by default. The functions go on after that.
-    /// - Throws: ``MitogenError``: what the first one to fail does, and the others go on; `.cancelled` if the calling task
-    ///   is, and then so are the functions that run.
-    public static func all(
-        _ calls: [PendingCall<Value>],
-        timeout: Duration? = nil
-    ) async throws(MitogenError) -> [Value] {
-        let select = Select()
-        for call in calls { try select.add(call) }
-        do throws(MitogenError) {
-            return try await select.values(within: timeout)
-        } catch {
-            if Task.isCancelled { for call in calls { call.cancel() } }
-            throw error
-        }
-    }
-
-    private func values(within timeout: Duration?) async throws(MitogenError) -> [Value] {
-        defer { close() }
-        let deadline = timeout.map { ContinuousClock.now + $0 }
-        var values: [Value] = []
-        while hasSources { values.append(try await get(timeout: deadline.map { $0 - .now })) }
-        return values
     }
 }
 

@@ -6,13 +6,12 @@
 
 internal import Synchronization
 
-/// Takes from many sources as one: receivers, latches, results of calls, and other selects (Mitogen semantics, section
-/// 6.3).
+/// Takes from many sources as one: receivers, latches, results of calls, answers to messages, streams, and other selects.
 ///
 /// ```swift
 /// let select = Select<Int>()
-/// for worker in workers { try select.add(try worker.startCall(Work())) }
-/// for try await event in select { print(event.source, event.result) }
+/// for worker in workers { try select.add(try worker.startCall(Work()), tag: worker.displayName) }
+/// for try await event in select { print(event.tag ?? "?", event.result) }
 /// ```
 ///
 /// What a source fails with is an event like its values: it says which source it was, and does not disturb the others.
@@ -20,8 +19,11 @@ internal import Synchronization
 public final class Select<Value: Sendable>: AsyncSequence, Sendable {
     /// Something that a source had.
     public struct Event: Sendable {
-        /// The receiver, latch or call itself, also if it is a source of a nested select; compare it with `===`.
+        /// The receiver, latch, call or answer itself, also if it is a source of a nested select; compare it with `===`. Of
+        /// a stream it is what `add` returned.
         public let source: any AnyObject & Sendable
+        /// What the source was added with; nil if nothing was given.
+        public internal(set) var tag: (any Hashable & Sendable)?
         /// The value, or why there is none; ``MitogenError/isEndOfChannel`` tells the end of a sender from a loss.
         public let result: Result<Value, MitogenError>
         /// Whether the source has nothing more: it was closed, its senders were, its context is gone, or it is a call. It
@@ -32,6 +34,7 @@ public final class Select<Value: Sendable>: AsyncSequence, Sendable {
     /// One source, as its select sees it.
     struct Member: Sendable {
         let source: any AnyObject & Sendable
+        let tag: (any Hashable & Sendable)?
         /// What makes the next event, if there is one, and whether the member has no more. Making it may run code of the
         /// program, so no lock is held then.
         let poll: @Sendable () -> (makeEvent: @Sendable () -> Event, isLast: Bool)?
@@ -193,7 +196,13 @@ public final class Select<Value: Sendable>: AsyncSequence, Sendable {
             return nil
         }
         if isOneShot || isLast { _ = take(out: id) }
-        return makeEvent
+        guard let tag = member.tag else { return makeEvent }
+        return {
+            var event = makeEvent()
+            // One from a nested select may have its own.
+            event.tag = event.tag ?? tag
+            return event
+        }
     }
 
     static var closedError: MitogenError {

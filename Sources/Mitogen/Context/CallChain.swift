@@ -35,7 +35,7 @@ public final class CallChain: Sendable {
     public let context: Context
     /// Whether a failure keeps the later calls from running.
     public let isPipelined: Bool
-    private let caller: Caller
+    let caller: Caller
     private let id: String
     /// Whether the other side may remember a failure.
     private let isInUse = Atomic<Bool>(false)
@@ -118,28 +118,14 @@ public final class CallChain: Sendable {
     /// Sends a call whose result is not wanted. In a pipelined chain its failure shows in the calls after it, else the
     /// context logs it.
     ///
+    /// - Parameters:
+    ///   - function: The function with its arguments.
+    ///   - timeout: How long the function may take from its arrival on, the wait for its turn included; for ever by default, whatever time the function
+    ///     has that calls this. When it is over, its context cancels it. Python contexts are not told.
     /// - Throws: As `startCall(_:timeout:)`.
-    public func callNoReply(_ function: some RemoteFunction) throws(MitogenError) {
+    public func callNoReply(_ function: some RemoteFunction, timeout: Duration? = nil) throws(MitogenError) {
         use()
-        try caller.startNoReply(function)
-    }
-
-    /// Calls a function by the name it is registered with, when its turn has come; see
-    /// ``Context/call(named:_:keywordArguments:as:timeout:)``.
-    public func call<Output: Decodable & Sendable>(
-        named name: String,
-        _ arguments: [PickleValue] = [],
-        keywordArguments: PickleDictionary = [:],
-        as type: Output.Type = Output.self,
-        timeout: Duration? = nil
-    ) async throws(MitogenError) -> Output {
-        use()
-        return try await caller.reply(
-            toNamed: name,
-            arguments,
-            keywordArguments: keywordArguments,
-            timeout: timeout
-        ).output()
+        try caller.startNoReply(function, timeout: timeout)
     }
 
     /// Forgets a failure: calls that are sent from now on run again, after those that were sent before. Nothing is
@@ -150,7 +136,7 @@ public final class CallChain: Sendable {
         try? context.send(Message(handle: StandardHandle.callFunction, encoding: .pickle, data: data))
     }
 
-    private func use() {
+    func use() {
         isInUse.store(true, ordering: .relaxed)
     }
 }

@@ -40,10 +40,10 @@ struct Caller: Sendable {
         return try start(try encode(function, timeout: timeout, trace), functionName: name, trace).bounded(by: timeout)
     }
 
-    /// Sends a function off whose answer nobody wants. It has no deadline, as it outlives who sends it.
-    func startNoReply<F: RemoteFunction>(_ function: F) throws(MitogenError) {
+    /// Sends a function off whose answer nobody wants. It has no deadline but its own, as it outlives who sends it.
+    func startNoReply<F: RemoteFunction>(_ function: F, timeout: Duration?) throws(MitogenError) {
         let trace = CallTrace(of: displayedName(of: F.self), to: context)
-        let data = try encode(function, trace)
+        let data = try encode(function, timeout: timeout, trace)
         try sendNoReply(data, functionName: _typeName(F.self), to: StandardHandle.callFunction)
         trace.endUnanswered()
         #if Metrics
@@ -90,12 +90,38 @@ struct Caller: Sendable {
         keywordArguments: PickleDictionary,
         timeout: Duration?
     ) throws(MitogenError) -> RunningCall {
-        let peer = context.peer
         let timeout = try CallDeadline.timeLeft(timeout)
         let trace = CallTrace(of: name, to: context)
-        let data: [UInt8]
+        let data = try encode(named: name, arguments, keywordArguments, timeout: timeout, trace)
+        return try start(data, functionName: name, trace)
+    }
+
+    /// Sends a function off by its name; see the other `startNoReply`.
+    func startNoReply(
+        named name: String,
+        _ arguments: [PickleValue],
+        keywordArguments: PickleDictionary,
+        timeout: Duration?
+    ) throws(MitogenError) {
+        let trace = CallTrace(of: name, to: context)
+        let data = try encode(named: name, arguments, keywordArguments, timeout: timeout, trace)
+        try sendNoReply(data, functionName: name, to: StandardHandle.callFunction)
+        trace.endUnanswered()
+        #if Metrics
+            context.router?.metrics.callSent(name)
+        #endif
+    }
+
+    private func encode(
+        named name: String,
+        _ arguments: [PickleValue],
+        _ keywordArguments: PickleDictionary,
+        timeout: Duration?,
+        _ trace: CallTrace
+    ) throws(MitogenError) -> [UInt8] {
+        let peer = context.peer
         do throws(PickleError) {
-            data = try CallRequest.encode(
+            return try CallRequest.encode(
                 named: name,
                 arguments: arguments,
                 keywordArguments: keywordArguments,
@@ -106,7 +132,6 @@ struct Caller: Sendable {
         } catch {
             throw MitogenError(.unencodable, "cannot encode the call of \(name): \(error)")
         }
-        return try start(data, functionName: name, trace)
     }
 
     // MARK: Other requests

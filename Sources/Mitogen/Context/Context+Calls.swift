@@ -62,36 +62,13 @@ extension Context {
     /// Starts a function in this context and forgets it: neither its result nor its failure comes back. The context
     /// logs a failure.
     ///
+    /// - Parameters:
+    ///   - function: The function with its arguments.
+    ///   - timeout: How long the function may take from its arrival on; for ever by default, whatever time the function
+    ///     has that calls this. When it is over, its context cancels it. Python contexts are not told.
     /// - Throws: ``MitogenError`` if the call cannot be sent: `.unencodable`, `.misuse`, `.channelError` if it is too
     ///   large.
-    public func callNoReply(_ function: some RemoteFunction) throws(MitogenError) {
-        try caller.startNoReply(function)
-    }
-
-    // MARK: By name
-
-    /// Calls a function by the name it is registered with: in another program, or in a Python context by module and
-    /// function.
-    ///
-    /// - Parameters:
-    ///   - name: `module.function`.
-    ///   - arguments: The positional arguments; none by default.
-    ///   - keywordArguments: The named arguments; none by default.
-    ///   - type: What the result is decoded as.
-    ///   - timeout: How long to wait at most; for ever by default.
-    /// - Throws: As ``call(_:timeout:)->_``.
-    public func call<Output: Decodable & Sendable>(
-        named name: String,
-        _ arguments: [PickleValue] = [],
-        keywordArguments: PickleDictionary = [:],
-        as type: Output.Type = Output.self,
-        timeout: Duration? = nil
-    ) async throws(MitogenError) -> Output {
-        try await caller.reply(
-            toNamed: name,
-            arguments,
-            keywordArguments: keywordArguments,
-            timeout: timeout
-        ).output()
+    public func callNoReply(_ function: some RemoteFunction, timeout: Duration? = nil) throws(MitogenError) {
+        try caller.startNoReply(function, timeout: timeout)
     }
 }

@@ -33,6 +33,20 @@ public final class PendingMessage: Sendable {
         return message
     }
 
+    /// What it has come to, a dead message as an error; nil if that is not known yet.
+    var outcome: Result<Message, MitogenError>? {
+        pending.outcome.map { outcome in
+            outcome.flatMap { message in
+                guard message.isDead else { return .success(message) }
+                return .failure(MitogenError(dead: message, localID: router.contextID, context: context.displayName))
+            }
+        }
+    }
+
+    func whenResolved(_ body: @escaping @Sendable () -> Void) {
+        pending.whenResolved { _ in body() }
+    }
+
     /// Gives the answer up: every wait for it ends with `.cancelled`, and the other side is told.
     public func cancel() {
         router.abandon(handle, of: context.id)

@@ -33,6 +33,27 @@ public struct RemoteValues<Element: Decodable & Sendable>: AsyncSequence, Sendab
         Iterator(values: self)
     }
 
+    /// Starts the function.
+    func start() throws(MitogenError) -> StreamSession {
+        let session = try StreamSession(context: context, window: window)
+        try session.start(timeout: timeout, begin)
+        return session
+    }
+
+    func decode(_ message: Message) throws(MitogenError) -> Element {
+        do {
+            let value = try message.rawValue(localID: .max)
+            guard let router = context.router else { return try value.cast(to: Element.self) }
+            // So that contexts in the value are the router's own.
+            let here = ExternalContext(router: router, caller: context)
+            return try ExternalContext.$current.withValue(here) {
+                try router.decoder.decode(Element.self, from: value)
+            }
+        } catch {
+            throw MitogenError(.streamError, "a value of \(name) is not a \(Element.self): \(error)")
+        }
+    }
+
     /// One run of the function.
     public struct Iterator: AsyncIteratorProtocol {
         private let values: RemoteValues
@@ -49,8 +70,8 @@ public struct RemoteValues<Element: Decodable & Sendable>: AsyncSequence, Sendab
         ) async throws(MitogenError) -> Element? {
             if isOver { return nil }
             do throws(MitogenError) {
-                if session == nil { session = try start() }
-                if let message = try await session?.next() { return try decode(message) }
+                if session == nil { session = try values.start() }
+                if let message = try await session?.next() { return try values.decode(message) }
             } catch {
                 end()
                 throw error.inContext(values.context.displayName)
@@ -59,29 +80,9 @@ public struct RemoteValues<Element: Decodable & Sendable>: AsyncSequence, Sendab
             return nil
         }
 
-        private func start() throws(MitogenError) -> StreamSession {
-            let session = try StreamSession(context: values.context, window: values.window)
-            try session.start(timeout: values.timeout, values.begin)
-            return session
-        }
-
         private mutating func end() {
             isOver = true
             session = nil
-        }
-
-        private func decode(_ message: Message) throws(MitogenError) -> Element {
-            do {
-                let value = try message.rawValue(localID: .max)
-                guard let router = values.context.router else { return try value.cast(to: Element.self) }
-                // So that contexts in the value are the router's own.
-                let here = ExternalContext(router: router, caller: values.context)
-                return try ExternalContext.$current.withValue(here) {
-                    try router.decoder.decode(Element.self, from: value)
-                }
-            } catch {
-                throw MitogenError(.streamError, "a value of \(values.name) is not a \(Element.self): \(error)")
-            }
         }
     }
 }

@@ -8,7 +8,7 @@ internal import Synchronization
 
 /// The caller's end of a running stream: what has come and was not taken. It ends with its iterator.
 final class StreamSession: Sendable {
-    private enum Arrival: Sendable {
+    enum Arrival: Sendable {
         case value(Message)
         /// The function has ended, and this comes after the values.
         case end(Result<Void, MitogenError>)
@@ -27,7 +27,7 @@ final class StreamSession: Sendable {
     private let router: Router
     private let context: Context
     private let share: LinkBudget.Share
-    private let arrivals = Mailbox<Arrival>()
+    let arrivals = Mailbox<Arrival>()
     private let state: Mutex<State>
 
     init(context: Context, window: Int) throws(MitogenError) {
@@ -74,6 +74,26 @@ final class StreamSession: Sendable {
             stop(because: error)
             throw error
         }
+        return try take(arrival)
+    }
+
+    /// What has arrived, if there is anything, and whether it is the last.
+    func poll() -> (Result<Message?, MitogenError>, isLast: Bool)? {
+        switch arrivals.poll() {
+        case .success(let arrival):
+            do throws(MitogenError) {
+                let message = try take(arrival)
+                return (.success(message), message == nil)
+            } catch {
+                return (.failure(error), true)
+            }
+        case .failure(let error): return (.failure(error), true)
+        case nil: return nil
+        }
+    }
+
+    /// The message of a value; nil at the end.
+    private func take(_ arrival: Arrival) throws(MitogenError) -> Message? {
         switch arrival {
         case .end(let result):
             try result.get()

@@ -15,7 +15,7 @@ internal import Synchronization
 
 /// Runs the functions that other contexts call here (Mitogen wire protocol, sections 1.7 and 6).
 final class CallDispatcher: Sendable {
-    private let calls = Mutex(CallTable())
+    let calls = Mutex(CallTable())
     private let chains = Mutex(ChainTable())
     /// What is in work for all who are reached by one stream; in a master, none is that of its own requests.
     private let loads = Mutex<[LinkID?: Load]>([:])
@@ -70,29 +70,6 @@ final class CallDispatcher: Sendable {
             cancellation.isTimeout ? calls.timeOut(id, isAwaited: false) : calls.cancel(id)
         }
         cancel?()
-    }
-
-    /// Ends a call when its time is over.
-    ///
-    /// - Throws: `.timeoutError` if that is so already.
-    func startTimer(
-        until deadline: ContinuousClock.Instant,
-        of id: CallID?,
-        in router: Router,
-        _ name: @autoclosure () -> String
-    ) throws(MitogenError) -> Timer {
-        let left = ContinuousClock.now.duration(to: deadline)
-        guard left > .zero else {
-            timeOut(id)
-            throw MitogenError(.timeoutError, "the time of \(name()) was over before it began")
-        }
-        return router.broker.schedule(after: left) { [weak self] in self?.timeOut(id) }
-    }
-
-    /// The deadline of a call has come before its caller has said so.
-    private func timeOut(_ id: CallID?) {
-        guard let id else { return }
-        calls.withLock { $0.timeOut(id, isAwaited: true) }?()
     }
 
     /// Cancels what a context that is gone has called.

@@ -21,7 +21,7 @@ public struct ExternalContext: Sendable {
     /// What the current task runs in; nil outside remote functions.
     @TaskLocal public static var current: ExternalContext?
 
-    init(router: Router, caller: Context, deadline: ContinuousClock.Instant? = nil) {
+    package init(router: Router, caller: Context, deadline: ContinuousClock.Instant? = nil) {
         self.router = router
         self.caller = caller
         self.deadline = deadline

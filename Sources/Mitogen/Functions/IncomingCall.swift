@@ -50,11 +50,17 @@ struct IncomingCall: Sendable {
         do {
             let call = try decoded ?? DecodedCall(CallRequest(decoding: message.data))
             let deadline = call.request.callOptions.timeout.flatMap { arrival?.advanced(by: .seconds($0)) }
-            let timer = try deadline.map { try dispatcher.startTimer(until: $0, of: id, in: router, functionName) }
-            defer { timer?.cancel() }
             let context = ExternalContext(router: router, caller: router.context(message.srcID), deadline: deadline)
             let isBinary = router.peerInfo(message.srcID)?.has(PeerInfo.binaryBytes) == true
-            let data = try await call.run(in: context, options: .init(bytesStyle: isBinary ? .binary : .python))
+            let options = PickleWriter.Options(bytesStyle: isBinary ? .binary : .python)
+            let data: [UInt8]
+            if let deadline {
+                data = try await dispatcher.bounding(until: deadline, of: id, in: router, functionName) {
+                    try await call.run(in: context, options: options)
+                }
+            } else {
+                data = try await call.run(in: context, options: options)
+            }
             try checkSize(of: data)
             return .success(data)
         } catch {

@@ -36,7 +36,25 @@ public protocol RemoteStream: Codable, Sendable {
 ///
 /// It can be used by several tasks at the same time, as long as the body runs.
 public struct StreamWriter<Element: Codable & Sendable>: Sendable {
-    let sender: StreamSender
+    private let send: @Sendable (Element) async throws(MitogenError) -> Void
+
+    /// Passes values on to whatever `send` does with them.
+    package init(_ send: @escaping @Sendable (Element) async throws(MitogenError) -> Void) {
+        self.send = send
+    }
+
+    init(sender: StreamSender) {
+        self.init { (value) throws(MitogenError) in
+            let data: [UInt8]
+            do throws(PickleError) {
+                data = try PickleEncoder(options: sender.writerOptions).encode(value)
+            } catch {
+                let type = _typeName(Element.self)
+                throw MitogenError(.unencodable, "cannot encode \(type), a value of a stream: \(error)")
+            }
+            try await sender.send(data)
+        }
+    }
 
     /// Sends a value, as soon as there is room for it.
     ///
@@ -44,13 +62,7 @@ public struct StreamWriter<Element: Codable & Sendable>: Sendable {
     ///   large value may still arrive then); `.unencodable`; `.channelError` if the value is too large for a message, or
     ///   one was not delivered.
     public func callAsFunction(_ value: Element) async throws(MitogenError) {
-        let data: [UInt8]
-        do throws(PickleError) {
-            data = try PickleEncoder(options: sender.writerOptions).encode(value)
-        } catch {
-            throw MitogenError(.unencodable, "cannot encode \(_typeName(Element.self)), a value of a stream: \(error)")
-        }
-        try await sender.send(data)
+        try await send(value)
     }
 }
 
@@ -68,7 +80,7 @@ extension Context {
         timeout: Duration? = nil
     ) -> RemoteValues<S.Element> {
         let window = max(1, window)
-        return RemoteValues(context: self, name: _typeName(S.self), window: window, timeout: timeout) {
+        return RemoteValues(context: self, name: displayedName(of: S.self), window: window, timeout: timeout) {
             (handle, first) throws(MitogenError) in
             let call = StreamCall(stream: stream, handle: handle, window: window, first: first)
             return try caller.start(call, timeout: timeout)

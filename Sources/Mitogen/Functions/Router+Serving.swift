@@ -97,8 +97,15 @@ extension Context {
         try caller.start(at: handle, describedAs: name, timeout: timeout, encode)
     }
 
-    /// Sends an encoded request to a handle of this context and forgets it.
-    package func sendRequest(_ data: [UInt8], at handle: Handle, describedAs name: String) throws(MitogenError) {
-        try caller.sendNoReply(data, functionName: name, to: handle)
+    /// Sends a request to a handle of this context and forgets it.
+    package func sendRequest(
+        at handle: Handle,
+        describedAs name: String,
+        timeout: Duration? = nil,
+        encode: (CallOptions) throws(MitogenError) -> [UInt8]
+    ) throws(MitogenError) {
+        var options = CallOptions()
+        if let timeout, peer?.has(PeerInfo.callOptions) == true { options.timeout = timeout / .seconds(1) }
+        try caller.sendNoReply(try encode(options), functionName: name, to: handle)
     }
 }

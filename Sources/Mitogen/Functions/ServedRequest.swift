@@ -30,13 +30,13 @@ package struct ServedRequest: Sendable {
     package func withTimeout(
         _ options: CallOptions,
         _ name: @autoclosure () -> String,
-        _ body: () async throws -> [UInt8]
+        _ body: @escaping @Sendable () async throws -> [UInt8]
     ) async throws -> [UInt8] {
         guard let timeout = options.timeout else { return try await body() }
         let deadline = arrival.advanced(by: .seconds(timeout))
-        let timer = try router.dispatcher.startTimer(until: deadline, of: id, in: router, name())
-        defer { timer.cancel() }
-        return try await ExternalContext.$current.withValue(context(until: deadline)) { try await body() }
+        return try await router.dispatcher.bounding(until: deadline, of: id, in: router, name()) {
+            try await ExternalContext.$current.withValue(context(until: deadline)) { try await body() }
+        }
     }
 
     /// Runs what answers the request.

@@ -15,7 +15,7 @@ struct StreamCall<S: RemoteStream>: RemoteFunction, WrappedFunction {
     /// How many bytes may be sent unasked; ``Credit/first`` by default.
     var first: Int?
 
-    static var wrapped: Any.Type { S.self }
+    static var wrapped: Any.Type { (S.self as? any WrappedFunction.Type)?.wrapped ?? S.self }
 
     func run(in context: ExternalContext) async throws {
         let sender = try StreamSender(

@@ -1,0 +1,70 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+extension CallChain {
+    /// Calls a function by the name it is registered with, when its turn has come; see
+    /// ``Context/call(named:_:keywordArguments:as:timeout:)``.
+    public func call<Output: Decodable & Sendable>(
+        named name: String,
+        _ arguments: [PickleValue] = [],
+        keywordArguments: PickleDictionary = [:],
+        as type: Output.Type = Output.self,
+        timeout: Duration? = nil
+    ) async throws(MitogenError) -> Output {
+        use()
+        return try await caller.reply(
+            toNamed: name,
+            arguments,
+            keywordArguments: keywordArguments,
+            timeout: timeout
+        ).output()
+    }
+
+    /// Sends a call of a function by the name it is registered with; its result is waited for later.
+    ///
+    /// - Parameters:
+    ///   - name: `module.function`.
+    ///   - arguments: The positional arguments; none by default.
+    ///   - keywordArguments: The named arguments; none by default.
+    ///   - type: What the result is decoded as.
+    ///   - timeout: How long the call may take, from now on; for ever by default. When it is over, the function is
+    ///     cancelled and every wait for it throws `.timeoutError`.
+    /// - Throws: As `startCall(_:timeout:)`.
+    public func startCall<Output: Decodable & Sendable>(
+        named name: String,
+        _ arguments: [PickleValue] = [],
+        keywordArguments: PickleDictionary = [:],
+        as type: Output.Type = Output.self,
+        timeout: Duration? = nil
+    ) throws(MitogenError) -> PendingCall<Output> {
+        use()
+        let call = try caller.start(named: name, arguments, keywordArguments: keywordArguments, timeout: timeout)
+        return PendingCall(call: call.bounded(by: timeout)) { (reply) throws(MitogenError) in try reply.output() }
+    }
+
+    /// Sends a call by name whose result is not wanted; see `callNoReply(_:timeout:)`.
+    ///
+    /// - Parameters:
+    ///   - name: `module.function`.
+    ///   - arguments: The positional arguments; none by default.
+    ///   - keywordArguments: The named arguments; none by default.
+    ///   - timeout: How long the function may take from its arrival on; for ever by default.
+    /// - Throws: As `callNoReply(_:timeout:)`.
+    public func callNoReply(
+        named name: String,
+        _ arguments: [PickleValue] = [],
+        keywordArguments: PickleDictionary = [:],
+        timeout: Duration? = nil
+    ) throws(MitogenError) {
+        use()
+        try caller.startNoReply(
+            named: name,
+            arguments,
+            keywordArguments: keywordArguments,
+            timeout: timeout
+        )
+    }
+}
