@@ -81,6 +81,7 @@ let package = Package(
         .library(name: "MitogenServices", targets: ["MitogenServices"]),
         .library(name: "MitogenDistributed", targets: ["MitogenDistributed"]),
         .library(name: "MitogenFakeSSH", targets: ["MitogenFakeSSH"]),
+        .library(name: "MitogenTesting", targets: ["MitogenTesting"]),
         .executable(name: "mitogen", targets: ["mitogen"]),
         .executable(name: "mitogen-agent", targets: ["mitogen-agent"]),
     ],
@@ -130,6 +131,12 @@ let package = Package(
         .target(
             name: "MitogenFakeSSH",
             dependencies: ["CMitogenFakeSSH", "CMitogenPlatform", "Mitogen"],
+            swiftSettings: librarySettings
+        ),
+        // Linked to tests only.
+        .target(
+            name: "MitogenTesting",
+            dependencies: ["Mitogen", "MitogenProtocol"],
             swiftSettings: librarySettings
         ),
         .target(name: "MitogenBenchFunctions", dependencies: ["Mitogen"], swiftSettings: librarySettings),
@@ -196,6 +203,13 @@ let package = Package(
         .testTarget(
             name: "MitogenFakeSSHTests",
             dependencies: ["Mitogen", "MitogenFakeSSH"],
+            swiftSettings: swiftSettings
+        ),
+        .testTarget(
+            name: "MitogenTests",
+            dependencies: [
+                "Mitogen", "MitogenDistributed", "MitogenFixtures", "MitogenServices", "MitogenTesting",
+            ],
             swiftSettings: swiftSettings
         ),
         // Runs the built programs: `swift build` comes first.

@@ -33,7 +33,9 @@ struct ImageSource: Sendable {
                 throw MitogenError(
                     .imageUnusable,
                     "this program cannot run as a context, because it never asks whether it was started as one",
-                    hint: "make its @main type a MitogenProgram, or call Mitogen.runChildIfRequested() first"
+                    hint:
+                        "make its @main type a MitogenProgram, or call Mitogen.runChildIfRequested() first; a test names "
+                        + "the program to start, as RouterConfiguration.image, or uses a tree of MitogenTesting"
                 )
             }
             identity = ImageIdentity.own

@@ -111,7 +111,10 @@ extension Router {
 
     /// Without its parent a context ends (Mitogen semantics, section 5.8).
     private func parentWasLost() {
-        ChildRuntime.parentWasLost(self)
+        guard isInProcess else { return ChildRuntime.parentWasLost(self) }
+        dispatcher.cancelAll()
+        closeChildren()
+        shutdown()
     }
 
     // MARK: Shutting down (section 8.9)

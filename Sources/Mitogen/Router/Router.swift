@@ -89,6 +89,8 @@ public final class Router: Sendable {
     private let ownsBroker: Bool
     /// Whether this is the router of a program that has attached itself to a tree, and lives on without it.
     let isAttached: Bool
+    /// Whether its parent is another router of the same process, which it does not end with itself.
+    let isInProcess: Bool
 
     /// Makes the router of a master.
     ///
@@ -118,10 +120,12 @@ public final class Router: Sendable {
         ownsBroker: Bool,
         configuration: RouterConfiguration,
         table: RoutingTable,
-        isAttached: Bool = false
+        isAttached: Bool = false,
+        isInProcess: Bool = false
     ) {
         self.broker = broker
         self.isAttached = isAttached
+        self.isInProcess = isInProcess
         self.ownsBroker = ownsBroker
         self.configuration = configuration
         connectionLimit = Gate(places: max(1, configuration.maxConcurrentConnections))
