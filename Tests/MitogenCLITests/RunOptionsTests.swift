@@ -80,6 +80,7 @@ struct RunOptionsTests {
             ["--canary", "0", "ls"], ["--confirm", "x", "ls"], ["--max-fail", "-1", "ls"],
             ["--max-fail", "1", "--fail-fast", "ls"], ["--retry", "x", "ls"], ["--stagger", "0", "ls"],
             ["--exit", "min", "ls"], ["--diff", "--output", "json", "ls"], ["--output-dir", "", "ls"],
+            ["--live", "--output", "json", "ls"], ["--live", "--diff", "ls"],
             ["--output-dir", "d", "--error-dir", "d", "ls"], ["-i", "/dev/null", "ls"], ["--dry-run"],
             ["-t", "local!local", "ls"],
         ]
@@ -128,6 +129,8 @@ struct RunOptionsTests {
         #expect(options.results.outputDirectory == "o" && options.results.errorDirectory == "e")
         #expect(try Self.parse(["--fail-fast", "ls"]).plan.allowedFailures == .count(0))
         #expect(try Self.parse(["--list-hosts"]).listsTargets)
+        let live = try Self.parse(["--live", "ls"]).results
+        #expect(live.isLive && live.output == .none && live.summarizes)
         #expect(try Self.parse(["--dry-run", "ls"]).isDryRun)
         #expect(try Self.parse(["-o", "events", "ls"]).results.output == .events)
     }

@@ -40,7 +40,8 @@ package struct DoctorCommand: ParsableCommand {
     package var held: HeldArguments
 
     @Argument(
-        help: ArgumentHelp("Node sets of targets, as for 'mitogen run'.", valueName: "TARGET")
+        help: ArgumentHelp("Node sets of targets, as for 'mitogen run'.", valueName: "TARGET"),
+        completion: TargetCompletion.kind
     )
     package var targets: [String] = []
 

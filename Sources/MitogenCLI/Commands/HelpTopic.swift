@@ -85,6 +85,8 @@ enum HelpTopic: String, CaseIterable {
                       largest, as clush --diff
         --output-dir  a file for each target, named like it ('/' is %2f); --error-dir
                       the same for standard error, as pssh -o and -e
+        --live        a line for each target, of those that run above 40, and the
+                      summary in the end; nothing but that where there is no terminal
         --summary     how many targets ended how, and the names of those that failed
 
         Results go to standard output, what mitogen has to say to standard error. Names

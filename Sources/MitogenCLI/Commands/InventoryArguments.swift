@@ -14,7 +14,8 @@ package struct InventoryArguments: ParsableArguments {
             "Where groups and hosts are looked for: a file or program of Ansible, groups of ClusterShell, or ssh for the "
                 + "hosts of ~/.ssh/config. May be given several times.",
             valueName: "FILE"
-        )
+        ),
+        completion: .file()
     )
     package var inventories: [String] = []
 

@@ -20,6 +20,8 @@ package struct MitogenCommand: ParsableCommand {
             RunCommand.self, HostsCommand.self, CopyCommand.self, FetchCommand.self, SyncCommand.self,
             FakeSSHCommand.self,
             HoldCommand.self, DoctorCommand.self, TreeCommand.self, BenchCommand.self, HolderCommand.self,
+            ConfigCommand.self,
+            ManualCommand.self,
         ]
     )
 

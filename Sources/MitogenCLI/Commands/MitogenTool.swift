@@ -27,7 +27,7 @@ package enum MitogenTool {
                 try sink.write(text, to: .stdout)
                 Glibc.exit(0)
             }
-            var command = try MitogenCommand.parseAsRoot(words)
+            var command = try MitogenCommand.parseAsRoot(try self.configured(words))
             try ByteArguments.check(words, of: command)
             try command.run()
             Glibc.exit(0)
@@ -49,6 +49,17 @@ package enum MitogenTool {
             try? sink.write(message + "\n", to: status == 0 ? .stdout : .stderr)
         }
         Glibc.exit(status)
+    }
+
+    /// The words with what the user's configuration sets before them.
+    private static func configured(_ words: [String]) throws -> [String] {
+        // Without a command there is nothing to set, and `config` tells what is wrong by itself.
+        guard let first = words.first, first.first != "-", first != "config" else { return words }
+        do throws(ArgumentError) {
+            return try Configuration.ofUser()?.completed(words) ?? words
+        } catch {
+            throw error.forCommandLine
+        }
     }
 
     private static func usageError(_ message: String) -> String { message.isEmpty ? "" : "Error: \(message)" }

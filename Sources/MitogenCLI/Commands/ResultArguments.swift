@@ -35,6 +35,12 @@ package struct ResultArguments: ParsableArguments {
     @Flag(name: .customLong("summary"), help: "Say in the end how many targets ended how, and which.")
     package var summarizes = false
 
+    @Flag(
+        name: .customLong("live"),
+        help: "Show a line for each target with its state and last output, and the summary in the end."
+    )
+    package var isLive = false
+
     @Option(
         name: .customLong("exit"),
         help: ArgumentHelp(
@@ -59,6 +65,8 @@ package struct RunResultOptions: Hashable, Sendable {
     package let errorDirectory: String?
     /// Whether the end says how many targets ended how.
     package let summarizes: Bool
+    /// Whether a line for each target shows what it does.
+    package let isLive: Bool
     /// How the exit status is made.
     package let exitRule: RunExitStatus.Rule
 
@@ -66,7 +74,7 @@ package struct RunResultOptions: Hashable, Sendable {
     ///
     /// - Throws: ``ArgumentError``.
     init(_ arguments: ResultArguments) throws(ArgumentError) {
-        let usual: OutputMode = arguments.showsDifferences ? .gather : .grouped
+        let usual: OutputMode = arguments.showsDifferences ? .gather : arguments.isLive ? .none : .grouped
         self.output =
             try arguments.output.map { (text) throws(ArgumentError) in
                 try Self.value(text, "form of output", OutputMode.allCases)
@@ -74,6 +82,12 @@ package struct RunResultOptions: Hashable, Sendable {
         guard !arguments.showsDifferences || self.output == .gather else {
             throw ArgumentError("--diff compares what --output gather gathers, not --output \(self.output.rawValue)")
         }
+        guard !arguments.isLive || self.output == .none else {
+            throw ArgumentError(
+                "--live shows the last line of each target and no other output; --output-dir keeps what they print"
+            )
+        }
+        self.isLive = arguments.isLive
         self.showsDifferences = arguments.showsDifferences
         self.outputDirectory = arguments.outputDirectory
         self.errorDirectory = arguments.errorDirectory
@@ -86,7 +100,7 @@ package struct RunResultOptions: Hashable, Sendable {
                 "--output-dir and --error-dir need different directories: the files have the same names"
             )
         }
-        self.summarizes = arguments.summarizes
+        self.summarizes = arguments.summarizes || arguments.isLive
         self.exitRule =
             try arguments.exitRule.map { (text) throws(ArgumentError) in
                 try Self.value(text, "rule of --exit", RunExitStatus.Rule.allCases)

@@ -13,7 +13,8 @@ package struct TargetArguments: ParsableArguments {
         help: ArgumentHelp(
             "Where; may be given several times, or be a node set. (default: local)",
             valueName: "TARGET"
-        )
+        ),
+        completion: TargetCompletion.kind
     )
     package var targets: [String] = []
 
@@ -35,7 +36,8 @@ package struct TargetArguments: ParsableArguments {
         help: ArgumentHelp(
             "Leave out targets, or all with an ssh hop to a plain host; may be given several times, or be a node set.",
             valueName: "TARGET"
-        )
+        ),
+        completion: TargetCompletion.kind
     )
     package var exclusions: [String] = []
 

@@ -53,6 +53,9 @@ package struct HostsCommand: ParsableCommand {
     @Flag(name: [.customShort("l"), .customLong("list")], help: "Write the names of the groups.")
     package var lists = false
 
+    @Flag(name: .customLong("completions"), help: .hidden)
+    package var completes = false
+
     @Option(
         name: [.customShort("x"), .customLong("exclude")],
         help: ArgumentHelp("Take these away; may be given several times.", valueName: "NODESET")
@@ -110,6 +113,7 @@ package struct HostsCommand: ParsableCommand {
     }
 
     package mutating func run() throws {
+        if self.completes { return try TargetCompletion.write() }
         do {
             let request = try HostsRequest(self)
             let texts = try self.texts()

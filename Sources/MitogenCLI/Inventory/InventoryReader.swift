@@ -31,10 +31,10 @@ struct InventoryReader {
     /// - Throws: ``ArgumentError`` if one is there and cannot be used.
     mutating func addUsual() throws(ArgumentError) {
         let folder = self.home.map { "\($0)/.config" }
-        if let own = folder.map({ "\($0)/mitogen/groups.conf" }), access(own, F_OK) == 0 { try self.add(own) }
+        if let own = folder.map({ "\($0)/mitogen/groups.conf" }), access(own, F_OK) == 0 { try self.addFile(own) }
         // The user's own configuration replaces that of the system, as for ClusterShell.
         let system = [folder.map { "\($0)/clustershell/groups.conf" }, "/etc/clustershell/groups.conf"]
-        if let first = system.compactMap(\.self).first(where: { access($0, F_OK) == 0 }) { try self.add(first) }
+        if let first = system.compactMap(\.self).first(where: { access($0, F_OK) == 0 }) { try self.addFile(first) }
     }
 
     /// Reads an inventory.

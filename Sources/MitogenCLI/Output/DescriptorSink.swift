@@ -72,6 +72,15 @@ package struct DescriptorSink: OutputSink {
         tcgetpgrp(self.stderr.descriptor) == getpgrp()
     }
 
+    /// The size of the terminal of standard error.
+    package var terminalSize: (rows: Int, columns: Int)? {
+        var size = winsize()
+        guard ioctl(self.stderr.descriptor, UInt(TIOCGWINSZ), &size) == 0, size.ws_row > 0, size.ws_col > 0 else {
+            return nil
+        }
+        return (Int(size.ws_row), Int(size.ws_col))
+    }
+
     /// Writes all bytes; waits if the descriptor is full, also where somebody made it non-blocking.
     package mutating func write(_ bytes: [UInt8], to stream: OutputStreamKind) throws(OutputError) {
         let descriptor = self.state(of: stream).descriptor

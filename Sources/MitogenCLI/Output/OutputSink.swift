@@ -18,11 +18,17 @@ package protocol OutputSink: Sendable {
     /// Whether this process may draw on the terminal of standard error: in the background that is the shell's.
     var isInForeground: Bool { get }
 
+    /// The size of the terminal of standard error; nil if it does not say.
+    var terminalSize: (rows: Int, columns: Int)? { get }
+
     /// Writes all bytes before it returns.
     mutating func write(_ bytes: [UInt8], to stream: OutputStreamKind) throws(OutputError)
 }
 
 extension OutputSink {
+    /// There is no terminal that could say so.
+    package var terminalSize: (rows: Int, columns: Int)? { nil }
+
     /// There is no terminal that a shell could have.
     package var isInForeground: Bool { true }
 

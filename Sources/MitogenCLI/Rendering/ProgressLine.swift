@@ -38,6 +38,8 @@ package struct ProgressLine: Sendable {
     package let isEnabled: Bool
 
     private var lastDrawing: Duration?
+    /// How many lines stand there: a text may have several.
+    private var height = 1
 
     /// Creates a line that is not drawn yet.
     ///
@@ -65,15 +67,20 @@ package struct ProgressLine: Sendable {
         guard self.isEnabled else { return nil }
         if let lastDrawing, elapsed - lastDrawing < Self.interval { return nil }
         self.lastDrawing = elapsed
+        let erasure = self.erasure
+        let lines = text().split(separator: "\n", omittingEmptySubsequences: false)
         self.isVisible = true
-        return Self.erasure + Array(text().utf8)
+        self.height = max(1, lines.count)
+        return erasure + Array(lines.joined(separator: "\r\n").utf8)
     }
 
     /// The bytes that take the line away, or `nil` if it is not there.
     package mutating func erase() -> [UInt8]? {
         guard self.isVisible else { return nil }
+        let erasure = self.erasure
         self.isVisible = false
-        return Self.erasure
+        self.height = 1
+        return erasure
     }
 
     /// What the line says.
@@ -83,7 +90,10 @@ package struct ProgressLine: Sendable {
         return "\(counts.done)/\(counts.total) done, \(counts.running) running\(failed) — \(time)"
     }
 
-    private static let erasure = Array("\r\u{1b}[K".utf8)
+    /// Takes away all lines that stand there.
+    private var erasure: [UInt8] {
+        self.height == 1 ? Array("\r\u{1b}[K".utf8) : Array("\r\u{1b}[\(self.height - 1)A\u{1b}[J".utf8)
+    }
 }
 
 /// A sink that takes the progress line away before anything is written over it.

@@ -14,6 +14,8 @@ package struct RunDisplayOptions: Sendable {
     var files: OutputFiles?
     /// Whether the end says how many targets ended how.
     var summarizes = false
+    /// Whether a line for each target stands in the place of the progress line.
+    var isLive = false
 
     package init() {}
 }
@@ -30,6 +32,7 @@ package struct RunDisplay<Sink: OutputSink>: Sendable {
     private var counts: ProgressLine.Counts
     private let files: OutputFiles?
     private var summary: RunSummary?
+    private var live: LiveView?
     /// Whether a question stands where the progress line would be.
     private var isAsking = false
 
@@ -59,6 +62,7 @@ package struct RunDisplay<Sink: OutputSink>: Sendable {
         self.labels = labels
         self.counts = ProgressLine.Counts(total: labels.count)
         self.files = options.files
+        self.live = options.isLive && hasProgress ? LiveView(labels: labels) : nil
         self.summary = options.summarizes ? RunSummary(labels: labels) : nil
     }
 
@@ -83,6 +87,7 @@ package struct RunDisplay<Sink: OutputSink>: Sendable {
     ///   - elapsed: The time since the start of the run.
     package mutating func handle(_ event: RunEvent, at elapsed: Duration) throws(OutputError) {
         self.count(event)
+        self.live?.note(event, at: elapsed)
         try self.keep(event)
         self.renderer.advance(to: elapsed)
         try self.renderer.handle(event, to: &self.sink)
@@ -99,7 +104,10 @@ package struct RunDisplay<Sink: OutputSink>: Sendable {
     /// Draws the progress line anew if it is time; call it about ten times in a second while nothing happens.
     package mutating func tick(at elapsed: Duration) throws(OutputError) {
         guard !self.isAsking else { return }
-        try self.sink.draw(self.counts, at: elapsed)
+        guard let live else { return try self.sink.draw(self.counts, at: elapsed) }
+        let counts = self.counts
+        let size = self.sink.base.terminalSize.map { LiveView.Size(rows: $0.rows, columns: $0.columns) } ?? .usual
+        try self.sink.draw(live.text(counts, at: elapsed, size: size), at: elapsed)
     }
 
     /// Says something on standard error, in words of the tool itself.

@@ -53,6 +53,7 @@ struct RunExecution: Sendable {
         result.paths = Dictionary(zip(labels, paths)) { first, _ in first }
         result.showsDifferences = self.options.results.showsDifferences
         result.summarizes = self.options.results.summarizes
+        result.isLive = self.options.results.isLive
         let directories = (output: self.options.results.outputDirectory, errors: self.options.results.errorDirectory)
         if directories != (nil, nil) {
             result.files = try OutputFiles(output: directories.output, errors: directories.errors)

@@ -88,7 +88,12 @@ struct HostsCommandTests {
                 atPath: "\(home)/.config/mitogen",
                 withIntermediateDirectories: true
             )
-            try Self.write("pair: local:[a,b]\nall2: @pair local:c\n", "\(home)/.config/mitogen/groups.conf")
+            // The file is no program, whatever its permissions are.
+            try Self.write(
+                "pair: local:[a,b]\nall2: @pair local:c\n",
+                "\(home)/.config/mitogen/groups.conf",
+                mode: 0o755
+            )
             #expect(try await Self.list(["-t", "@all2!@pair"], home: home) == ["local:c"])
             let run = try await ToolProcess.run(
                 ["run", "-t", "@pair", "-o", "gather", "--", "echo", "x"],
