@@ -203,6 +203,46 @@ struct HoldCommandTests {
         }
     }
 
+    @Test(
+        "The holder is killed while a copy runs: it fails and says why, the old file is whole and nothing is left",
+        arguments: LongTests.pick([50], long: Array(stride(from: 10, through: 90, by: 10)))
+    )
+    func killedDuringCopy(percent: Int) async throws {
+        try await Self.withPlace { place in
+            let size = LongTests.pick(256 << 20, long: 1 << 30)
+            try TestFiles.make("\(place.folder)/a", size: size)
+            mkdir("\(place.folder)/to", 0o755)
+            try Files.write([1], to: "\(place.folder)/to/a")
+            let hold = try place.start("hold", ["-t", "pot:tea"])
+            #expect(try await hold.wait().status == 0)
+            let holder = try #require(try await place.list().first?["holder_pid"] as? Int)
+            let context = try await place.tool("run", "-t", "pot:tea", "--", "sh", "-c", "echo $PPID")
+            let pid = try #require(Int32(context.lines.first ?? ""))
+            func written() -> Int {
+                let line = (Files.text("/proc/\(pid)/io") ?? "").split(separator: "\n").first {
+                    $0.hasPrefix("wchar: ")
+                }
+                return line.flatMap { Int($0.dropFirst(7)) } ?? 0
+            }
+            let before = written()
+            let copy = try place.start("copy", ["\(place.folder)/a", "-t", "pot:tea", ":\(place.folder)/to/a"])
+            #expect(try await eventually(within: .seconds(30)) { written() - before >= size / 100 * percent })
+            kill(Int32(holder), SIGKILL)
+            let result = try await copy.wait(limit: .seconds(20))
+            #expect(result.status == 5, "\(result.errors)")
+            #expect(
+                result.errors.contains("pot:tea: ") && result.errors.contains("the process to which"),
+                "\(result.errors)"
+            )
+            #expect(try await hold.waitForProcesses(\.isEmpty).isEmpty)
+            // Its content is not compared: a test that fails would describe a gigabyte.
+            #expect(try TestFiles.status("\(place.folder)/to/a").st_size == 1)
+            #expect(TestFiles.names(in: "\(place.folder)/to") == ["a"])
+            // The next one removes the socket that was left.
+            #expect(try await place.tool("hold", "-t", "pot:tea").status == 0)
+        }
+    }
+
     @Test("A command that is killed leaves nothing in what is held, nor behind it")
     func killedCommand() async throws {
         try await Self.withPlace { place in

@@ -5,6 +5,7 @@
 //
 
 public import Mitogen
+internal import MitogenProtocol
 internal import MitogenServices
 
 /// Gets a file from the service of another context.
@@ -66,5 +67,30 @@ public struct HoardFile: RemoteFunction {
             largest = max(largest, piece.data.count)
         }
         return [size, total, largest]
+    }
+}
+
+/// Takes the items of a transfer, and tells first which handle they come to and then how many bytes it has.
+public struct TakeSlowly: RemoteStream {
+    var bytesPerSecond: Int
+
+    public init(bytesPerSecond: Int) {
+        self.bytesPerSecond = bytesPerSecond
+    }
+
+    public func run(in context: ExternalContext, yield: StreamWriter<Int>) async throws {
+        let receiver = try Receiver<FileItem>(router: context.router, respondent: context.caller)
+        try await yield(Int(receiver.handle))
+        var total = 0
+        while true {
+            switch try await receiver.get() {
+            case .data(let bytes):
+                try await Task.sleep(for: .seconds(1) * bytes.count / bytesPerSecond)
+                total += bytes.count
+                try await yield(total)
+            case .finished: return
+            default: continue
+            }
+        }
     }
 }

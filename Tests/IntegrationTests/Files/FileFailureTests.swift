@@ -184,14 +184,7 @@ extension LibraryTests.FileFailures {
     func checksum() async throws {
         try await withTemporaryDirectory { folder in
             try Files.write([1], to: "\(folder)/a")
-            let metadata = FileMetadata(
-                mode: 0o644,
-                userID: 0,
-                groupID: 0,
-                modified: FileTime(seconds: 0, nanoseconds: 0),
-                accessed: FileTime(seconds: 0, nanoseconds: 0)
-            )
-            let entry = FileEntry(path: Array("a".utf8), kind: .regular, size: 3, metadata: metadata)
+            let entry = FileEntry(path: Array("a".utf8), kind: .regular, size: 3, metadata: .plain)
             for items in [
                 [.data([1, 2, 3]), .end(digest: [UInt8](repeating: 0, count: 32))], [.data([1, 2, 3, 4])],
                 [.data([1]), .end(digest: [UInt8](repeating: 0, count: 32))],
@@ -213,26 +206,19 @@ extension LibraryTests.FileFailures {
             mkdir("\(folder)/in", 0o755)
             mkdir("\(folder)/out", 0o755)
             symlink("../out", "\(folder)/in/link")
-            let metadata = FileMetadata(
-                mode: 0o644,
-                userID: 0,
-                groupID: 0,
-                modified: FileTime(seconds: 0, nanoseconds: 0),
-                accessed: FileTime(seconds: 0, nanoseconds: 0)
-            )
             let writer = try TreeWriter(
                 path: Array("\(folder)/in".utf8),
                 isFolder: true,
                 options: FileTransferOptions()
             )
             for path in ["../out/x", "/etc/x", "a/../../x", "link/x", "./x", "a//b", ".."] {
-                let entry = FileEntry(path: Array(path.utf8), kind: .regular, size: 0, metadata: metadata)
+                let entry = FileEntry(path: Array(path.utf8), kind: .regular, size: 0, metadata: .plain)
                 guard case .failed = writer.take(.entry(entry)) else {
                     Issue.record("\(path) was accepted")
                     continue
                 }
             }
-            var hard = FileEntry(path: Array("hard".utf8), kind: .hardLink, size: 0, metadata: metadata)
+            var hard = FileEntry(path: Array("hard".utf8), kind: .hardLink, size: 0, metadata: .plain)
             hard.target = Array("link/../../out/secret".utf8)
             if case .failed = writer.take(.entry(hard)) {
             } else {
@@ -243,7 +229,7 @@ extension LibraryTests.FileFailures {
         }
     }
 
-    @Test("A folder that is swapped for a link while it is read does not lead out, 500 times")
+    @Test("A folder that is swapped for a link while it is read does not lead out, however often")
     func swapped() async throws {
         try await withTemporaryDirectory { folder in
             for name in ["tree", "tree/sub", "secret"] { mkdir("\(folder)/\(name)", 0o755) }
@@ -266,7 +252,7 @@ extension LibraryTests.FileFailures {
                     var options = FileTransferOptions()
                     options.isRecursive = true
                     var reached = 0
-                    for _ in 0..<500 {
+                    for _ in 0..<LongTests.pick(500, long: 10_000) {
                         var walker = TreeWalker(
                             root: Array("\(folder)/tree".utf8),
                             options: options,
@@ -356,105 +342,5 @@ extension LibraryTests.FileFailures {
                 #expect(try await child.call(Add(1, 2)) == 3)
             }
         }
-    }
-
-    @Test(
-        "A transfer whose target is killed goes on from there, with at most a window sent twice",
-        arguments: [20, 70]
-    )
-    func resumed(percent: Int) async throws {
-        try await withTemporaryDirectory { folder in
-            let size = 32 << 20
-            try TestFiles.make("\(folder)/a", size: size)
-            mkdir("\(folder)/to", 0o755)
-            try Files.write([1], to: "\(folder)/to/a")
-            try await withFixtureRouter { router in
-                let child = try await router.local()
-                let pid = try await child.call(ProcessID())
-                var push = FilePush("\(folder)/a", to: "\(folder)/to/a") { $0.isResumable = true }
-                let progress = TransferProgress()
-                push.progress = progress
-                async let reports = push.run(on: [child])
-                #expect(try await eventually { progress.state.bytes > size * percent / 100 })
-                kill(pid, SIGKILL)
-                let first = try #require(try await reports.first)
-                let sent = progress.state.bytes
-                #expect(first.failures.map(\.code) == [.channelError])
-                #expect(Files.bytes("\(folder)/to/a") == [1])
-                #expect(TestFiles.names(in: "\(folder)/to").count == 2)
-
-                let other = try await router.local()
-                let second = try #require(try await push.run(on: [other]).first)
-                #expect(second.failures.isEmpty && second.isComplete)
-                #expect(
-                    second.bytes <= size - sent + (1 << 20) + 2 * FileItem.pieceSize + 4096,
-                    "\(second.bytes) after \(sent)"
-                )
-                #expect(second.bytes > 0)
-            }
-            #expect(TestFiles.names(in: "\(folder)/to") == ["a"])
-            #expect(try TestFiles.digest("\(folder)/to/a") == TestFiles.digest("\(folder)/a"))
-        }
-    }
-
-    @Test("A fetch goes on from where it was cut")
-    func resumedFetch() async throws {
-        try await withTemporaryDirectory { folder in
-            let size = 16 << 20
-            try TestFiles.make("\(folder)/a", size: size)
-            try await withFixtureRouter { router in
-                let child = try await router.local()
-                let pid = try await child.call(ProcessID())
-                var fetch = FileFetch([ByteString("\(folder)/a")], to: ByteString("\(folder)/b"))
-                fetch.options.isResumable = true
-                let progress = TransferProgress()
-                fetch.progress = progress
-                async let cut = fetch.run(from: child)
-                #expect(try await eventually { progress.state.bytes > size / 2 })
-                kill(pid, SIGKILL)
-                #expect(try await cut.failures.map(\.code) == [.channelError])
-                let report = try await fetch.run(from: router.local())
-                #expect(report.isComplete && report.failures.isEmpty && report.bytes < size / 2 + 4096)
-            }
-            #expect(TestFiles.names(in: folder) == ["a", "b"])
-            #expect(try TestFiles.digest("\(folder)/b") == TestFiles.digest("\(folder)/a"))
-        }
-    }
-
-    @Test("While a target stands still, neither side's memory grows, and calls to others take no longer")
-    func memory() async throws {
-        try await withTemporaryDirectory { folder in
-            try TestFiles.make("\(folder)/a", size: 300 << 20)
-            try await withFixtureRouter { router in
-                let hop = try await router.local()
-                let (slow, other) = (try await router.local(via: hop), try await router.local(via: hop))
-                let (hopID, pid) = (try await hop.call(ProcessID()), try await slow.call(ProcessID()))
-                let progress = TransferProgress()
-                var push = FilePush("\(folder)/a", to: "\(folder)/b")
-                push.progress = progress
-                async let reports = push.run(on: [slow])
-                #expect(try await eventually { progress.state.bytes > 8 << 20 })
-                let before = [getpid(), hopID].map(residentMemory)
-                try await Processes.stop(pid)
-                try await Task.sleep(for: .seconds(1))
-                var slowest = Duration.zero
-                for _ in 0..<20 {
-                    slowest = max(slowest, try await duration { _ = try await other.call(Add(1, 2)) })
-                }
-                let after = [getpid(), hopID].map(residentMemory)
-                kill(pid, SIGCONT)
-                let report = try #require(try await reports.first)
-                #expect(report.isComplete && report.failures.isEmpty)
-                for (before, after) in zip(before, after) {
-                    #expect(after - before < 32 << 20, "\(before) to \(after)")
-                }
-                #expect(slowest < .milliseconds(200))
-            }
-        }
-    }
-
-    private func residentMemory(_ pid: Int32) -> Int {
-        let words = (Files.text("/proc/\(pid)/statm") ?? "").split(separator: " ")
-        return words.count > 1 ? (Int(words[1]) ?? 0) * 4096 : 0
     }
 }

@@ -43,6 +43,30 @@ extension LibraryTests.FileTransfers {
         }
     }
 
+    @Test(
+        "Over three hops, in every way, a file of every size arrives as it is",
+        .enabled(if: LongTests.areOn, "takes minutes: scripts/test-transfers"),
+        arguments: [0, 1, 4095, 4096, 65535, 65536, 65537, (128 << 20) - 1, 128 << 20, (128 << 20) + 1]
+    )
+    func sizesInEveryWay(size: Int) async throws {
+        try await withTemporaryDirectory { folder in
+            try TestFiles.make("\(folder)/a", size: size)
+            let expected = try TestFiles.digest("\(folder)/a")
+            try await withFixtureRouter { router in
+                let far = try await router.local(via: router.local(via: router.local()))
+                for (isResumable, writesInPlace) in [(false, false), (true, false), (false, true)] {
+                    var options = FileTransferOptions()
+                    (options.isResumable, options.writesInPlace) = (isResumable, writesInPlace)
+                    for name in ["b", "c"] { try TestFiles.make("\(folder)/\(name)", size: 70_000, seed: 2) }
+                    try await far.push(ByteString("\(folder)/a"), to: ByteString("\(folder)/b"), options: options)
+                    try await far.fetch(ByteString("\(folder)/b"), to: ByteString("\(folder)/c"), options: options)
+                    for name in ["b", "c"] { #expect(try TestFiles.digest("\(folder)/\(name)") == expected) }
+                    #expect(TestFiles.names(in: folder) == ["a", "b", "c"])
+                }
+            }
+        }
+    }
+
     @Test("Holes are neither sent nor hashed: 5 GiB with 3 MiB of data take seconds and no space")
     func sparse() async throws {
         try await withTemporaryDirectory { folder in
@@ -216,7 +240,7 @@ extension LibraryTests.FileTransfers {
     @Test("A hundred transfers at once over three hops")
     func many() async throws {
         try await withTemporaryDirectory { folder in
-            try TestFiles.make("\(folder)/a", size: 300_000)
+            try TestFiles.make("\(folder)/a", size: LongTests.pick(300_000, long: 16 << 20))
             try await withFixtureRouter { router in
                 let far = try await router.local(via: router.local(via: router.local()))
                 try await withThrowingTaskGroup(of: Void.self) { group in
