@@ -123,25 +123,32 @@ package final class AtomicFile {
         in folder: Descriptor,
         _ path: [UInt8]
     ) throws(FileFailure) -> Descriptor {
-        let descriptor = try open(name, in: folder, O_CREAT, path)
-        let status = try FileStatus(of: descriptor, path: path)
-        guard status.metadata.userID == geteuid(), status.linkCount == 1 else {
-            throw FileFailure(
-                .permissionDenied,
-                path,
-                "its partial copy \(FilePath.visible(name)) belongs to somebody else"
-            )
-        }
         // Where an attempt was cut off its process may live a little longer.
         for _ in 0..<50 {
-            let result = cmitogen_file_lock(descriptor.number)
-            guard result == -EWOULDBLOCK else {
-                try check(result, path, "lock its partial copy")
-                return descriptor
+            let descriptor = try open(name, in: folder, O_CREAT, path)
+            let status = try FileStatus(of: descriptor, path: path)
+            guard status.metadata.userID == geteuid(), status.linkCount <= 1 else {
+                throw FileFailure(
+                    .permissionDenied,
+                    path,
+                    "its partial copy \(FilePath.visible(name)) belongs to somebody else"
+                )
             }
-            usleep(100_000)
+            let result = cmitogen_file_lock(descriptor.number)
+            if result == -EWOULDBLOCK {
+                usleep(100_000)
+                continue
+            }
+            try check(result, path, "lock its partial copy")
+            // Whoever had the lock may have let the file take its place, or dropped it: it is no partial copy then.
+            if try FileStatus.find(name, in: folder, path: path)?.identity == status.identity { return descriptor }
         }
-        throw FileFailure(.other, path, "another transfer writes it at the same time")
+        throw FileFailure(
+            .other,
+            path,
+            "another transfer writes it at the same time",
+            hint: "repeat this one when that has ended: it goes on from there"
+        )
     }
 
     static func temporaryName() -> [UInt8] {

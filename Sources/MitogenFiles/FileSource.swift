@@ -154,6 +154,7 @@ package struct FileSource: Sendable {
                     number += 1
                     progress?.begin(entry)
                     if let failure = try await send(entry, number, walker.file, to: sink) {
+                        walker.noteUnread()
                         try await sink.send(.broken(failure))
                     }
                 }

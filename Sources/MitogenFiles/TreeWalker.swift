@@ -40,6 +40,8 @@ package struct TreeWalker {
     private var levels: [Level] = []
     /// Where the first of the names of a file with several was.
     private var linked: [FileStatus.Identity: [UInt8]] = [:]
+    /// What the entry that came last has put there.
+    private var lastLinked: FileStatus.Identity?
     /// The file of the entry that came last, if it is a regular one.
     package private(set) var file: FileReader?
 
@@ -70,6 +72,7 @@ package struct TreeWalker {
     /// The next entry, or why there is none.
     package mutating func next() -> Step? {
         file = nil
+        lastLinked = nil
         if let root = root.take() { return visit { (walker) throws(FileFailure) in try walker.begin(root) } }
         while let last = levels.indices.last {
             guard let name = levels[last].names.popLast() else {
@@ -177,7 +180,13 @@ package struct TreeWalker {
             file = nil
         } else {
             linked[status.identity] = entry.path
+            lastLinked = status.identity
         }
+    }
+
+    /// The file of the entry that came last could not be read: another name of it is no link to this one.
+    mutating func noteUnread() {
+        if let lastLinked { linked[lastLinked] = nil }
     }
 
     private mutating func enter(

@@ -42,6 +42,10 @@ package final class TreeWriter {
     /// A folder that could not be made: what is in it is left out.
     private var missingFolder: [UInt8]?
     package private(set) var counts = TransferCounts()
+    /// What may not be linked to, as what is there under its name is an older file.
+    private var failed = FailedFiles()
+    /// The file whose entry came last.
+    private var lastFile: [UInt8]?
     /// Folders that were left and could not be given what they are to have.
     private var folderFailures: [FileFailure] = []
     /// The number of the entry that came last.
@@ -89,7 +93,7 @@ package final class TreeWriter {
             case .entry(let entry): return try begin(entry)
             case .start(let offset): open?.file.seek(to: offset)
             case .data(let bytes): try write(bytes)
-            case .hole(let count): skip(count)
+            case .hole(let count): try skip(count)
             case .end(let digest): try end(digest)
             case .broken(let failure):
                 drop()
@@ -104,6 +108,7 @@ package final class TreeWriter {
         } catch {
             drop()
             counts.failures += 1
+            if let lastFile { failed.insert(lastFile) }
             return .failed(error)
         }
     }
@@ -119,7 +124,11 @@ package final class TreeWriter {
     private func begin(_ entry: FileEntry) throws(FileFailure) -> Outcome {
         drop()
         entryNumber += 1
-        if let missingFolder, entry.path.starts(with: missingFolder + [UInt8(ascii: "/")]) { return .none }
+        lastFile = entry.kind == .regular ? entry.path : nil
+        if let missingFolder, entry.path.starts(with: missingFolder + [UInt8(ascii: "/")]) {
+            if let lastFile { failed.insert(lastFile) }
+            return .none
+        }
         guard let parts = destination.components(of: entry.path) else {
             throw FileFailure(.unsafePath, entry.path, "leads out of the folder that is written")
         }
@@ -214,6 +223,10 @@ package final class TreeWriter {
         guard let parts = destination.components(of: entry.target), let other = parts.last else {
             throw FileFailure(.unsafePath, shown, "is to be a link to something outside of the folder")
         }
+        guard !failed.contains(entry.target) else {
+            let other = FilePath.visible(folders.path(of: parts))
+            throw FileFailure(.other, shown, "is another name of \(other), which could not be written")
+        }
         let folder = folders.current
         let source = try folders.openFolder(of: parts.dropLast())
         try replace(name, in: folder, shown) { (temporary) throws(FileFailure) in
@@ -268,8 +281,9 @@ package final class TreeWriter {
         counts.bytes += new.count
     }
 
-    private func skip(_ count: Int) {
-        guard let file = open?.file, let size = open?.entry.size, count <= size - file.offset else { return drop() }
+    private func skip(_ count: Int) throws(FileFailure) {
+        guard let file = open?.file, let size = open?.entry.size else { return }
+        guard count <= size - file.offset else { throw tooMuch(file) }
         let known = max(0, min(count, (open?.existing ?? 0) - file.offset))
         file.skip(known)
         if count > known { open?.digest.skip(from: file.offset, count: count - known) }

@@ -343,4 +343,60 @@ extension LibraryTests.FileFailures {
             }
         }
     }
+
+    @Test("A hard link to a file that could not be written is no link to the old one, and is told")
+    func hardLinks() async throws {
+        try await withTemporaryDirectory { folder in
+            for name in ["tree", "copy", "copy/tree"] { mkdir("\(folder)/\(name)", 0o755) }
+            // "a" is a folder there, and "dir" is a file.
+            try Files.write([2], to: "\(folder)/tree/a")
+            link("\(folder)/tree/a", "\(folder)/tree/b")
+            mkdir("\(folder)/tree/dir", 0o755)
+            try Files.write([3], to: "\(folder)/tree/dir/c")
+            link("\(folder)/tree/dir/c", "\(folder)/tree/e")
+            try Files.write([4], to: "\(folder)/tree/y")
+            link("\(folder)/tree/y", "\(folder)/tree/z")
+            try Files.write([1], to: "\(folder)/copy/tree/dir")
+            for name in ["b", "e"] { try Files.write([1], to: "\(folder)/copy/tree/\(name)") }
+            mkdir("\(folder)/copy/tree/a", 0o755)
+            try await withFixtureRouter { router in
+                var push = FilePush("\(folder)/tree", to: "\(folder)/copy")
+                push.options.isRecursive = true
+                let report = try await push.run(on: [router.local()])[0]
+                let told = report.failures.map(\.message)
+                #expect(told.count == 4, "\(told)")
+                #expect(told.contains { $0.hasPrefix("\(folder)/copy/tree/b: is another name of") }, "\(told)")
+                #expect(told.contains { $0.hasPrefix("\(folder)/copy/tree/e: is another name of") }, "\(told)")
+            }
+            for name in ["b", "e", "dir"] { #expect(Files.bytes("\(folder)/copy/tree/\(name)") == [1], "\(name)") }
+            for name in ["y", "z"] { #expect(Files.bytes("\(folder)/copy/tree/\(name)") == [4]) }
+        }
+    }
+
+    @Test("Of the names of a file that was changed while it was read, the second is a file of its own")
+    func brokenLinks() async throws {
+        try await withTemporaryDirectory { folder in
+            mkdir("\(folder)/tree", 0o755)
+            try TestFiles.make("\(folder)/tree/a", size: 1 << 20)
+            link("\(folder)/tree/a", "\(folder)/tree/b")
+            link("\(folder)/tree/a", "\(folder)/tree/c")
+            let isChanged = OneShot<Void>()
+            let sink = MeddlingSink {
+                guard isChanged.resolve(.success(())) else { return }
+                let file = open("\(folder)/tree/a", O_WRONLY | O_APPEND)
+                _ = write(file, "x", 1)
+                close(file)
+            }
+            var options = FileTransferOptions()
+            options.isRecursive = true
+            try await FileSource(roots: [Array("\(folder)/tree/".utf8)], options: options).send(to: sink)
+            var kinds: [FileEntry.Kind] = []
+            var failures = 0
+            for item in sink.items {
+                if case .entry(let entry) = item, entry.kind != .folder { kinds.append(entry.kind) }
+                if case .broken = item { failures += 1 }
+            }
+            #expect(failures == 1 && kinds == [.regular, .regular, .hardLink], "\(kinds)")
+        }
+    }
 }

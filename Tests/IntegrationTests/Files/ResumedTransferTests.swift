@@ -88,6 +88,72 @@ extension LibraryTests.ResumedTransfers {
             #expect(try TestFiles.digest("\(folder)/b") == TestFiles.digest("\(folder)/a"))
         }
     }
+
+    /// What becomes of the first of two attempts while the second waits for it.
+    enum End: CaseIterable {
+        case completes
+        case fails
+        case stays
+    }
+
+    @Test(
+        "A file whose first attempt has not ended waits for that, and says so if it does not end",
+        arguments: End.allCases
+    )
+    func overlapping(end: End) async throws {
+        try await withTemporaryDirectory { folder in
+            let content = (0..<100_000).map { UInt8(truncatingIfNeeded: $0 * 7 >> 3) }
+            var hash = Hash()
+            hash.update(content)
+            let digest = hash.finish()
+            var entry = FileEntry(path: Array("a".utf8), kind: .regular, size: content.count, metadata: .plain)
+            entry.digest = digest
+            @Sendable func writer() throws -> TreeWriter {
+                var options = FileTransferOptions()
+                options.isResumable = true
+                return try TreeWriter(path: Array(folder.utf8), isFolder: true, options: options)
+            }
+            let first = try writer()
+            guard case .offset(0) = first.take(.entry(entry)) else {
+                Issue.record("the first attempt has not begun")
+                return
+            }
+            _ = first.take(.data(Array(content[..<60_000])))
+            let second = Task { [entry] in
+                let second = try writer()
+                var (offset, failures): (Int?, [FileFailure]) = (nil, [])
+                if case .offset(let known) = second.take(.entry(entry)) { offset = known }
+                let start = offset ?? 0
+                for item in [.start(offset: start), .data(Array(content[start...])), .end(digest: digest)] as [FileItem]
+                {
+                    if case .failed(let failure) = second.take(item) { failures.append(failure) }
+                }
+                return (offset, failures)
+            }
+            // Now the second attempt has opened the partial copy.
+            try await Task.sleep(for: .milliseconds(300))
+            switch end {
+            case .completes:
+                for item in [.data(Array(content[60_000...])), .end(digest: digest)] as [FileItem] {
+                    guard case .none = first.take(item) else {
+                        Issue.record("the first attempt has failed")
+                        return
+                    }
+                }
+            case .fails: _ = first.take(.end(digest: digest))
+            case .stays: break
+            }
+            let (offset, failures) = try await second.value
+            if end == .stays {
+                #expect(offset == nil)
+            } else {
+                #expect(offset == 0 && failures.isEmpty, "\(failures.map(\.text))")
+                #expect(Files.bytes("\(folder)/a") == content)
+                #expect(TestFiles.names(in: folder) == ["a"])
+            }
+            first.drop()
+        }
+    }
 }
 
 extension FileMetadata {
