@@ -195,7 +195,7 @@ let package = Package(
         .testTarget(
             name: "MitogenCLITests",
             dependencies: [
-                "Mitogen", "MitogenCLI", "MitogenProtocol",
+                "Mitogen", "MitogenCLI", "MitogenProtocol", "MitogenServices",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: swiftSettings

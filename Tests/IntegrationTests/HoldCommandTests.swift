@@ -20,7 +20,8 @@ import Testing
     .timeLimit(.minutes(1))
 )
 struct HoldCommandTests {
-    /// The tool with a folder for sockets of its own, and a kind of hop that leads here: `pot:NAME`.
+    /// The tool with a folder for sockets of its own, and a kind of hop that leads here: `pot:NAME`. While there is a file
+    /// `stuck`, it leads nowhere.
     private struct Place {
         let folder: String
         let stub: ToolStub
@@ -61,7 +62,8 @@ struct HoldCommandTests {
 
     private static func withPlace(_ body: (Place) async throws -> Void) async throws {
         try await withTemporaryDirectory { folder in
-            let stub = try ToolStub(in: folder, ToolStub.leadsHere)
+            let stuck = #"[ ! -e "${0%/*}/stuck" ] || exec sleep 1000"#
+            let stub = try ToolStub(in: folder, "\(stuck)\n\(ToolStub.leadsHere)")
             let section = "[pot]\nargument = NAME\ncommand = \(stub.path) in {name} {command}\n"
             try Files.write(Array(section.utf8), to: "\(folder)/hops")
             try #require(chmod("\(folder)/hops", 0o600) == 0)
@@ -275,6 +277,27 @@ struct HoldCommandTests {
             #expect(doctor.text.contains("made anew once (process "), "\(doctor.text)")
             let json = try CommandLineTests.object(try await place.tool("doctor", "--json", "pot:tea").text)
             #expect(json["made_anew"] as? Int == 1 && (json["last_loss"] as? String)?.contains("SIGKILL") == true)
+        }
+    }
+
+    @Test("A holder that stands still while it makes a connection anew is given up after the time of a connection")
+    func frozenRenewal() async throws {
+        try await Self.withPlace { place in
+            let target = ["-t", "pot:tea", "--connect-timeout", "3"]
+            #expect(try await place.start("hold", target).wait().status == 0)
+            let holder = Int32(try #require(try await place.list().first?["holder_pid"] as? Int))
+            let context = try await place.start("run", target + ["--", "sh", "-c", "echo $PPID"]).wait()
+            kill(try #require(Int32(context.lines.first ?? "")), SIGKILL)
+            #expect(try await eventually { try await place.list().first?["ok"] as? Bool == false })
+            try Files.write([], to: "\(place.folder)/stuck")
+            let run = try place.start("run", target + ["--", "true"])
+            #expect(try await eventually { place.connections == 2 })
+            try await Processes.stop(holder)
+            let result = try await run.wait(limit: .seconds(20))
+            kill(holder, SIGCONT)
+            #expect(result.status == 4 && result.duration < .seconds(10), "\(result.duration)")
+            let said = result.text + result.errors
+            #expect(said.contains("has not answered within 3") && said.contains("--no-hold"), "\(said)")
         }
     }
 

@@ -43,7 +43,7 @@ package struct HoldCommand: ParsableCommand {
 
             EXIT STATUS:
               0 if all targets are held, 4 if one could not be reached, 2 if the command line is not right, 130 after \
-              Ctrl-C, 5 if --list or --end had no answer
+              Ctrl-C, 5 if --list or --end had no answer, or what holds connections did not end
             """
     )
 

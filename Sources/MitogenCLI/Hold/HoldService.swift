@@ -275,6 +275,54 @@ struct HoldConnect: ServiceMethod {
         )
         return Output(connections: result.connections, failure: result.failure.map { ConnectionFailure($0) })
     }
+
+    /// How often the process that makes the connections is asked whether it still answers.
+    private static let pollInterval = Duration.seconds(1)
+
+    /// Has the connections made.
+    ///
+    /// How long that takes is the hops' matter, each of which has its time limit; there may be many before this one. But
+    /// a process that stands still meanwhile is given up.
+    ///
+    /// - Parameters:
+    ///   - holder: The process that holds connections.
+    ///   - limit: For how long it may answer nothing at all.
+    /// - Throws: ``MitogenError``: `.timeoutError` if it does not answer; `.channelError` if it has ended; `.cancelled`.
+    func send(to holder: Context, silence limit: Duration) async throws(MitogenError) -> Output {
+        let call = try holder.startService(self)
+        do throws(MitogenError) {
+            while true {
+                if let output = try await Self.result(of: call) { return output }
+                try await Self.check(holder, limit)
+            }
+        } catch {
+            call.cancel()
+            throw error
+        }
+    }
+
+    /// Nil if there is none yet.
+    private static func result(of call: PendingCall<Output>) async throws(MitogenError) -> Output? {
+        do throws(MitogenError) {
+            return try await call.get(timeout: self.pollInterval)
+        } catch {
+            guard error.code == .timeoutError else { throw error }
+            return nil
+        }
+    }
+
+    private static func check(_ holder: Context, _ limit: Duration) async throws(MitogenError) {
+        do throws(MitogenError) {
+            _ = try await holder.callService(HoldFind(keys: []), timeout: limit)
+        } catch {
+            guard error.code == .timeoutError else { throw error }
+            throw MitogenError(
+                .timeoutError,
+                "the process that holds connections has not answered within \(limit)",
+                hint: "with --no-hold the command makes a connection of its own; 'mitogen hold --end' ends that process"
+            )
+        }
+    }
 }
 
 /// Everything that is held.

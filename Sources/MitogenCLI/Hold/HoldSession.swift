@@ -59,7 +59,8 @@ struct HoldSession: Sendable {
         let hops = self.targets[target].hops
         do throws(MitogenError) {
             let path = try HeldHop.path(hops, self.hops)
-            let answer = try await holder.callService(HoldConnect(path: path, idleLimit: self.time.seconds, adds: true))
+            let request = HoldConnect(path: path, idleLimit: self.time.seconds, adds: true)
+            let answer = try await request.send(to: holder, silence: .seconds(self.hops.connectTimeout))
             guard let failure = answer.failure?.error else { return .exited(0) }
             return RunOutcome(failure: failure, of: hops[min(answer.count, hops.count - 1)])
         } catch {
@@ -97,22 +98,34 @@ struct HoldSession: Sendable {
 
     /// Ends all that is held.
     static func end() async -> Int32 {
-        await self.forEach { attachment in
-            do throws(MitogenError) {
-                try await attachment.listener.callService(HoldEnd(), timeout: Self.patience)
-            } catch {
-                // It may end before its answer is on the way.
-                guard error.code == .channelError else { throw error }
-            }
-            await self.waitForEnd(of: attachment)
-        }
+        await self.forEach { try await self.end($0) }
     }
 
-    /// When the link is gone, the other process has closed everything.
-    private static func waitForEnd(of attachment: AttachedTree) async {
-        let deadline = ContinuousClock.now + .seconds(8)
-        while attachment.listener.isReachable, ContinuousClock.now < deadline {
-            try? await Task.sleep(for: .milliseconds(5))
+    /// How long the process that holds connections may take to close them all; it gives up by itself a second earlier.
+    private static let endingTime = Duration.seconds(8)
+
+    /// Ends one process that holds connections.
+    ///
+    /// - Parameter limit: How long it may take to close everything.
+    /// - Throws: ``MitogenError``: `.timeoutError` if it is still there then.
+    static func end(_ attachment: AttachedTree, within limit: Duration = endingTime) async throws(MitogenError) {
+        do throws(MitogenError) {
+            try await attachment.listener.callService(HoldEnd(), timeout: Self.patience)
+        } catch {
+            // It may end before its answer is on the way.
+            guard error.code == .channelError else { throw error }
+        }
+        let deadline = ContinuousClock.now + limit
+        // When the link is gone, the other process has closed everything.
+        while attachment.listener.isReachable {
+            guard ContinuousClock.now < deadline else {
+                throw MitogenError(
+                    .timeoutError,
+                    "process \(attachment.processID), which holds connections, has not ended within \(limit)",
+                    hint: "'kill -9 \(attachment.processID)' ends it; what it holds ends without it"
+                )
+            }
+            do { try await Task.sleep(for: .milliseconds(5)) } catch { throw .cancelledCaller }
         }
     }
 

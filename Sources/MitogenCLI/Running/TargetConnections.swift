@@ -175,7 +175,8 @@ final class TargetConnections: Sendable {
 
     /// Has a connection made anew that is held, and was lost.
     private func renew(_ path: [HeldHop], _ attachment: AttachedTree) async throws(MitogenError) -> Context? {
-        let answer = try await attachment.listener.callService(HoldConnect(path: path, adds: false))
+        let limit = Duration.seconds(self.settings.connectTimeout)
+        let answer = try await HoldConnect(path: path, adds: false).send(to: attachment.listener, silence: limit)
         self.take(answer.connections, attachment)
         if let failure = answer.failure?.error { throw failure.afterLoss }
         return self.state.withLock { state in path.last.flatMap { state.contexts[$0.key] } }
