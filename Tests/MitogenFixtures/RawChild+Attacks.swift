@@ -7,6 +7,12 @@
 internal import Mitogen
 internal import MitogenProtocol
 
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
 /// What a hostile child may try under its own name; see what each test expects of it.
 extension RawChild {
     /// Claims that it leads to, and that it has lost, every context that it has nothing to do with: the master, itself,
@@ -85,6 +91,47 @@ extension RawChild {
             var answer = frame(from: id, handle: header.replyTo) { pickled(Output(status: Status(exited: status))) }
             answer[1] = 0x4a
             send(answer)
+        }
+    }
+
+    /// Answers a command or a stream, says that it has sent three items when only one has come, and then sends the others
+    /// or ends.
+    static func answerEarly(_ kind: String, as id: ContextID) {
+        struct Output: Encodable {
+            var status = ["exited": 0]
+            var hasTimedOut = false
+        }
+        while true {
+            let (header, data) = nextMessage()
+            guard header.handle == StandardHandle.callFunction, let call = try? CallRequest(decoding: data) else {
+                continue
+            }
+            // A command is called by its type, and the stream by a name.
+            var request = call.keywordArguments
+            if case .dictionary(let properties)? = call.arguments.first { request = properties }
+            guard case .int(let handle)? = request["handle"] else { continue }
+            let isCommand = kind.hasPrefix("command")
+            func sendPickled(_ data: [UInt8], to handle: Handle, replyTo: Handle = 0) {
+                var message = frame(from: id, handle: handle, replyTo: replyTo) { data }
+                message[1] = 0x4a
+                send(message)
+            }
+            func sendItem(_ number: Int) {
+                if isCommand {
+                    return send(frame(from: id, handle: Handle(handle)) { [1] + Array("\(number)\n".utf8) })
+                }
+                sendPickled(pickled(number), to: Handle(handle), replyTo: 1234)
+            }
+            sendItem(1)
+            var count = frame(from: id, handle: Handle(handle)) { (isCommand ? [3] : []) + Array("3".utf8) }
+            count[1] = 0x4b
+            send(count)
+            sendPickled(isCommand ? pickled(Output()) : pickled(0), to: header.replyTo)
+            // So that the answer is dealt with before anything else comes.
+            usleep(200_000)
+            if kind.hasSuffix("lost") { return }
+            sendItem(2)
+            sendItem(3)
         }
     }
 

@@ -64,6 +64,7 @@ enum RawChild {
         case "impostor": answerForOthers(as: id)
         case "half-a-message": sendHalf(as: id)
         case "keeps-credit": keepCredit(as: id)
+        case _ where behaviour.hasPrefix("early-"): answerEarly(String(behaviour.dropFirst(6)), as: id)
         case _ where behaviour.hasPrefix("command-"): pretendToRun(String(behaviour.dropFirst(8)), as: id)
         case _ where behaviour.hasPrefix("answer-"): answer(String(behaviour.dropFirst(7)), as: id)
         case _ where behaviour.hasPrefix("name-"): nameAnother(String(behaviour.dropFirst(5)), as: id)

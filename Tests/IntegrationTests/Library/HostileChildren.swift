@@ -88,6 +88,37 @@ extension LibraryTests.HostileChildren {
         }
     }
 
+    // MARK: Answers that come early
+
+    @Test("An answer that comes before its last items ends nothing: a command and a stream have them all")
+    func earlyAnswers() async throws {
+        try await withChild("early-command") { _, hostile, _ in
+            let result = try await hostile.run(["x"], timeout: .seconds(10))
+            #expect(result.status == .exited(0) && result.outputText == "1\n2\n3\n", "\(result.outputText)")
+        }
+        try await withChild("early-stream") { _, hostile, _ in
+            var numbers: [Int] = []
+            let values = hostile.stream(named: "x.y", as: Int.self, timeout: .seconds(10))
+            for try await number in values { numbers.append(number) }
+            #expect(numbers == [1, 2, 3])
+        }
+    }
+
+    @Test("A context that is lost after its answer, with items missing, ends a command and a stream with an error")
+    func lostItems() async throws {
+        func expectLoss(_ behaviour: String, _ body: @escaping @Sendable (Context) async throws -> Void) async throws {
+            try await withChild(behaviour) { _, hostile, _ in
+                let error = try await failure { try await within(.seconds(10)) { try await body(hostile) } }
+                #expect(error.code == .channelError, "\(error)")
+                #expect(error.description.contains(hostile.displayName), "\(error)")
+            }
+        }
+        try await expectLoss("early-command-lost") { _ = try await $0.run(["x"]) }
+        try await expectLoss("early-stream-lost") { context in
+            for try await number in context.stream(named: "x.y", as: Int.self) { #expect(number == 1) }
+        }
+    }
+
     // MARK: Values
 
     @Test("An answer of millions of small values is refused", arguments: ["nones", "lists"])
