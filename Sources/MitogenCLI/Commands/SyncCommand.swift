@@ -129,15 +129,7 @@ package struct SyncCommand: ParsableCommand, TakesByteArguments {
     package mutating func run() throws {
         var options = try self.options()
         options.hops = try self.connections.validatedSettingsWithPasswords()
-        var sink = DescriptorSink()
-        for warning in options.warnings { try? sink.write("mitogen: \(warning)\n", to: .stderr) }
-        let image: String
-        do throws(MitogenError) {
-            image = try AgentImage.locate()
-        } catch {
-            try? sink.write("mitogen: \(error)\n", to: .stderr)
-            throw ExitCode(RunExitStatus.unreachable)
-        }
+        let image = try AgentImage.locate(afterShowing: options.warnings)
         throw ExitCode(try SyncExecution(options: options, image: image).perform())
     }
 

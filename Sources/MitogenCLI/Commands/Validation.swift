@@ -5,6 +5,7 @@
 //
 
 internal import ArgumentParser
+internal import Mitogen
 
 // Commands throw errors of the argument parser, so that they end with status 2.
 
@@ -40,6 +41,22 @@ extension ConnectionArguments {
             return try self.settingsWithPasswords()
         } catch {
             throw error.forCommandLine
+        }
+    }
+}
+
+extension AgentImage {
+    /// Shows what is to be said before a command begins, and finds the program that it starts as contexts.
+    ///
+    /// - Throws: `ExitCode` if there is none, which is told.
+    static func locate(afterShowing warnings: [String]) throws -> String {
+        var sink = DescriptorSink()
+        for warning in warnings { try? sink.write("mitogen: \(warning)\n", to: .stderr) }
+        do throws(MitogenError) {
+            return try self.locate()
+        } catch {
+            try? sink.write("mitogen: \(error)\n", to: .stderr)
+            throw ExitCode(RunExitStatus.unreachable)
         }
     }
 }

@@ -28,8 +28,7 @@ struct Doctor: Sendable {
                 self.targets,
                 self.hops,
                 image: self.image,
-                usesHeld: self.usesHeld,
-                note: { cmitogen_complain("mitogen: \(TerminalSanitizer.visible($0))\n") }
+                usesHeld: self.usesHeld
             ) { connections in
                 var sink = DescriptorSink()
                 var status: Int32 = 0
@@ -41,7 +40,7 @@ struct Doctor: Sendable {
         } catch OutputError.brokenPipe {
             return RunExitStatus.brokenPipe
         } catch {
-            cmitogen_complain("mitogen: \(TerminalSanitizer.visible("\(error)"))\n")
+            TargetConnections.complain("\(error)")
             return RunExitStatus.failed
         }
     }

@@ -23,7 +23,7 @@ struct FakeSSHExecution: Sendable {
     /// The program, while it runs, and the signal that ends everything.
     private final class State: Sendable {
         let program = Mutex<LocalProgram?>(nil)
-        let stop = OneShot<Int32>()
+        let stop = OneShot<EarlyEnd>()
     }
 
     let options: FakeSSHOptions
@@ -54,50 +54,31 @@ struct FakeSSHExecution: Sendable {
             if !(signal == SIGINT && program.sharesTerminal) { program.signal(signal) }
             return .wait
         }
-        state.stop.resolve(.success(signal))
+        state.stop.resolve(.success(.signal(signal)))
         return .expectEnd(within: patience, otherwise: 128 + signal, because: "interrupted")
     }
 
     private func work(_ state: State) async -> Int32 {
-        let status = await withTaskGroup(of: Int32?.self) { group in
-            group.addTask { await self.run(state) }
-            group.addTask {
-                // Fails only when it is cancelled, because the program has ended.
-                _ = try? await state.stop.value()
-                return nil
-            }
-            var status: Int32?
-            for await result in group {
-                status = status ?? result
-                group.cancelAll()
-            }
-            return status
-        }
-        if case .success(let signal) = state.stop.outcome { return 128 + signal }
-        return status ?? RunExitStatus.failed
+        let status = await EarlyEnd.doing(until: state.stop) { await self.run(state) }
+        if case .success(.signal(let signal)) = state.stop.outcome { return 128 + signal }
+        return status
     }
 
     private func run(_ state: State) async -> Int32 {
-        do {
-            return try await TargetConnections.with(
-                [self.options.target],
-                self.options.hops,
-                image: self.image,
-                usesHeld: self.options.usesHeld,
-                note: { cmitogen_complain("mitogen: \(TerminalSanitizer.visible($0))\n") }
-            ) { targets in
-                do {
-                    let context = try await self.connect(targets)
-                    return try await self.run(in: context, state)
-                } catch let failure as HopFailure {
-                    return Self.explain(failure)
-                } catch let error as MitogenError {
-                    return Self.explain(error)
-                }
+        await TargetConnections.status(
+            [self.options.target],
+            self.options.hops,
+            image: self.image,
+            usesHeld: self.options.usesHeld
+        ) { targets in
+            do {
+                let context = try await self.connect(targets)
+                return try await self.run(in: context, state)
+            } catch let failure as HopFailure {
+                return Self.explain(failure)
+            } catch let error as MitogenError {
+                return Self.explain(error)
             }
-        } catch {
-            cmitogen_complain("mitogen: \(TerminalSanitizer.visible("\(error)"))\n")
-            return RunExitStatus.unreachable
         }
     }
 

@@ -81,24 +81,10 @@ package struct CopyCommand: ParsableCommand {
 
     package mutating func validate() throws { _ = try self.request(readsFiles: false) }
 
-    package mutating func run() throws { try self.perform(self.request(), self.connections) }
-
-    func request(readsFiles: Bool = true) throws -> TransferRequest {
-        try self.parsing {
-            try TransferRequest(
-                .copy,
-                paths: self.paths,
-                files: self.files,
-                targets: self.targets,
-                connections: self.connections,
-                usesHeld: !self.held.refusesHeld,
-                timeout: self.timeout,
-                readsFiles: readsFiles
-            )
-        }
-    }
+    package mutating func run() throws { try self.perform() }
 }
 
-extension CopyCommand: TakesByteArguments {
+extension CopyCommand: TransferCommand {
+    var direction: TransferRequest.Direction { .copy }
     var byteArguments: [String] { self.paths }
 }

@@ -59,24 +59,11 @@ package struct FetchCommand: ParsableCommand {
 
     package mutating func validate() throws { _ = try self.request(readsFiles: false) }
 
-    package mutating func run() throws { try self.perform(self.request(), self.connections) }
-
-    func request(readsFiles: Bool = true) throws -> TransferRequest {
-        try self.parsing {
-            try TransferRequest(
-                .fetch(isFlat: self.flat),
-                paths: self.paths,
-                files: self.files,
-                targets: self.targets,
-                connections: self.connections,
-                usesHeld: !self.held.refusesHeld,
-                timeout: nil,
-                readsFiles: readsFiles
-            )
-        }
-    }
+    package mutating func run() throws { try self.perform() }
 }
 
-extension FetchCommand: TakesByteArguments {
+extension FetchCommand: TransferCommand {
+    var direction: TransferRequest.Direction { .fetch(isFlat: self.flat) }
+    var timeout: String? { nil }
     var byteArguments: [String] { self.paths }
 }

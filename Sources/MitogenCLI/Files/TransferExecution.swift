@@ -9,11 +9,6 @@ internal import Mitogen
 
 /// One `mitogen copy` or `mitogen fetch`, from the first connection to the status to exit with.
 struct TransferExecution: Sendable {
-    private enum Stop: Sendable {
-        case signal(Int32)
-        case outputFailed
-    }
-
     let request: TransferRequest
     /// The path of the program that is started as contexts.
     let image: String
@@ -29,7 +24,7 @@ struct TransferExecution: Sendable {
             isQuiet: self.request.isQuiet,
             sink: DescriptorSink()
         )
-        let stop = OneShot<Stop>()
+        let stop = OneShot<EarlyEnd>()
         let presenter = TransferPresenter(display) { stop.resolve(.success(.outputFailed)) }
         var interruption = Interruption(unfinished: "left at once")
         return loop.run { signal in
@@ -42,44 +37,21 @@ struct TransferExecution: Sendable {
         }
     }
 
-    private func work(_ presenter: TransferPresenter, _ stop: OneShot<Stop>) async -> Int32 {
-        do {
-            return try await TargetConnections.with(
-                self.request.targets,
-                self.request.hops,
-                image: self.image,
-                usesHeld: self.request.usesHeld,
-                note: { cmitogen_complain("mitogen: \(TerminalSanitizer.visible($0))\n") }
-            ) { connections in
-                let session = TransferSession(request: self.request, connections: connections, presenter: presenter)
-                let results = await self.run(session, until: stop)
-                let failure = await presenter.finish()
-                return self.status(after: failure, results, stop)
-            }
-        } catch {
-            cmitogen_complain("mitogen: \(TerminalSanitizer.visible("\(error)"))\n")
-            return RunExitStatus.unreachable
+    private func work(_ presenter: TransferPresenter, _ stop: OneShot<EarlyEnd>) async -> Int32 {
+        await TargetConnections.status(
+            self.request.targets,
+            self.request.hops,
+            image: self.image,
+            usesHeld: self.request.usesHeld
+        ) { connections in
+            let session = TransferSession(request: self.request, connections: connections, presenter: presenter)
+            let results = await EarlyEnd.doing(until: stop) { await session.run() }
+            let failure = await presenter.finish()
+            return self.status(after: failure, results, stop)
         }
     }
 
-    private func run(_ session: TransferSession, until stop: OneShot<Stop>) async -> [TransferResult] {
-        await withTaskGroup(of: [TransferResult].self) { group in
-            group.addTask { await session.run() }
-            group.addTask {
-                // Fails only when it is cancelled, because the transfer is over.
-                _ = try? await stop.value()
-                return []
-            }
-            var results: [TransferResult] = []
-            for await result in group {
-                group.cancelAll()
-                if !result.isEmpty { results = result }
-            }
-            return results
-        }
-    }
-
-    private func status(after failure: OutputError?, _ results: [TransferResult], _ stop: OneShot<Stop>) -> Int32 {
+    private func status(after failure: OutputError?, _ results: [TransferResult], _ stop: OneShot<EarlyEnd>) -> Int32 {
         switch failure {
         case .brokenPipe: return RunExitStatus.brokenPipe
         case .some(let failure):

@@ -114,35 +114,45 @@ extension TransferRequest.Direction {
     var isCopy: Bool { if case .copy = self { true } else { false } }
 }
 
-extension ParsableCommand {
-    /// Runs a transfer and exits with its status.
-    func perform(_ request: TransferRequest, _ connections: ConnectionArguments) throws -> Never {
-        var request = request
-        do throws(ArgumentError) {
-            request.hops = try connections.settingsWithPasswords()
-        } catch {
-            throw error.forCommandLine
-        }
-        var sink = DescriptorSink()
-        for warning in request.warnings { try? sink.write("mitogen: \(warning)\n", to: .stderr) }
-        let image: String
-        do throws(MitogenError) {
-            image = try AgentImage.locate()
-        } catch {
-            try? sink.write("mitogen: \(error)\n", to: .stderr)
-            throw ExitCode(RunExitStatus.unreachable)
-        }
-        throw ExitCode(try TransferExecution(request: request, image: image).perform())
-    }
+/// What `mitogen copy` and `mitogen fetch` have in common.
+protocol TransferCommand: ParsableCommand, TakesByteArguments {
+    var direction: TransferRequest.Direction { get }
+    var targets: TargetArguments { get }
+    var files: FileArguments { get }
+    var timeout: String? { get }
+    var connections: ConnectionArguments { get }
+    var held: HeldArguments { get }
+    var paths: [String] { get }
+}
 
-    /// Runs `body`, whose errors are about the command line.
-    func parsing(_ body: () throws -> TransferRequest) throws -> TransferRequest {
+extension TransferCommand {
+    /// What was asked for.
+    ///
+    /// - Throws: `ValidationError`, or `ExitCode` if a file is wrong.
+    func request(readsFiles: Bool = true) throws -> TransferRequest {
         do {
-            return try body()
+            return try TransferRequest(
+                self.direction,
+                paths: self.paths,
+                files: self.files,
+                targets: self.targets,
+                connections: self.connections,
+                usesHeld: !self.held.refusesHeld,
+                timeout: self.timeout,
+                readsFiles: readsFiles
+            )
         } catch let error as ArgumentError {
             throw error.forCommandLine
         } catch let error as TargetSyntaxError {
             throw ValidationError("\(error)")
         }
+    }
+
+    /// Does it, and exits with its status.
+    func perform() throws -> Never {
+        var request = try self.request()
+        request.hops = try self.connections.validatedSettingsWithPasswords()
+        let image = try AgentImage.locate(afterShowing: request.warnings)
+        throw ExitCode(try TransferExecution(request: request, image: image).perform())
     }
 }

@@ -42,14 +42,14 @@ final class TargetConnections: Sendable {
     ///   - settings: How hops are connected.
     ///   - image: The path of the program that is started as contexts.
     ///   - usesHeld: Whether connections that are held are used.
-    ///   - note: Called with what is to be said if they cannot be.
+    ///   - note: Called with what is to be said if they cannot be; tells it on standard error by default.
     ///   - body: What to do.
     static func with<Result>(
         _ targets: [TargetSpecification],
         _ settings: HopSettings,
         image: String,
         usesHeld: Bool,
-        note: (String) async -> Void,
+        note: (String) async -> Void = { complain($0) },
         _ body: (TargetConnections) async throws -> Result
     ) async throws -> Result {
         let connections = TargetConnections(settings, image: image)

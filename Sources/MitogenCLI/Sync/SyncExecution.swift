@@ -4,17 +4,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
-internal import CMitogenPlatform
 internal import Mitogen
 internal import MitogenFiles
 
 /// `mitogen sync`, from its options to its exit status.
 struct SyncExecution: Sendable {
-    private enum Stop: Sendable {
-        case signal(Int32)
-        case outputFailed
-    }
-
     /// What has become of a target, the worst last.
     private enum Outcome: Int, Sendable, Comparable {
         case complete, incomplete, unreachable, interrupted
@@ -40,7 +34,7 @@ struct SyncExecution: Sendable {
     /// - Returns: The status to exit with.
     func perform() throws -> Int32 {
         let loop = try MainLoop(signals: Interruption.handledSignals())
-        let stop = OneShot<Stop>()
+        let stop = OneShot<EarlyEnd>()
         var interruption = Interruption(unfinished: "left at once")
         return loop.run { signal in
             interruption.reaction(to: signal) { stop.resolve(.success(.signal(signal))) }
@@ -49,49 +43,27 @@ struct SyncExecution: Sendable {
         }
     }
 
-    private func work(until stop: OneShot<Stop>) async -> Int32 {
+    private func work(until stop: OneShot<EarlyEnd>) async -> Int32 {
         let labels = TargetSpecification.labels(for: options.targets)
         let presenter = SyncPresenter(options, labels: labels) { stop.resolve(.success(.outputFailed)) }
-        let outcome: Outcome
-        do {
-            outcome = try await TargetConnections.with(
-                options.targets,
-                options.hops,
-                image: image,
-                usesHeld: options.usesHeld,
-                note: { cmitogen_complain("mitogen: \(TerminalSanitizer.visible($0))\n") }
-            ) { connections in
-                let progress = TransferProgress()
-                return await withTaskGroup(of: Outcome?.self) { group in
-                    group.addTask { await self.synchronize(connections, presenter, progress) }
-                    if await presenter.showsProgress {
-                        group.addTask {
-                            await presenter.follow(progress)
-                            return nil
-                        }
-                    }
-                    group.addTask {
-                        // Fails only when it is cancelled, because the work is over.
-                        _ = try? await stop.value()
-                        return nil
-                    }
-                    var outcome = Outcome.interrupted
-                    for await result in group {
-                        if let result { outcome = result }
-                        group.cancelAll()
-                    }
-                    return outcome
-                }
+        return await TargetConnections.status(
+            options.targets,
+            options.hops,
+            image: image,
+            usesHeld: options.usesHeld
+        ) { connections in
+            let progress = TransferProgress()
+            let outcome = await EarlyEnd.doing(until: stop) {
+                await synchronize(connections, presenter, progress)
+            } beside: {
+                if await presenter.showsProgress { await presenter.follow(progress) }
             }
-        } catch {
-            cmitogen_complain("mitogen: \(TerminalSanitizer.visible("\(error)"))\n")
-            return RunExitStatus.unreachable
-        }
-        await presenter.end()
-        switch stop.outcome {
-        case .success(.signal(let number)): return 128 + number
-        case .success(.outputFailed): return await presenter.failureStatus
-        default: return outcome.status
+            await presenter.end()
+            switch stop.outcome {
+            case .success(.signal(let number)): return 128 + number
+            case .success(.outputFailed): return await presenter.failureStatus
+            default: return outcome.status
+            }
         }
     }
 

@@ -28,8 +28,7 @@ struct TreeSurvey: Sendable {
                 self.targets,
                 self.hops,
                 image: self.image,
-                usesHeld: self.usesHeld,
-                note: { cmitogen_complain("mitogen: \(TerminalSanitizer.visible($0))\n") }
+                usesHeld: self.usesHeld
             ) { connections in
                 let branches = await self.follow(self.targets.map { $0.hops[...] }, from: nil, at: [], connections)
                 // Last, so that the memory that the connections take is counted.
@@ -41,7 +40,7 @@ struct TreeSurvey: Sendable {
         } catch OutputError.brokenPipe {
             return RunExitStatus.brokenPipe
         } catch {
-            cmitogen_complain("mitogen: \(TerminalSanitizer.visible("\(error)"))\n")
+            TargetConnections.complain("\(error)")
             return RunExitStatus.failed
         }
     }
