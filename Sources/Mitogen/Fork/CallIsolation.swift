@@ -81,6 +81,8 @@ struct IsolatedAnswer<Output: Codable & Sendable>: Codable, Sendable {
         var remoteType: String?
         var remoteMessage: String?
         var remoteTraceback: String?
+        var remoteValue: PickleValue?
+        var remoteTypeIdentifier: String?
     }
 
     var output: Output?
@@ -103,7 +105,9 @@ struct IsolatedAnswer<Output: Codable & Sendable>: Codable, Sendable {
                 error: ConnectionFailure(error),
                 remoteType: error.remote?.typeName,
                 remoteMessage: error.remote?.message,
-                remoteTraceback: error.remote?.traceback
+                remoteTraceback: error.remote?.traceback,
+                remoteValue: error.remote?.value,
+                remoteTypeIdentifier: error.remote?.typeIdentifier
             )
         }
     }
@@ -115,7 +119,13 @@ struct IsolatedAnswer<Output: Codable & Sendable>: Codable, Sendable {
         }
         let error = failure.error.error(via: context.displayName)
         let remote = failure.remoteType.map { type in
-            RemoteFailure(typeName: type, message: failure.remoteMessage ?? "", traceback: failure.remoteTraceback)
+            RemoteFailure(
+                typeName: type,
+                message: failure.remoteMessage ?? "",
+                traceback: failure.remoteTraceback,
+                value: failure.remoteValue,
+                typeIdentifier: failure.remoteTypeIdentifier
+            )
         }
         throw MitogenError(
             error.code,

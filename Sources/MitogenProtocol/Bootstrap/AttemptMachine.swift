@@ -21,7 +21,10 @@ package struct AttemptMachine<Process: Sendable, Wire: Sendable>: Sendable {
         /// Nothing of the connection is there, but perhaps a tool that is asked something or copies the program.
         case preparing(Process?)
         /// A tool brings the program; the inner machine says how far it has come.
-        case bootstrapping(Process, Wire, BootstrapMachine, Otherwise)
+        ///
+        /// Indirect, because the machine is large: whatever copies the state would copy all of it, and that code is in every
+        /// payload.
+        indirect case bootstrapping(Process, Wire, BootstrapMachine, Otherwise)
         /// The program runs, and must answer with this identity; nil where only the version counts. The bytes are what has
         /// come of its first message.
         case greeting(Process, Wire, [UInt8], image: String?)

@@ -46,6 +46,7 @@ extension LibraryTests.IsolatedCalls {
             let error = try await failure { try await child.call(Buy("bread"), isolation: .process) }
             #expect(error.code == .callError && error.remote?.typeName == plain.remote?.typeName)
             #expect(error.message == plain.message, "\(error)")
+            #expect(error.remote?.value == plain.remote?.value)
             let own = try await failure { try await child.call(FailWithPasswordError(), isolation: .process) }
             #expect(own.code == .passwordError)
         }
