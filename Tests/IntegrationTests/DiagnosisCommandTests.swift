@@ -47,6 +47,17 @@ struct DiagnosisCommandTests {
         #expect(objects.allSatisfy { $0["ok"] as? Bool == true && $0["version"] as? String == "0.1.0" })
     }
 
+    @Test("mitogen doctor --json writes an object for each hop, with the version of its schema")
+    func doctorForPrograms() async throws {
+        let result = try await ToolProcess.run(["doctor", "--json", "local+local:[a,b]"])
+        #expect(result.status == 0)
+        let objects = try result.lines.map(CommandLineTests.object)
+        let targets = ["local", "local+local:a", "local", "local+local:b"]
+        #expect(objects.map { $0["target"] as? String } == targets)
+        #expect(objects.allSatisfy { $0["schema"] as? Int == 1 && $0["ok"] as? Bool == true })
+        #expect(objects.allSatisfy { $0["stages_ms"] is [String: Any] && $0["pid"] is Int })
+    }
+
     @Test("A hop that fails has its place in the tree, and the others are shown")
     func unreachable() async throws {
         let targets = ["-t", "ssh:nobody@127.0.0.1:1+local", "-t", "local"]

@@ -53,6 +53,7 @@ struct TreeNodeTests {
         #expect(objects.map { $0["parent"] as? Int } == [0, 1, 1])
         #expect(objects.map { $0["id"] as? Int } == [1, nil, 1001])
         #expect(objects.map { $0["ok"] as? Bool } == [true, false, true])
+        #expect(objects.allSatisfy { $0["schema"] as? Int == HopFinding.schemaVersion })
         #expect(objects[0]["call_p50_ms"] as? Double == 0.25)
         #expect((objects[1]["error"] as? [String: Any])?["hint"] as? String == "give one")
     }

@@ -125,9 +125,14 @@ struct HopFinding: Sendable {
 
     // MARK: For programs
 
+    /// What `schema` says here and in the objects of a tree. Whoever changes a member in a way that a reader could notice
+    /// raises it; members that are added do not.
+    static let schemaVersion = 1
+
     /// A JSON object on one line.
     var json: String {
-        var members = [("target", Self.string(self.target)), ("ok", self.failure == nil ? "true" : "false")]
+        var members = [("schema", "\(Self.schemaVersion)"), ("target", Self.string(self.target))]
+        members.append(("ok", self.failure == nil ? "true" : "false"))
         let times = self.stages.map { "\"\($0.stage.rawValue)\":\(DecimalText.text($0.seconds * 1000, digits: 3))" }
         members.append(("stages_ms", "{" + times.joined(separator: ",") + "}"))
         if let connection {

@@ -101,7 +101,8 @@ struct TreeNode: Sendable {
     }
 
     private var members: [(String, String)] {
-        var members = [("target", Self.string(self.target)), ("ok", self.failure == nil ? "true" : "false")]
+        var members = [("schema", "\(HopFinding.schemaVersion)"), ("target", Self.string(self.target))]
+        members.append(("ok", self.failure == nil ? "true" : "false"))
         members.append(("id", self.id.map { "\($0)" } ?? "null"))
         members.append(("parent", self.parentID.map { "\($0)" } ?? "null"))
         members.append(("name", Self.string(self.name)))
