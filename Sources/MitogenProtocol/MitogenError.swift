@@ -99,6 +99,8 @@ public struct MitogenError: Error, Sendable {
         public static let unencodable = Code("unencodable")
         /// The actor does not exist, or exists no more.
         public static let unknownActor = Code("unknownActor")
+        /// A command has failed, or was ended because its time was over; see `ProcessResult.checked()`.
+        public static let commandFailed = Code("commandFailed")
         /// The callee does not know the function.
         public static let unknownFunction = Code("unknownFunction")
     }

@@ -60,7 +60,9 @@ extension Context {
             status: result.status,
             standardOutput: output,
             standardError: errors,
-            hasTimedOut: result.hasTimedOut
+            hasTimedOut: result.hasTimedOut,
+            command: command.name,
+            context: displayName
         )
     }
 
@@ -117,7 +119,9 @@ extension Context {
             status: result.status,
             standardOutput: [],
             standardError: [],
-            hasTimedOut: result.hasTimedOut
+            hasTimedOut: result.hasTimedOut,
+            command: command.name,
+            context: displayName
         )
     }
 }
