@@ -79,7 +79,7 @@ extension Context {
     ///   - onOutput: Called for each piece, in order within standard output and standard error. Returning false ends
     ///     the command.
     /// - Returns: How it ended; the collected output is empty.
-    /// - Throws: As ``run(_:stdin:environment:workingDirectory:timeout:outputLimit:)-(_,_,_,String?,_,_)``.
+    /// - Throws: As the other `run`.
     public func run(
         _ arguments: [String],
         stdin: ProcessInput = .null,
