@@ -191,3 +191,48 @@ mirror_folder() {
     diff -r "$folder/a" "$folder/b" || fail "mirror-folder has not made the folders equal"
     echo "b is what a is"
 }
+
+# ---------------------------------------------------------------------------------------------------- small programs
+
+# One for each thing that programs do most, in the folder that is named.
+small_programs() {
+    local folder=$PWD/.build/examples/small-programs pid
+    rm -rf "$folder"
+    mkdir -p "$folder/bin"
+    expect_output "$1/word-count" $'blue 1\nfish 4\none 1\nred 1\ntwo 1'
+    expect_output "$1/pipeline" "the sum is 555500"
+    expect_output "$1/failing-chain" "step 1 is done
+step 2 is done
+step 3 has not run: step 3 was impossible
+step 4 has not run: step 3 was impossible
+step 5 has not run: step 3 was impossible
+after a reset: step 6 is done"
+    expect_output "$1/typed-error" $'left: 30\nmissing: 40\ngone: channelError'
+    expect_output "$1/commands" "sorted: apple pear
+live: line 1
+live: line 2
+live: line 3
+the time was over: true
+failed: no such thing"
+
+    { echo "one" && sleep 1 && echo "two" && echo "the end"; } >"$folder/log" &
+    pid=$!
+    expect_output "$1/follow-log $folder/log end" $'one\ntwo\nthe end\nno longer followed'
+    wait "$pid"
+
+    stubs=$folder
+    stub ssh <<'EOF'
+case $* in
+    *changed*) echo "Host key verification failed." >&2 ;;
+    *locked*) echo "me@locked: Permission denied (publickey)." >&2 ;;
+    *) echo "ssh: Could not resolve hostname nowhere: Name or service not known" >&2 ;;
+esac
+exit 255
+EOF
+    PATH="$folder/bin:$PATH" expect_output "$1/inventory local:a local:b+local:c ssh:nowhere" \
+        $'local:a: Linux, called as a\nlocal:b+local:c: Linux, called as b.c\nssh:nowhere: unknownHost'
+    PATH="$folder/bin:$PATH" expect_output "$1/connect-errors changed locked nowhere" \
+        "changed: look at the host's key before you trust it
+locked: give a key or a password
+nowhere: it cannot be reached: unknownHost"
+}

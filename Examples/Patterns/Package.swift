@@ -16,14 +16,22 @@ let package = Package(
         .package(name: "swift-mitogen", path: "../..")
     ],
     targets: [
+        program("commands", "Mitogen"),
+        program("connect-errors", "Mitogen"),
         program("distribute", "Mitogen", "MitogenFiles"),
+        program("failing-chain", "Mitogen"),
+        program("follow-log", "Mitogen"),
         program("install-package", "Mitogen"),
+        program("inventory", "Mitogen"),
         program("mirror-folder", "Mitogen", "MitogenFakeSSH"),
         program("ping-pong", "Mitogen"),
+        program("pipeline", "Mitogen"),
         program("scatter-gather", "Mitogen"),
         program("shared-account", "Mitogen", "MitogenDistributed"),
         program("shared-tree", "Mitogen"),
         program("tail-logs", "Mitogen"),
         program("ticket-office", "Mitogen", "MitogenServices"),
+        program("typed-error", "Mitogen", "MitogenDistributed"),
+        program("word-count", "Mitogen", "MitogenServices"),
     ]
 )

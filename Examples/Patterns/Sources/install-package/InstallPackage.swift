@@ -29,7 +29,7 @@ struct InstallPackage: RemoteFunction {
     func run(in context: ExternalContext) async throws -> Outcome {
         guard let manager = PackageManager.here else { throw Failure(description: "no known package manager is here") }
         // Commands that are run here end with this function: when its time is over, or whoever called it has gone.
-        let here = context.router.myself()
+        let here = context.here
         if let version = try await version(of: manager, here) { return .alreadyThere(version: version) }
         let command = manager.install(package)
         if isDryRun { return .wouldRun(command) }

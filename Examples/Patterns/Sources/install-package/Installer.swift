@@ -1,11 +1,11 @@
 import Mitogen
 
-/// What is asked for: `install-package [--sudo] [--dry-run] PACKAGE TARGET…`, where a target is `local`, `local:NAME` or
-/// `ssh:[USER@]HOST`.
+/// What is asked for: `install-package [--sudo] [--dry-run] PACKAGE TARGET…`, where a target is `local:NAME`,
+/// `ssh:[USER@]HOST`, or whatever else a `ConnectionTarget` takes.
 struct Request: Sendable {
     var function: InstallPackage
     var usesSudo: Bool
-    var targets: [String]
+    var targets: [ConnectionTarget] = []
 
     init(_ arguments: some Sequence<String>) throws {
         let options = arguments.filter { $0.hasPrefix("-") }
@@ -15,21 +15,13 @@ struct Request: Sendable {
         }
         function = InstallPackage(package: names[0], isDryRun: options.contains("--dry-run"))
         usesSudo = options.contains("--sudo")
-        targets = Array(names.dropFirst())
+        for name in names.dropFirst() { targets.append(try ConnectionTarget(name)) }
     }
 
     /// Starts the context in which the package is to be installed.
-    func connect(to target: String, _ router: Router) async throws -> Context {
-        let parts = target.split(separator: ":", maxSplits: 1)
-        switch (parts.first, parts.dropFirst().first) {
-        case ("local", _) where usesSudo: return try await router.sudo()
-        case ("local", let name): return try await router.local { $0.name = name.map(String.init) }
-        case ("ssh", let destination?):
-            let words = destination.split(separator: "@", maxSplits: 1).map(String.init)
-            let host = try await router.ssh(words[words.count - 1]) { $0.username = words.count > 1 ? words[0] : nil }
-            return usesSudo ? try await router.sudo(via: host) : host
-        default: throw Failure(description: "a target is local, local:NAME or ssh:[USER@]HOST")
-        }
+    func connect(to target: ConnectionTarget, _ router: Router) async throws -> Context {
+        let host = try await router.connect(target)
+        return usesSudo ? try await router.sudo(via: host) : host
     }
 }
 
@@ -52,7 +44,7 @@ struct Installer: MitogenProgram {
         }
     }
 
-    private static func install(_ request: Request, in target: String, _ router: Router) async -> Bool {
+    private static func install(_ request: Request, in target: ConnectionTarget, _ router: Router) async -> Bool {
         do {
             let context = try await request.connect(to: target, router)
             print("\(target): \(try await context.call(request.function, timeout: .seconds(900)))")

@@ -1,7 +1,7 @@
 import Mitogen
 import MitogenServices
 
-struct SoldOut: Error {}
+struct SoldOut: Error, Codable {}
 
 /// Sells numbered seats. It lives in one context; who calls it is elsewhere.
 actor TicketOffice: ActivatableService {

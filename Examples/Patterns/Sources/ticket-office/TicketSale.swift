@@ -17,7 +17,7 @@ struct BuySeats: RemoteFunction {
         do {
             return try await office.callService(TicketOffice.Buy())
         } catch {
-            guard error.remote?.typeName == String(reflecting: SoldOut.self) else { throw error }
+            guard error.remote?.decode(as: SoldOut.self) != nil else { throw error }
             return nil
         }
     }
@@ -37,7 +37,7 @@ struct ReadSales: RemoteFunction {
 struct TicketSale: MitogenProgram {
     static func main(router: Router) async throws {
         let office = try await router.local { $0.name = "office" }
-        // From now on requests are answered there. The first one from above makes the service.
+        // From now on requests are answered there, those of siblings too.
         try await office.prepareService(TicketOffice.self)
         try await office.callService(TicketOffice.Open(seats: 10))
 
