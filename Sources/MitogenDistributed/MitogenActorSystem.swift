@@ -230,7 +230,7 @@ public final class MitogenActorSystem: DistributedActorSystem {
         // The name comes from outside, and the runtime's demangler can be crashed by names.
         guard let remote = error.remote, let value = remote.value, let name = remote.typeIdentifier,
             FunctionName.isValid(name), let type = _typeByName(name) as? any (Error & Decodable).Type,
-            _mangledTypeName(type) == name
+            _mangledTypeName(type) == name, String(reflecting: type) == remote.typeName
         else { return nil }
         return try? router.decoder.decode(type, from: value)
     }

@@ -27,13 +27,18 @@ extension RemoteFailure {
 
     /// The data of the answer.
     ///
-    /// - Parameter limit: The most bytes that it may have. The value is left out if it does not fit.
+    /// - Parameter limit: The most bytes that it may have. The value is left out if it does not fit, or is too deep to be
+    ///   a part of something.
     package func answer(limit: Int) throws(PickleError) -> [UInt8] {
         var text = PickleWriter()
         try text.writeStream(.callError(callErrorText))
         guard let value else { return text.bytes }
         var rest = PickleWriter(options: .init(bytesStyle: .binary))
-        try rest.writeStream(.tuple([typeIdentifier.map { .string($0) } ?? .none, value]))
+        do throws(PickleError) {
+            try rest.writeStream(.tuple([typeIdentifier.map { .string($0) } ?? .none, value]))
+        } catch {
+            return text.bytes
+        }
         let data = text.bytes + rest.bytes
         return data.count <= limit ? data : text.bytes
     }
@@ -42,11 +47,13 @@ extension RemoteFailure {
     ///
     /// - Parameters:
     ///   - text: The text of the `CallError` that is first in the data.
-    ///   - data: The data of the answer. A second pickle that is malformed is ignored.
+    ///   - data: The data of the answer. A second pickle that is malformed, or larger than ``valueLimit``, is ignored.
     package init(callErrorText text: String, in data: [UInt8]) {
         let plain = RemoteFailure(callErrorText: text)
         var reader = PickleReader(data, limits: .fitting(data))
-        guard (try? reader.next()) != nil, case .tuple(let parts)? = try? reader.next(), parts.count == 2 else {
+        guard data.count - text.utf8.count <= Self.valueLimit + 4096,
+            (try? reader.next()) != nil, case .tuple(let parts)? = try? reader.next(), parts.count == 2
+        else {
             self = plain
             return
         }

@@ -142,7 +142,7 @@ extension Context {
             try await prepareService(host, timeout: timeLeft())
         } catch {
             // Those that may not call functions there cannot do that, and other programs do not know the service.
-            throw error.code == .timeoutError || error.code == .cancelled ? error : unknown
+            throw [.channelError, .unknownFunction].contains(error.code) ? unknown : error
         }
         return try await ask(timeLeft())
     }

@@ -25,7 +25,7 @@ struct HoldSessionTests {
         let folder = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
         defer { rmdir(folder) }
         try await withRouter(configuration: .ofTool) { router in
-            try ServicePool.of(router).add(HoldService(router: router))
+            try router.services(size: 10).add(HoldService(router: router))
             let listener = try UnixListener(router: router, path: "\(folder)/hold.sock")
             let attachment = try await Mitogen.connect(unixSocket: listener.path, configuration: .ofTool)
             do {

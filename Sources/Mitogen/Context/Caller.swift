@@ -196,7 +196,7 @@ struct Caller: Sendable {
         guard data.count > Stream.smallMessage else {
             return try await start(data, functionName: functionName, at: destination, trace).reply(timeout: timeout)
         }
-        let router = try context.reachableRouter
+        let router = try context.callableRouter
         try checkSize(data, functionName: functionName)
         let pending = PendingReply()
         let handle = router.register(pending, respondent: context.id, callOf: functionName)
@@ -226,7 +226,7 @@ struct Caller: Sendable {
         at destination: Handle = StandardHandle.callFunction,
         _ trace: CallTrace
     ) throws(MitogenError) -> RunningCall {
-        let router = try context.reachableRouter
+        let router = try context.callableRouter
         try checkSize(data, functionName: functionName)
         let message = Message(dstID: context.id, handle: destination, encoding: .pickle, data: data)
         let pending = PendingReply()
@@ -242,7 +242,7 @@ struct Caller: Sendable {
     }
 
     private func checkSize(_ data: [UInt8], functionName: String) throws(MitogenError) {
-        let router = try context.reachableRouter
+        let router = try context.callableRouter
         guard data.count > router.maxMessageSize else { return }
         let text = DeadReason.tooLarge(maximum: router.maxMessageSize)
         throw MitogenError(

@@ -89,6 +89,24 @@ public struct Context: Sendable {
         }
     }
 
+    /// The router, for what runs in the context.
+    ///
+    /// - Throws: `.misuse` if a message has named the program itself: whoever sends it could have the program run what it
+    ///   means to run elsewhere.
+    var callableRouter: Router {
+        get throws(MitogenError) {
+            let router = try reachableRouter
+            if state.isNamedByPeer, id == router.contextID {
+                throw MitogenError(
+                    .misuse,
+                    "a message has named the program itself as the context to call",
+                    hint: "router.myself() calls functions, commands and services in the program"
+                )
+            }
+            return router
+        }
+    }
+
     // MARK: Ending
 
     /// Asks the context to end, with all that it started.
@@ -129,9 +147,12 @@ final class ContextState: Sendable {
     let hub = EventHub<ContextEvent>()
     /// Resolved with the reason when it cannot be reached any more.
     let loss = OneShot<String>()
+    /// Whether a message has named the program itself.
+    let isNamedByPeer: Bool
 
-    init(name: String?) {
+    init(name: String?, isNamedByPeer: Bool = false) {
         names = Mutex(Names(name: name))
+        self.isNamedByPeer = isNamedByPeer
     }
 
     var name: String? { names.withLock { $0.name } }
@@ -186,6 +207,10 @@ extension Context: PickleValueConvertible {
             throw PickleError(.typeMismatch, "expected a context")
         }
         let router = ExternalContext.current?.router
+        if let router, router.isMaster, id == router.contextID {
+            self.init(router: router, id: id, state: ContextState(name: name, isNamedByPeer: true))
+            return
+        }
         self = router?.context(id, name: name) ?? Context(router: nil, id: id, state: ContextState(name: name))
     }
 }

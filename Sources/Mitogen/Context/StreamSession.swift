@@ -32,7 +32,7 @@ final class StreamSession: Sendable {
 
     init(context: Context, window: Int) throws(MitogenError) {
         self.context = context
-        router = try context.reachableRouter
+        router = try context.callableRouter
         share = LinkBudget.Share(of: router.budget(of: context.id))
         state = Mutex(State(account: Account(StreamMessages.most(window), first: Credit.first)))
     }

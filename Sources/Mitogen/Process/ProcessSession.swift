@@ -38,7 +38,7 @@ final class ProcessSession: Sendable {
 
     init(context: Context) throws(MitogenError) {
         self.context = context
-        router = try context.reachableRouter
+        router = try context.callableRouter
         share = LinkBudget.Share(of: router.budget(of: context.id))
         let handle = try router.addHandler(respondent: context) { [weak self] message in self?.receive(message) }
         ownHandle.withLock { $0 = handle }

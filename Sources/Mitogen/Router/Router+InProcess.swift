@@ -44,17 +44,16 @@ extension Router {
         let up = child.makeStream(
             descriptors: StreamDescriptors(socket: sockets[1]),
             remoteID: contextID,
-            name: "parent",
-            handshake: nil
+            name: "parent"
         )
-        let down = makeStream(
-            descriptors: StreamDescriptors(socket: sockets[0]),
-            remoteID: id,
+        let context = connectChild(
+            StreamDescriptors(socket: sockets[0]),
+            id: id,
             name: name,
-            handshake: nil
+            info: .current,
+            process: nil,
+            received: []
         )
-        down.start(keepsAlive: false)
-        let context = connectChild(down, name: name, info: .current, process: nil)
         child.connectParent(up)
         return (context, child)
     }

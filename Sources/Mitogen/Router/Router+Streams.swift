@@ -44,14 +44,14 @@ extension Router {
     ///
     /// - Parameters:
     ///   - info: What it understands, as it says.
-    ///   - process: What leads to it, or is it.
+    ///   - process: What leads to it, or is it; nil for another router of this process.
     ///   - bytes: What was read behind its greeting.
     func connectChild(
         _ link: StreamDescriptors,
         id: ContextID,
         name: String,
         info: PeerInfo,
-        process: ChildProcess,
+        process: ChildProcess?,
         received bytes: [UInt8]
     ) -> Context {
         let stream = makeStream(descriptors: link, remoteID: id, name: name, isChild: true)

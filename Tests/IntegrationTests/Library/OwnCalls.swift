@@ -45,6 +45,20 @@ extension LibraryTests.OwnCalls {
         }
     }
 
+    @Test("A context that a child names leads to no call in the master")
+    func namedByChild() async throws {
+        try await withFixtureRouter { router in
+            let named = try await router.local().call(Echo(router.myself()))
+            #expect(named.id == router.contextID)
+            let call = try await failure { _ = try await named.call(ProcessID()) }
+            #expect(call.code == .misuse && call.message.contains("named the program itself"))
+            let command = try await failure { _ = try await named.run(["true"]) }
+            #expect(command.code == .misuse)
+            let values = try await failure { for try await _ in named.stream(Count(to: 1)) {} }
+            #expect(values.code == .misuse)
+        }
+    }
+
     @Test("Commands run beside the master, and end with it")
     func commands() async throws {
         let start = ContinuousClock.now
