@@ -66,7 +66,7 @@ struct ConfigCommandTests {
             mkdir("\(home)/.ssh", 0o700)
             try Files.write(Array("Host db1 *.org\n".utf8), to: "\(home)/.ssh/config")
             let words = try await ToolProcess.run(["hosts", "--completions"], environment: ["HOME": home])
-            #expect(words.lines.prefix(4) == ["@web", "ssh:db1", "local", "ssh:"])
+            #expect(words.lines.prefix(5) == ["@web", "ssh:db1", "local", "fork", "ssh:"])
             for shell in ["bash", "zsh", "fish"] {
                 let script = try await ToolProcess.run(["--generate-completion-script", shell])
                 #expect(script.status == 0 && script.text.contains("mitogen hosts --completions"))
