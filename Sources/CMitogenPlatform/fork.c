@@ -97,8 +97,12 @@ int cmitogen_fork_sibling(void) {
     return (int)pid;
 }
 
+/// Never above the hard limit that there is: to raise it is not permitted, or, for root, not what a limit is for.
 static int set_limit(int resource, uint64_t soft, uint64_t hard) {
-    struct rlimit limit = { .rlim_cur = soft, .rlim_max = hard };
+    struct rlimit known, limit = { .rlim_cur = soft, .rlim_max = hard };
+    if (getrlimit(resource, &known) < 0) return -errno;
+    if (limit.rlim_max > known.rlim_max) limit.rlim_max = known.rlim_max;
+    if (limit.rlim_cur > limit.rlim_max) limit.rlim_cur = limit.rlim_max;
     return setrlimit(resource, &limit) < 0 ? -errno : 0;
 }
 

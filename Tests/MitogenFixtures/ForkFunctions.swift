@@ -54,6 +54,7 @@ public struct ForkTrouble: ForkFunction, ForkStartFunction {
         case startsThread
         case startsTask
         case sleeps
+        case prints
     }
 
     public var kind: Kind
@@ -75,8 +76,45 @@ public struct ForkTrouble: ForkFunction, ForkStartFunction {
             Task.detached {}
             usleep(100_000)
         case .sleeps: sleep(1000)
+        case .prints:
+            // Some at once, some when the buffer is flushed.
+            _ = "printed at once\n".withCString { write(1, $0, strlen($0)) }
+            print("printed into the buffer", terminator: "")
+            if getchar() != EOF { throw OutOfStock(item: "nothing to read") }
         }
     }
+}
+
+/// Hangs, and has properties that do not fit into a socket at once.
+public struct LargeHang: ForkFunction {
+    public var name: String
+
+    public init(name: String) {
+        self.name = name
+    }
+
+    public func run() throws { sleep(1000) }
+}
+
+/// Takes half a second to start.
+public struct SlowStart: ForkStartFunction {
+    public init() {}
+
+    public func run(in context: ExternalContext) throws {
+        usleep(500_000)
+        ForkJournal.note("started")
+    }
+}
+
+/// Notes that it has run.
+public struct NoteInJournal: RemoteFunction {
+    public var text: String
+
+    public init(_ text: String) {
+        self.text = text
+    }
+
+    public func run(in context: ExternalContext) async throws { ForkJournal.note(text) }
 }
 
 /// Notes which context begins.
@@ -198,6 +236,26 @@ public struct UseUp: RemoteFunction {
             while open("/dev/null", O_RDONLY) >= 0 {}
             return String(cString: strerror(errno))
         }
+    }
+}
+
+/// Returns nothing, or a number.
+public struct Perhaps: RemoteFunction {
+    public var value: Int?
+
+    public init(_ value: Int?) {
+        self.value = value
+    }
+
+    public func run(in context: ExternalContext) async throws -> Int? { value }
+}
+
+/// Stops its process before it has returned.
+public struct StandStill: RemoteFunction {
+    public init() {}
+
+    public func run(in context: ExternalContext) async throws {
+        kill(getpid(), SIGSTOP)
     }
 }
 

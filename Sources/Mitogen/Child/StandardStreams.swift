@@ -46,6 +46,25 @@ struct StandardStreams: Sendable {
         )
     }
 
+    /// Runs a function of the program while the connection is still on 0 and 1, but out of its reach: it reads nothing,
+    /// and what it prints is diagnostics. What it starts does not inherit the connection.
+    static func settingAside(_ body: () throws(MitogenError) -> Void) throws(MitogenError) {
+        let input = try checked(cmitogen_duplicate(0, 3), "cannot duplicate standard input")
+        let output = try checked(cmitogen_duplicate(1, 3), "cannot duplicate standard output")
+        let null = try checked(cmitogen_open_null(), "cannot open /dev/null")
+        dup2(null, 0)
+        dup2(2, 1)
+        defer {
+            fflush(nil)
+            for (kept, number) in [(input, 0), (output, 1)] as [(Int32, Int32)] {
+                dup2(kept, number)
+                _ = systemClose(kept)
+            }
+        }
+        _ = systemClose(null)
+        try body()
+    }
+
     /// Puts the write end of a new pipe onto `descriptor`; returns the read end. The write end blocks, as programs
     /// expect.
     private static func pipe(onto descriptor: Int32) throws(MitogenError) -> Int32 {

@@ -84,14 +84,20 @@ extension Router {
             do throws(MitogenError) {
                 return try await call.get(timeout: patience + Self.answerTime)
             } catch {
-                guard error.code == .timeoutError, !call.isSettled else {
+                // The answer may have come at that moment.
+                if call.isSettled { return try await call.get() }
+                guard error.code == .timeoutError else {
                     call.cancel()
                     throw error
                 }
             }
-            if let more = await timeLeft(of: number, by: via, within: limit) {
+            switch await timeLeft(of: number, by: via, within: limit) {
+            case .some(let more) where more > .zero:
                 patience = more
                 continue
+            // It is over there: what has come of it is on its way.
+            case .some: _ = try? await call.get(timeout: Self.livenessTime)
+            case nil: break
             }
             // Its answer may have come before the one to the question.
             if call.isSettled { return try await call.get() }
@@ -108,13 +114,14 @@ extension Router {
         }
     }
 
-    /// How much more time the attempt has; nil if it has none, or the context does not answer.
+    /// How much more time the attempt has, zero if it is over; nil if the context does not answer.
     private func timeLeft(of number: UInt32, by via: Context, within limit: Duration) async -> Duration? {
         let answer = try? await via.call(ProxiedTimeLeft(number: number), timeout: Self.livenessTime)
         switch answer {
-        case .seconds(let seconds) where seconds > 0: return Duration(checkedSeconds: seconds)
+        case .seconds(let seconds): return Duration(checkedSeconds: max(0, seconds))
         case .notCounted: return limit
-        case .seconds, .over, nil: return nil
+        case .over: return .zero
+        case nil: return nil
         }
     }
 }

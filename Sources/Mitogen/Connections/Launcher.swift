@@ -196,16 +196,23 @@ struct ForkLauncher: Launcher {
         let count = frame.withUnsafeBytes { cmitogen_write2(ends.stream, $0.baseAddress, $0.count, nil, 0) }
         let rest = Array(frame.dropFirst(max(0, count)))
         attempt.waits(for: "waiting for the fork server, which may still run its preload function")
-        server.fork(ends) { outcome in
+        let number = server.fork(ends, until: attempt.deadline) { outcome in
             switch outcome {
             case .forked(let pid):
                 let process = SpawnedProcess(child: pid, broker: attempt.router.broker)
+                // From now on it is the copy that is waited for, which may still run its fork function.
+                attempt.waits(for: nil)
                 return attempt.follow(process, ends, sending: rest)
             case .failed(let error): attempt.fail(error)
-            case .gone where isSecond: attempt.fail(MitogenError(.spawnError, "the fork server ends at once"))
-            case .gone: attempt.launch(ForkLauncher(target: target, isSecond: true))
+            case .gone(let error) where isSecond: attempt.fail(error)
+            case .gone:
+                // Starting another one takes its time, which the Broker does not have.
+                attempt.inBackground { () throws(MitogenError) in
+                    try ForkLauncher(target: target, isSecond: true).launch(attempt)
+                }
             }
             ends.closeNearEnds()
         }
+        attempt.whenFailed { _ in server.cancel(number) }
     }
 }

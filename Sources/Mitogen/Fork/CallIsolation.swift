@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import Synchronization
+
 /// Where a function runs that is called in a context.
 public struct CallIsolation: Sendable {
     let preload: (any ForkFunction)?
@@ -19,7 +21,9 @@ public struct CallIsolation: Sendable {
     /// forked and to end takes about a millisecond.
     ///
     /// - Parameters:
-    ///   - preload: What the context's fork server runs once; nothing by default. There is one server for each.
+    ///   - preload: What the context's fork server runs once; nothing by default. There is one server for each function with
+    ///     its properties, and it stays until the context ends: give properties that differ from call to call to the
+    ///     function that is called, not to this one.
     ///   - limits: What the process may use.
     public static func process(
         preload: (any ForkFunction)? = nil,
@@ -75,7 +79,7 @@ extension Context {
 }
 
 /// What an isolated call has come to. An error is a value here, so that it arrives whole.
-struct IsolatedAnswer<Output: Codable & Sendable>: Codable, Sendable {
+enum IsolatedAnswer<Output: Codable & Sendable>: Codable, Sendable {
     struct Failure: Codable, Sendable {
         var error: ConnectionFailure
         var remoteType: String?
@@ -85,8 +89,9 @@ struct IsolatedAnswer<Output: Codable & Sendable>: Codable, Sendable {
         var remoteTypeIdentifier: String?
     }
 
-    var output: Output?
-    var failure: Failure?
+    // Not an optional output beside an optional failure: the output itself may be nil.
+    case success(Output)
+    case failure(Failure)
 
     /// Runs the function in a forked process.
     init(
@@ -97,25 +102,28 @@ struct IsolatedAnswer<Output: Codable & Sendable>: Codable, Sendable {
         do throws(MitogenError) {
             let child = try await context.router.connect(request)
             // Nobody waits for its end: the process is reaped when it has ended.
-            defer { _ = try? child.send(Message(handle: StandardHandle.shutdown)) }
-            output = try await run(child)
+            defer { context.router.endForked(child) }
+            self = .success(try await run(child))
         } catch {
             if error.code == .cancelled, Task.isCancelled { throw error }
-            failure = Failure(
-                error: ConnectionFailure(error),
-                remoteType: error.remote?.typeName,
-                remoteMessage: error.remote?.message,
-                remoteTraceback: error.remote?.traceback,
-                remoteValue: error.remote?.value,
-                remoteTypeIdentifier: error.remote?.typeIdentifier
+            self = .failure(
+                Failure(
+                    error: ConnectionFailure(error),
+                    remoteType: error.remote?.typeName,
+                    remoteMessage: error.remote?.message,
+                    remoteTraceback: error.remote?.traceback,
+                    remoteValue: error.remote?.value,
+                    remoteTypeIdentifier: error.remote?.typeIdentifier
+                )
             )
         }
     }
 
     func get(from context: Context) throws(MitogenError) -> Output {
-        if let output { return output }
-        guard let failure else {
-            throw MitogenError(.streamError, "an isolated call has neither a result nor an error")
+        let failure: Failure
+        switch self {
+        case .success(let output): return output
+        case .failure(let known): failure = known
         }
         let error = failure.error.error(via: context.displayName)
         let remote = failure.remoteType.map { type in
@@ -133,8 +141,31 @@ struct IsolatedAnswer<Output: Codable & Sendable>: Codable, Sendable {
             context: error.context,
             remote: remote,
             diagnostics: error.diagnostics,
-            hint: error.hint
+            hint: error.hint,
+            connection: error.connection
         )
+    }
+}
+
+extension Router {
+    /// How long a forked process may take to end when it is told to: its own shutdown is bounded by 3 s.
+    private static let endingTime = Duration.seconds(4)
+
+    /// Ends a context that was forked here, also if it stands still.
+    fileprivate func endForked(_ child: Context) {
+        _ = try? child.send(Message(handle: StandardHandle.shutdown))
+        let found = core.withLock { core -> (Stream, ChildProcess)? in
+            guard let link = core.state.table.link(for: child.id), let stream = core.streams[link],
+                stream.remoteID == child.id, let process = core.children[link]
+            else { return nil }
+            return (stream, process)
+        }
+        guard let (stream, process) = found else { return }
+        // A process whose stream has ended is ended by signals, if it does not end by itself.
+        let timer = broker.schedule(after: Self.endingTime) {
+            stream.close(reason: "the process of an isolated call did not end when it was told to")
+        }
+        process.process.whenEnded { _ in timer.cancel() }
     }
 }
 

@@ -16,36 +16,53 @@ internal import Synchronization
 
 /// A fork server of this router: its process, and who waits for it to fork.
 ///
-/// It is asked for one process at a time: a request is one byte, so that it never waits for room.
+/// It is asked for one process at a time: a request is one byte, so that there is room for it once the first frame is
+/// written. Nothing here waits: what cannot be written yet is written by the Broker.
 final class ForkServer: Sendable {
     enum Outcome: Sendable {
         /// The number of the new process, which is a child of this one.
         case forked(Int32)
         case failed(MitogenError)
-        /// The server was gone before it was asked: another one can be.
-        case gone
+        /// The server has ended before it was asked, and why: another one can be.
+        case gone(MitogenError)
     }
 
     /// Called once.
     typealias Completion = @Sendable (Outcome) -> Void
 
     private struct Request {
+        let number: Int
         let ends: ConnectionEnds
+        let deadline: ContinuousClock.Instant
         let completion: Completion
     }
 
     private struct State {
+        /// The connection; nil when nothing more comes on it.
         var side: Side?
-        var current: Request?
+        /// What is still to be written of the first frame.
+        var unwritten: ArraySlice<UInt8> = []
+        var awaitsRoom = false
         var waiting = Queue<Request>()
+        /// Whether an answer is to come.
+        var isAsked = false
+        /// Who gets it; nil if its attempt is over.
+        var current: Request?
+        /// Ends a server that does not answer.
+        var timer: Timer?
         var received: [UInt8] = []
+        var requestCount = 0
         /// Whether the process has ended, or its connection; why is known a moment later.
         var isOver = false
+        var failure: MitogenError?
     }
 
     private let process: ChildProcess
     private let broker: Broker
     private let state = Mutex(State())
+
+    /// How long after its attempt's time a request's server is ended: the attempt says first that its time is over.
+    private static let lateness = Duration.milliseconds(100)
 
     /// Starts the process.
     ///
@@ -76,30 +93,20 @@ final class ForkServer: Sendable {
             ends.closeNearEnds()
             throw MitogenError(error.code, "cannot start the fork server: \(error.message)", hint: error.hint)
         }
-        let isWritten = Self.write(frame, to: ends.stream)
-        let side = Side(descriptor: ends.stream, keepsAlive: false) { [weak self] _, scratch in
-            self?.receive(ends.stream, scratch)
+        let side = Side(descriptor: ends.stream, keepsAlive: false) { [weak self] readiness, scratch in
+            if readiness.contains(.writable) { self?.advance() }
+            if !readiness.isDisjoint(with: [.readable, .hangup]) { self?.receive(ends.stream, scratch) }
         }
-        state.withLock { $0.side = side }
+        state.withLock { state in
+            state.side = side
+            state.unwritten = frame[...]
+        }
         broker.startReceive(side)
-        process.process.whenEnded { [weak self] _ in self?.didEnd() }
-        if !isWritten { didEnd() }
-    }
-
-    /// Writes all of it, which is at most 256 KiB, to the process that has just been started to read it.
-    private static func write(_ frame: [UInt8], to descriptor: Int32) -> Bool {
-        var rest = frame[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { cmitogen_write2(descriptor, $0.baseAddress, $0.count, nil, 0) }
-            if count == -Int(EAGAIN) {
-                var watched = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                _ = poll(&watched, 1, -1)
-            } else if count < 0 {
-                return false
-            }
-            rest = rest.dropFirst(max(0, count))
+        // Keeps the server until its process has ended: the copies that it tells of until then are this process's children.
+        process.process.whenEnded { [self] _ in
+            broker.schedule { [self] in processDidEnd() }
         }
-        return true
+        advance()
     }
 
     deinit {
@@ -113,15 +120,41 @@ final class ForkServer: Sendable {
     ///
     /// - Parameters:
     ///   - ends: Its far ends become the process's descriptors 0, 1 and 2, and are closed here.
+    ///   - deadline: A server that has not answered by then is ended, as it will not.
     ///   - completion: Called on any thread.
-    func fork(_ ends: ConnectionEnds, _ completion: @escaping Completion) {
-        let isOver = state.withLock { state in
-            if !state.isOver { state.waiting.append(Request(ends: ends, completion: completion)) }
-            return state.isOver
+    /// - Returns: The request's number, for ``cancel(_:)``.
+    func fork(
+        _ ends: ConnectionEnds,
+        until deadline: ContinuousClock.Instant,
+        _ completion: @escaping Completion
+    ) -> Int {
+        let (number, failure) = state.withLock { state in
+            state.requestCount += 1
+            let number = state.requestCount
+            if state.failure == nil {
+                state.waiting.append(
+                    Request(number: number, ends: ends, deadline: deadline, completion: completion)
+                )
+            }
+            return (number, state.failure)
         }
-        guard isOver else { return sendNext() }
-        ends.closeFarEnds()
-        completion(.gone)
+        if let failure {
+            ends.closeFarEnds()
+            completion(.gone(failure))
+        } else {
+            advance()
+        }
+        return number
+    }
+
+    /// The attempt that has asked is over: nothing is kept for it.
+    func cancel(_ number: Int) {
+        let (queued, asked) = state.withLock { state in
+            let queued = state.waiting.remove { $0.number == number }
+            return (queued, state.current?.number == number ? state.current.take() : nil)
+        }
+        for request in queued { request.ends.closeFarEnds() }
+        for request in queued + (asked.map { [$0] } ?? []) { request.completion(.failed(.cancelledCaller)) }
     }
 
     /// For the moment when nothing else runs any more.
@@ -129,61 +162,118 @@ final class ForkServer: Sendable {
 
     // MARK: Requests
 
-    private func sendNext() {
-        let next = state.withLock { state -> (Request, Side)? in
-            guard state.current == nil, let side = state.side, let request = state.waiting.popFirst() else {
-                return nil
-            }
-            state.current = request
-            return (request, side)
-        }
-        guard let (request, side) = next else { return }
-        let result = cmitogen_send_descriptors(side.descriptor, request.ends.farDescriptors, 2)
-        request.ends.closeFarEnds()
-        switch result {
-        case 0...: break
-        case -EPIPE, -ECONNRESET:
-            let request = state.withLock { state in
-                state.isOver = true
-                return state.current.take()
-            }
-            request?.completion(.gone)
-            didEnd()
-        default:
-            complete(.failed(.system("cannot hand the connection to the fork server", errno: -result, .spawnError)))
-        }
+    /// Writes what there is room for: the first frame, then a request, if no answer is to come.
+    private func advance() {
+        while let (request, error) = state.withLock({ advance(&$0) }) { request.completion(.failed(error)) }
     }
 
-    private func complete(_ outcome: Outcome) {
-        let request = state.withLock { $0.current.take() }
-        request?.completion(outcome)
-        sendNext()
+    /// Under the lock, so that the descriptor is not closed, and its number not given to another, meanwhile.
+    ///
+    /// - Returns: A request that cannot be sent, and why.
+    private func advance(_ state: inout State) -> (Request, MitogenError)? {
+        guard let side = state.side, !state.isOver else { return nil }
+        while !state.unwritten.isEmpty {
+            let count = state.unwritten.withUnsafeBytes { bytes in
+                cmitogen_write2(side.descriptor, bytes.baseAddress, bytes.count, nil, 0)
+            }
+            // After any other failure the process has ended, which is told by its end.
+            guard count > 0 else { return awaitRoom(count == -Int(EAGAIN), side, &state) }
+            state.unwritten = state.unwritten.dropFirst(count)
+        }
+        guard !state.isAsked, let request = state.waiting.first else { return awaitRoom(false, side, &state) }
+        let result = cmitogen_send_descriptors(side.descriptor, request.ends.farDescriptors, 2)
+        // The same: who waits is told that it was not asked.
+        if result == -EAGAIN || result == -EPIPE || result == -ECONNRESET {
+            return awaitRoom(result == -EAGAIN, side, &state)
+        }
+        _ = state.waiting.popFirst()
+        request.ends.closeFarEnds()
+        guard result >= 0 else {
+            return (request, .system("cannot hand the connection to the fork server", errno: -result, .spawnError))
+        }
+        state.isAsked = true
+        state.current = request
+        let patience = max(.zero, request.deadline - .now) + Self.lateness
+        state.timer = broker.schedule(after: patience) { [weak self] in self?.giveUp() }
+        return awaitRoom(false, side, &state)
+    }
+
+    private func awaitRoom(_ isFull: Bool, _ side: Side, _ state: inout State) -> (Request, MitogenError)? {
+        if isFull != state.awaitsRoom {
+            state.awaitsRoom = isFull
+            if isFull { broker.startTransmit(side) } else { broker.stopTransmit(side) }
+        }
+        return nil
     }
 
     private func receive(_ descriptor: Int32, _ scratch: UnsafeMutableRawBufferPointer) {
         let count = cmitogen_read(descriptor, scratch.baseAddress, scratch.count)
         if count == -Int(EAGAIN) { return }
-        guard count > 0 else { return didEnd() }
+        guard count > 0 else {
+            closeSide()
+            return didEnd()
+        }
+        take(Array(scratch[..<count]))
+        advance()
+    }
+
+    private func take(_ bytes: [UInt8]) {
         let answers = state.withLock { state -> [ForkAnswer] in
-            state.received += scratch[..<count]
+            state.received += bytes
             var answers: [ForkAnswer] = []
             while let answer = ForkAnswer(takingFrom: &state.received) { answers.append(answer) }
             return answers
         }
         for answer in answers {
+            let request = state.withLock { state in
+                state.isAsked = false
+                state.timer.take()?.cancel()
+                return state.current.take()
+            }
             switch answer {
-            case .forked(let pid): complete(.forked(pid))
+            case .forked(let pid):
+                if let request {
+                    request.completion(.forked(pid))
+                } else {
+                    // Nobody wants it any more.
+                    SpawnedProcess(child: pid, broker: broker).end(.failedAttempt)
+                }
             case .refused(_, let text):
-                complete(.failed(MitogenError(.spawnError, text, diagnostics: process.lastLines)))
+                request?.completion(.failed(MitogenError(.spawnError, text, diagnostics: process.lastLines)))
             }
         }
     }
 
     // MARK: The end
 
+    /// On the Broker's thread. What it has said last may still be there to read.
+    private func processDidEnd() {
+        let descriptor = state.withLock { state in
+            state.isOver = true
+            return state.side?.descriptor
+        }
+        if let descriptor {
+            var buffer = [UInt8](repeating: 0, count: 8192)
+            while true {
+                let count = buffer.withUnsafeMutableBytes { cmitogen_read(descriptor, $0.baseAddress, $0.count) }
+                guard count > 0 else { break }
+                take(Array(buffer[..<count]))
+            }
+        }
+        closeSide()
+        didEnd()
+    }
+
+    private func closeSide() {
+        let side = state.withLock { state in
+            state.isOver = true
+            return state.side.take()
+        }
+        if let side { broker.close(side) }
+    }
+
     /// The server has ended by itself: what it said last is why.
     private func didEnd() {
-        state.withLock { $0.isOver = true }
         process.reportEnd(within: .seconds(1)) { [self] detail in
             let detail = detail.map { ": \($0)" } ?? ""
             finish(
@@ -197,6 +287,19 @@ final class ForkServer: Sendable {
         }
     }
 
+    /// It hangs, in its preload function or stopped: nobody else is to wait for it.
+    private func giveUp() {
+        finish(
+            MitogenError(
+                .spawnError,
+                "the fork server was ended, because it had not answered in time",
+                diagnostics: process.lastLines,
+                hint: "look whether its preload function hangs; allow it more time with `connectTimeout`"
+            )
+        )
+        process.terminate()
+    }
+
     /// Ends the server, also while it runs its preload function.
     func close() {
         finish(.brokerIsLeaving)
@@ -204,62 +307,16 @@ final class ForkServer: Sendable {
     }
 
     private func finish(_ error: MitogenError) {
-        let (side, requests, current) = state.withLock { state in
+        let (requests, current, timer) = state.withLock { state in
             state.isOver = true
-            return (state.side.take(), state.waiting.takeAll(), state.current.take())
+            state.failure = state.failure ?? error
+            return (state.waiting.takeAll(), state.current.take(), state.timer.take())
         }
-        if let side { broker.close(side) }
+        timer?.cancel()
         current?.completion(.failed(error))
         for request in requests {
             request.ends.closeFarEnds()
-            request.completion(.failed(error))
+            request.completion(.gone(error))
         }
-    }
-}
-
-/// The fork servers of a router: one for each preload function.
-final class ForkServers: Sendable {
-    private struct State {
-        var servers: [NamedFunction?: ForkServer] = [:]
-        var isClosed = false
-    }
-
-    private let state = Mutex(State())
-
-    /// The server that has run a preload function; started, if there is none or it has ended.
-    func server(
-        for preload: NamedFunction?,
-        _ image: ImageSource,
-        in router: Router
-    ) throws(MitogenError) -> ForkServer {
-        let result = state.withLock { state -> Result<ForkServer, MitogenError> in
-            if state.isClosed { return .failure(.brokerIsLeaving) }
-            if let known = state.servers[preload], !known.hasEnded { return .success(known) }
-            do throws(MitogenError) {
-                let server = try ForkServer(preload, image, in: router)
-                state.servers[preload] = server
-                return .success(server)
-            } catch {
-                return .failure(error)
-            }
-        }
-        return try result.get()
-    }
-
-    /// The router ends.
-    func close() {
-        for server in takeAll() { server.close() }
-    }
-
-    private func takeAll() -> [ForkServer] {
-        state.withLock { state in
-            state.isClosed = true
-            return Array(state.servers.values)
-        }
-    }
-
-    /// For the moment when nothing else runs any more.
-    func killAndReap() {
-        for server in takeAll() { server.killAndReap() }
     }
 }

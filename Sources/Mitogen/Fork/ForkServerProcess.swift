@@ -27,10 +27,13 @@ enum ForkServerProcess {
         }
         warmUp()
         if let preload = setup.preload {
-            do {
-                try preload.decode(as: (any ForkFunction).self).run()
-            } catch {
-                throw MitogenError(.callError, "the preload function has failed: \(error)")
+            // After that nothing is left in a buffer that every copy would write again.
+            try StandardStreams.settingAside { () throws(MitogenError) in
+                do {
+                    try preload.decode(as: (any ForkFunction).self).run()
+                } catch {
+                    throw MitogenError(.callError, "the preload function has failed: \(error)")
+                }
             }
         }
         while true {

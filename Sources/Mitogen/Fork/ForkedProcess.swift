@@ -43,10 +43,12 @@ extension ForkSetup {
         try limits.restrictProcessor()
         guard let onFork else { return }
         let function = try onFork.decode(as: (any ForkFunction).self)
-        do {
-            try function.run()
-        } catch {
-            throw MitogenError(.callError, "the fork function has failed: \(error)")
+        try StandardStreams.settingAside { () throws(MitogenError) in
+            do {
+                try function.run()
+            } catch {
+                throw MitogenError(.callError, "the fork function has failed: \(error)")
+            }
         }
     }
 }

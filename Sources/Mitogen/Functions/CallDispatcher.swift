@@ -35,13 +35,10 @@ final class CallDispatcher: Sendable {
     /// Lets contexts above call functions here.
     ///
     /// - Parameter start: Calls wait until this is resolved, which is done on the Broker's thread so that they stay in order;
-    ///   nil if they need not wait.
+    ///   nil if they need not wait. Whoever waits can give its call up meanwhile.
     func install(in router: Router, waitingFor start: OneShot<Void>? = nil) {
         router.addHandler(StandardHandle.callFunction, .parents) { [weak self] router, message, _ in
-            guard let start else { return self?.receive(message, in: router) ?? () }
-            start.whenResolved { [weak self, weak router] _ in
-                if let router { self?.receive(message, in: router) }
-            }
+            self?.receive(message, in: router, waitingFor: start)
         }
     }
 
@@ -86,22 +83,28 @@ final class CallDispatcher: Sendable {
 
     // MARK: Receiving
 
-    private func receive(_ message: Message, in router: Router) {
+    private func receive(_ message: Message, in router: Router, waitingFor start: OneShot<Void>? = nil) {
         if message.data.count > Self.smallRequest {
             switch CallRequest.chainMark(in: message.data) {
-            case .none: return begin(IncomingCall(message, in: router))
-            case .chain(let id): return begin(IncomingCall(message, in: router, chainID: id))
+            case .none: return begin(IncomingCall(message, in: router), after: start)
+            case .chain(let id): return begin(IncomingCall(message, in: router, chainID: id), after: start)
             case .unclear: break
             }
         }
         do throws(MitogenError) {
             let request = try CallRequest(decoding: message.data)
-            if let chain = request.forgottenChain { return forget(chain, for: message, in: router) }
+            if let chain = request.forgottenChain {
+                guard let start else { return forget(chain, for: message, in: router) }
+                // After the calls that have come before.
+                return start.whenResolved { [weak self, weak router] _ in
+                    if let router { self?.forget(chain, for: message, in: router) }
+                }
+            }
             guard let chain = request.chainID else {
-                return begin(IncomingCall(message, in: router, decoded: try DecodedCall(request)))
+                return begin(IncomingCall(message, in: router, decoded: try DecodedCall(request)), after: start)
             }
             // What cannot be found fails when its turn has come.
-            begin(IncomingCall(message, in: router, chainID: chain, decoded: try? DecodedCall(request)))
+            begin(IncomingCall(message, in: router, chainID: chain, decoded: try? DecodedCall(request)), after: start)
         } catch {
             #if Metrics
                 router.metrics.callRefused(error)
@@ -110,8 +113,20 @@ final class CallDispatcher: Sendable {
         }
     }
 
-    private func begin(_ call: IncomingCall) {
+    private func begin(_ call: IncomingCall, after start: OneShot<Void>?) {
         if let id = call.id, !calls.withLock({ $0.begin(id) }) { return }
+        guard let start else { return enter(call) }
+        start.whenResolved { [weak self] _ in
+            guard let self else { return }
+            if call.chain != nil || call.id.map({ id in calls.withLock { $0.isWanted(id) } }) ?? true {
+                enter(call)
+            } else {
+                _ = settle(call, with: .failure(CancellationError()))
+            }
+        }
+    }
+
+    private func enter(_ call: IncomingCall) {
         guard let chain = call.chain else { return launch(call) }
         chains.withLock { $0.add(ChainedCall(call), to: chain) }
         advance(chain)

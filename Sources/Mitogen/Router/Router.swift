@@ -149,6 +149,7 @@ public final class Router: Sendable {
     /// A router that its program has forgotten ends when nothing refers to it any more, and with it its contexts.
     deinit {
         for stream in core.withLock({ $0.streams.values.map { $0 } }) { stream.close(reason: "the router is gone") }
+        forkServers.close()
         if ownsBroker { broker.shutdown() }
         DebugFile.shared.close(for: ObjectIdentifier(self))
     }

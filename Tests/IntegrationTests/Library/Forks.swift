@@ -196,12 +196,97 @@ extension LibraryTests.Forks {
             for context in [child, second] { #expect(try await context.call(Add(1, 2)) == 3) }
             // Those who wait while it runs its preload function.
             async let waiting = failure { try await router.fork(preload: ForkTrouble(.sleeps)) }
-            #expect(try await eventually { Self.servers.count == 2 })
-            for pid in Self.servers where pid != Self.servers.min() { kill(pid, SIGTERM) }
+            let idle = Self.servers
+            // A server that ends before it was asked is started once more: then it is the second one's end that is told.
+            let killer = Task {
+                while !Task.isCancelled {
+                    for pid in Self.servers where !idle.contains(pid) { kill(pid, SIGTERM) }
+                    try await Task.sleep(for: .milliseconds(20))
+                }
+            }
+            defer { killer.cancel() }
             let error = try await waiting
             #expect(error.code == .spawnError && error.message.contains("the fork server has ended"), "\(error)")
             #expect(error.message.contains("SIGTERM"), "\(error)")
         }
+    }
+
+    @Test("What preload and onFork print is no part of the connection, and they have nothing to read")
+    func printing() async throws {
+        try await withFixtureRouter { router in
+            for _ in 0..<2 {
+                let child = try await router.fork(preload: ForkTrouble(.prints), onFork: ForkTrouble(.prints))
+                #expect(try await child.call(Add(1, 2)) == 3)
+            }
+        }
+    }
+
+    @Test("A server that hangs is ended when an attempt's time is over, and leaves no descriptor; setups may be large")
+    func hangingServer() async throws {
+        try await withFixtureRouter { router in
+            _ = try await router.fork().call(Add(1, 2))
+            let (idle, before) = (Self.servers, Self.descriptors)
+            let stuck = LargeHang(name: String(repeating: "x", count: 250_000))
+            let start = ContinuousClock.now
+            let error = try await failure {
+                try await router.fork(preload: stuck) { $0.connectTimeout = 0.5 }
+            }
+            #expect(error.code == .timeoutError && error.message.contains("fork server"), "\(error)")
+            #expect(ContinuousClock.now - start < .seconds(5))
+            #expect(try await eventually { Self.servers == idle && Self.descriptors.count <= before.count })
+            // Those whose callers go leave nothing either, while the server goes on.
+            let hanging = Task { try await router.fork(preload: ForkTrouble(.sleeps)) }
+            #expect(try await eventually { Self.servers.count == idle.count + 1 })
+            let others = (0..<5).map { _ in Task { try await router.fork(preload: ForkTrouble(.sleeps)) } }
+            try await Task.sleep(for: .milliseconds(100))
+            for task in [hanging] + others {
+                task.cancel()
+                let result = await task.result
+                #expect(throws: MitogenError.self) { try result.get() }
+            }
+            // The server's own: its socket, its diagnostics, its end.
+            #expect(try await eventually { Self.descriptors.count <= before.count + 3 })
+        }
+        #expect(try await eventually { Self.servers.isEmpty })
+    }
+
+    @Test("A fork function that hangs is not said to be the server")
+    func hangingForkFunction() async throws {
+        try await withFixtureRouter { router in
+            let error = try await failure {
+                try await router.fork(onFork: ForkTrouble(.sleeps)) { $0.connectTimeout = 0.5 }
+            }
+            #expect(error.code == .timeoutError && !error.message.contains("preload"), "\(error)")
+        }
+    }
+
+    @Test("A call that waits for the start function can be given up: then it never runs")
+    func givingUpEarly() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.fork(onStart: SlowStart())
+            let early = try await failure {
+                try await child.call(NoteInJournal("given up"), timeout: .milliseconds(100))
+            }
+            #expect(early.code == .timeoutError, "\(early)")
+            #expect(try await child.call(ReadForkJournal()) == ["started"])
+        }
+    }
+
+    @Test("A router that is forgotten takes its hanging fork server along")
+    func forgotten() async throws {
+        let servers = Set(Self.servers)
+        do {
+            let router = try Router(configuration: Fixture.configuration())
+            let error = try await failure {
+                try await router.fork(preload: ForkTrouble(.fails)) { $0.connectTimeout = 10 }
+            }
+            #expect(error.code == .spawnError)
+            let hanging = Task { try await router.fork(preload: ForkTrouble(.sleeps)) }
+            #expect(try await eventually { !Set(Self.servers).isSubset(of: servers) })
+            hanging.cancel()
+            _ = await hanging.result
+        }
+        #expect(try await eventually { Set(Self.servers).isSubset(of: servers) })
     }
 
     @Test("Many forks at once leave neither a process nor a descriptor")

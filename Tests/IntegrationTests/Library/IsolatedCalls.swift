@@ -38,6 +38,46 @@ extension LibraryTests.IsolatedCalls {
         }
     }
 
+    @Test("A result that is nil arrives as that")
+    func optionalResult() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local()
+            #expect(try await child.call(Perhaps(nil), isolation: .process) == nil)
+            #expect(try await child.call(Perhaps(7), isolation: .process) == 7)
+        }
+    }
+
+    @Test("A process that stands still is ended after its call was given up", .timeLimit(.minutes(1)))
+    func standingStill() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local()
+            let pid = try await child.call(ProcessID())
+            _ = try await child.call(Add(1, 2), isolation: .process)
+            let error = try await failure {
+                try await child.call(StandStill(), isolation: .process, timeout: .milliseconds(300))
+            }
+            #expect(error.code == .timeoutError, "\(error)")
+            let start = ContinuousClock.now
+            while Processes.children(of: pid).count > 1, ContinuousClock.now - start < .seconds(15) {
+                try await Task.sleep(for: .milliseconds(50))
+            }
+            #expect(Processes.children(of: pid).count == 1)
+        }
+    }
+
+    @Test("That the process could not be forked is a connection failure")
+    func forkFailure() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local()
+            let pid = try await child.call(ProcessID())
+            let error = try await failure {
+                try await child.call(Add(1, 2), isolation: .process(preload: ForkTrouble(.fails)))
+            }
+            #expect(error.code == .spawnError && error.isConnectionFailure, "\(error)")
+            #expect(try await eventually { Processes.children(of: pid).isEmpty })
+        }
+    }
+
     @Test("An error of an isolated function is that of any other")
     func errors() async throws {
         try await withFixtureRouter { router in
