@@ -242,10 +242,9 @@ extension LibraryTests.Attaching {
                 "setpriv", "--reuid=65534", "--clear-groups", "/usr/bin/python3", "-c", text,
             ])
             _ = try await other.waitForEnd()
-            #expect(
-                other.lines == ["b''"] || other.lines.last?.contains("ConnectionResetError") == true,
-                "\(other.lines)"
-            )
+            // What it sees depends on whether it is closed before it sends or before it receives.
+            let refusals = ["b''", "ConnectionResetError", "BrokenPipeError"]
+            #expect(refusals.contains { other.lines.last?.hasPrefix($0) == true }, "\(other.lines)")
             #expect(chmod(folder, 0o777) == 0)
             let serve =
                 "import socket, time; s = socket.socket(socket.AF_UNIX); s.bind('\(folder)/other'); s.listen(); print('listening', flush=True); time.sleep(100)"
