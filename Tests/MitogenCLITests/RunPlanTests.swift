@@ -52,6 +52,19 @@ struct RunPlanTests {
         #expect(progress.undone == Array(failures..<20))
     }
 
+    @Test("The time between two beginnings is kept after a pause")
+    func stagger() {
+        var plan = RunPlan()
+        plan.stagger = .seconds(2)
+        var progress = RunProgress(count: 4, plan: plan)
+        let start = ContinuousClock.now
+        #expect(progress.begin(at: start) == start)
+        #expect(progress.begin(at: start) == start + .seconds(2))
+        let later = start + .seconds(60)
+        #expect(progress.begin(at: later) == later)
+        #expect(progress.begin(at: later) == later + .seconds(2))
+    }
+
     @Test("Only yes is yes", arguments: [("y", true), ("YES ", true), ("", false), ("no", false), ("yy", false)])
     func answers(line: String, isYes: Bool) {
         #expect(TerminalQuestion.isYes(Array(line.utf8)) == isYes)

@@ -58,7 +58,7 @@ package struct CautionArguments: ParsableArguments {
         if let maximumFailures {
             plan.allowedFailures = try RunPlan.Amount(parsing: maximumFailures, from: 0, option: "--max-fail")
         }
-        plan.retries = try Self.number(self.retry, "--retry", from: 0) ?? 0
+        plan.retries = try Self.number(self.retry, "--retry", from: 0, to: 1000) ?? 0
         if let stagger {
             do throws(ArgumentError) {
                 plan.stagger = try TimeoutArgument(parsing: stagger).duration
@@ -71,10 +71,16 @@ package struct CautionArguments: ParsableArguments {
         return plan
     }
 
-    private static func number(_ text: String?, _ option: String, from least: Int) throws(ArgumentError) -> Int? {
+    private static func number(
+        _ text: String?,
+        _ option: String,
+        from least: Int,
+        to most: Int? = nil
+    ) throws(ArgumentError) -> Int? {
         guard let text else { return nil }
-        guard let number = Int(text), number >= least else {
-            throw ArgumentError("\(option) is a number from \(least), not '\(TerminalSanitizer.visible(text))'")
+        guard let number = Int(text), number >= least, number <= most ?? .max else {
+            let range = most.map { "from \(least) to \($0)" } ?? "from \(least)"
+            throw ArgumentError("\(option) is a number \(range), not '\(TerminalSanitizer.visible(text))'")
         }
         return number
     }

@@ -99,6 +99,7 @@ package struct RunCommand: ParsableCommand {
     package mutating func run() throws {
         var options = try self.options()
         var sink = DescriptorSink()
+        for warning in options.warnings { try? sink.write("mitogen: \(warning)\n", to: .stderr) }
         if options.listsTargets || options.isDryRun {
             let preview = RunPreview(options, image: options.listsTargets ? nil : try? AgentImage.locate())
             try sink.write(preview.text, to: .stdout)
@@ -110,7 +111,6 @@ package struct RunCommand: ParsableCommand {
         } catch {
             throw error.forCommandLine
         }
-        for warning in options.warnings { try? sink.write("mitogen: \(warning)\n", to: .stderr) }
         let image: String
         do throws(MitogenError) {
             image = try AgentImage.locate()

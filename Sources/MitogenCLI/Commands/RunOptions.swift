@@ -83,6 +83,9 @@ package struct RunOptions: Hashable, Sendable {
         // Only the first "--" is the tool's: a later one is an argument of the command.
         let words = arguments.command.dropFirst(arguments.command.first == "--" ? 1 : 0)
         self.command = words.map(ByteArguments.bytes)
+        if self.listsTargets, self.isDryRun {
+            throw ArgumentError("--list-hosts and --dry-run exclude each other: a dry run lists the hosts, too")
+        }
         if self.command.isEmpty, arguments.script == nil, !self.listsTargets {
             throw ArgumentError("there is no command to run")
         }

@@ -165,7 +165,7 @@ package struct RunDisplay<Sink: OutputSink>: Sendable {
         case .finished(let report):
             self.running.remove(report.target)
             self.finished.insert(report.target)
-            if !report.outcome.isSuccess { self.counts.failed += 1 }
+            if !report.outcome.isSuccess, report.outcome != .skipped { self.counts.failed += 1 }
         case .output, .ended:
             return
         }

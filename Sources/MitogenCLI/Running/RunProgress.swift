@@ -13,19 +13,20 @@ struct RunProgress: Sendable {
     /// How many of them have no success.
     private(set) var failures = 0
     private let plan: RunPlan
-    private var begun = 0
+    private var nextBeginning: ContinuousClock.Instant?
 
     init(count: Int, plan: RunPlan) {
         self.outcomes = Array(repeating: nil, count: count)
         self.plan = plan
     }
 
-    /// Counts one more target that is begun.
+    /// Takes note of one more target that is begun.
     ///
-    /// - Returns: How many were begun before.
-    mutating func begin() -> Int {
-        defer { self.begun += 1 }
-        return self.begun
+    /// - Returns: When it may begin: the time of the plan after the one before, however long nothing was begun.
+    mutating func begin(at now: ContinuousClock.Instant) -> ContinuousClock.Instant {
+        let due = max(now, self.nextBeginning ?? now)
+        self.nextBeginning = due + self.plan.stagger
+        return due
     }
 
     /// Takes note of a target that is done.

@@ -53,15 +53,16 @@ struct RunSession: Sendable {
     func run() async -> [RunOutcome] {
         let count = self.labels.count
         var progress = RunProgress(count: count, plan: self.options.plan)
-        let start = self.clock.now
         for batch in self.options.plan.batches(of: count) {
             if batch.followsCanaries, !Task.isCancelled, !progress.isExceeded {
                 if let reason = await self.reasonToStop(after: progress) {
+                    // Who interrupts the question has not answered it.
+                    if Task.isCancelled { break }
                     await self.skip(&progress, because: reason)
                     break
                 }
             }
-            await self.run(batch.targets, &progress, since: start)
+            await self.run(batch.targets, &progress)
             if progress.isExceeded {
                 await self.skip(&progress, because: progress.exceededText)
                 break
@@ -71,11 +72,7 @@ struct RunSession: Sendable {
     }
 
     /// Runs a batch, and those of it again that cannot be reached, as often as that is asked for.
-    private func run(
-        _ targets: Range<Int>,
-        _ progress: inout RunProgress,
-        since start: ContinuousClock.Instant
-    ) async {
+    private func run(_ targets: Range<Int>, _ progress: inout RunProgress) async {
         let attempts = self.options.plan.retries + 1
         var pending = Array(targets)
         for attempt in 1...attempts where !pending.isEmpty {
@@ -88,7 +85,7 @@ struct RunSession: Sendable {
             pending = await self.run(
                 pending,
                 &progress,
-                Attempt(isFirst: attempt == 1, isLast: attempt == attempts, start: start)
+                Attempt(isFirst: attempt == 1, isLast: attempt == attempts)
             )
         }
     }
@@ -97,48 +94,59 @@ struct RunSession: Sendable {
     private struct Attempt {
         let isFirst: Bool
         let isLast: Bool
-        /// The beginning of the run.
-        let start: ContinuousClock.Instant
     }
 
     /// Runs the command in targets, as many at a time as there are places.
     ///
     /// - Returns: Those that are to be tried again.
     private func run(_ targets: [Int], _ progress: inout RunProgress, _ attempt: Attempt) async -> [Int] {
-        await withTaskGroup(of: (target: Int, outcome: RunOutcome?).self) { group in
+        await withTaskGroup(of: (target: Int, visit: Visit).self) { group in
             var pending = targets[...]
-            var again: [Int] = []
+            var again: [Int: RunOutcome] = [:]
             let places = min(self.options.fanout ?? targets.count, targets.count)
             func begin(_ progress: inout RunProgress) {
                 guard !progress.isExceeded, let target = pending.popFirst() else { return }
-                let time = attempt.start + self.options.plan.stagger * progress.begin()
+                let time = progress.begin(at: self.clock.now)
                 group.addTask { (target, await self.visit(target, attempt, at: time)) }
             }
             for _ in 0..<places { begin(&progress) }
             for await result in group {
-                if let outcome = result.outcome {
-                    progress.record(outcome, of: result.target)
-                } else {
-                    again.append(result.target)
+                switch result.visit {
+                case .done(let outcome): progress.record(outcome, of: result.target)
+                case .failed(let outcome): again[result.target] = outcome
                 }
                 begin(&progress)
             }
-            return progress.isExceeded ? [] : again.sorted()
+            guard progress.isExceeded else { return again.keys.sorted() }
+            // They were tried, and are not tried again because others have failed.
+            for (target, outcome) in again.sorted(by: { $0.key < $1.key }) {
+                let now = self.clock.now
+                progress.record(
+                    await self.report(outcome, for: target, since: now, output: CapturedOutput()),
+                    of: target
+                )
+                await self.connections.leave(target)
+            }
+            return []
         }
     }
 
     /// Reaches a target, runs the command there, and closes what no other target needs.
     ///
-    /// - Returns: Nil if the target cannot be reached and is to be tried again.
-    private func visit(_ target: Int, _ attempt: Attempt, at time: ContinuousClock.Instant) async -> RunOutcome? {
+    private func visit(_ target: Int, _ attempt: Attempt, at time: ContinuousClock.Instant) async -> Visit {
         // Fails when the run is interrupted, which is then found out below.
         if self.options.plan.stagger > .zero { try? await self.clock.sleep(until: time) }
         if attempt.isFirst { await self.presenter.show(.started(target: self.labels[target])) }
-        guard let outcome = await self.follow(target, since: self.clock.now, mayTryAgain: !attempt.isLast) else {
-            return nil
-        }
-        await self.connections.leave(target)
-        return outcome
+        let visit = await self.follow(target, since: self.clock.now, mayTryAgain: !attempt.isLast)
+        if case .done = visit { await self.connections.leave(target) }
+        return visit
+    }
+
+    /// What an attempt has come to.
+    private enum Visit: Sendable {
+        case done(RunOutcome)
+        /// The target cannot be reached, which is not reported, and is to be tried again.
+        case failed(RunOutcome)
     }
 
     // MARK: Caution
@@ -178,7 +186,7 @@ struct RunSession: Sendable {
         _ target: Int,
         since start: ContinuousClock.Instant,
         mayTryAgain: Bool
-    ) async -> RunOutcome? {
+    ) async -> Visit {
         let context: Context?
         do throws(HopFailure) {
             // Those whose turn comes after the interruption are not begun.
@@ -186,13 +194,13 @@ struct RunSession: Sendable {
         } catch {
             let cause = error.isFirst ? error.error.advisingFanout(for: self.width) : error.error
             let outcome = RunOutcome(failure: cause, of: error.hop)
-            if mayTryAgain, !Task.isCancelled, case .unreachable = outcome { return nil }
-            return await self.report(outcome, for: target, since: start, output: CapturedOutput())
+            if mayTryAgain, !Task.isCancelled, case .unreachable = outcome { return .failed(outcome) }
+            return .done(await self.report(outcome, for: target, since: start, output: CapturedOutput()))
         }
         guard let context else {
-            return await self.report(.interrupted, for: target, since: start, output: CapturedOutput())
+            return .done(await self.report(.interrupted, for: target, since: start, output: CapturedOutput()))
         }
-        return await self.runCommand(for: target, in: context, since: start)
+        return .done(await self.runCommand(for: target, in: context, since: start))
     }
 
     private func runCommand(
