@@ -133,9 +133,18 @@ extension AnsibleInventory {
 enum AnsibleRange {
     private static let form = "expected is [1:20], [01:20], [1:20:2] or [a:f]"
     private static let maximumCount = 100_000
+    private static let maximumBrackets = 16
+    /// More digits than that may be no `Int`.
+    private static let maximumDigits = 18
 
     /// The names that a pattern stands for.
     static func expanded(_ pattern: String) throws(NodePatternError) -> [String] {
+        guard pattern.utf8.count(where: { $0 == UInt8(ascii: "[") }) <= self.maximumBrackets else {
+            throw NodePatternError(
+                bracket: String(pattern.prefix(20)) + "…",
+                problem: "a name has at most \(self.maximumBrackets) brackets"
+            )
+        }
         guard let start = pattern.firstIndex(of: "["), let end = pattern[start...].firstIndex(of: "]") else {
             return [pattern]
         }
@@ -145,18 +154,21 @@ enum AnsibleRange {
         )
         let words = try self.words(parts, bracket)
         let rests = try self.expanded(String(pattern[pattern.index(after: end)...]))
-        guard words.count * rests.count <= self.maximumCount else {
+        guard words.count.saturatingProduct(rests.count) <= self.maximumCount else {
             throw NodePatternError(bracket: bracket, problem: "it stands for more than \(self.maximumCount) hosts")
         }
         return words.flatMap { word in rests.map { pattern[..<start] + word + $0 } }
     }
 
     private static func words(_ parts: [String], _ bracket: String) throws(NodePatternError) -> [String] {
-        guard (2...3).contains(parts.count), let step = parts.count == 3 ? Int(parts[2]) : 1, step > 0 else {
+        guard (2...3).contains(parts.count), let step = parts.count == 3 ? self.number(parts[2]) : 1, step > 0 else {
             throw NodePatternError(bracket: bracket, problem: self.form)
         }
         let (first, last) = (parts[0].isEmpty ? "0" : parts[0], parts[1])
-        if let lower = Int(first), let upper = Int(last), lower <= upper, upper - lower < self.maximumCount * step {
+        if let lower = self.number(first), let upper = self.number(last), lower <= upper {
+            guard (upper - lower) / step + 1 <= self.maximumCount else {
+                throw NodePatternError(bracket: bracket, problem: "it stands for more than \(self.maximumCount) hosts")
+            }
             let isPadded = first.utf8.count > 1 && first.first == "0"
             guard !isPadded || first.utf8.count == last.utf8.count else {
                 throw NodePatternError(
@@ -173,6 +185,11 @@ enum AnsibleRange {
         guard first.utf8.count == 1, last.utf8.count == 1, let lower = first.utf8.first, let upper = last.utf8.first,
             lower <= upper, first.first?.isLetter == true, last.first?.isLetter == true
         else { throw NodePatternError(bracket: bracket, problem: self.form) }
-        return stride(from: lower, through: upper, by: step).map { String(UnicodeScalar($0)) }
+        return stride(from: Int(lower), through: Int(upper), by: step).map { String(UnicodeScalar(UInt8($0))) }
+    }
+
+    private static func number(_ text: String) -> Int? {
+        let isNumber = text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        return isNumber && text.utf8.count <= self.maximumDigits ? Int(text) : nil
     }
 }

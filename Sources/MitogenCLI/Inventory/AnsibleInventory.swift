@@ -13,6 +13,9 @@ struct AnsibleInventory: Hashable, Sendable {
         var hosts: [String] = []
         var children: [String] = []
         var variables: [String: String] = [:]
+        /// The same hosts and groups, to find them fast.
+        fileprivate var knownHosts: Set<String> = []
+        fileprivate var knownChildren: Set<String> = []
     }
 
     /// The group of all hosts.
@@ -27,6 +30,8 @@ struct AnsibleInventory: Hashable, Sendable {
     private(set) var hosts: [String: [String: String]] = [:]
     /// The hosts in the order in which they were first named.
     private(set) var order: [String] = []
+    /// The groups that name each host.
+    private var groupsOfHosts: [String: [String]] = [:]
 
     init(name: String) {
         self.name = name
@@ -45,13 +50,17 @@ struct AnsibleInventory: Hashable, Sendable {
             self.order.append(host)
         }
         self.hosts[host]?.merge(variables) { _, new in new }
-        if self.groups[group]?.hosts.contains(host) == false { self.groups[group]?.hosts.append(host) }
+        guard self.groups[group]?.knownHosts.insert(host).inserted == true else { return }
+        self.groups[group]?.hosts.append(host)
+        self.groupsOfHosts[host, default: []].append(group)
     }
 
     mutating func add(child: String, to group: String) {
         self.addGroup(group)
         self.addGroup(child)
-        if self.groups[group]?.children.contains(child) == false { self.groups[group]?.children.append(child) }
+        if self.groups[group]?.knownChildren.insert(child).inserted == true {
+            self.groups[group]?.children.append(child)
+        }
     }
 
     mutating func set(_ variables: [String: String], ofGroup group: String) {
@@ -78,30 +87,63 @@ struct AnsibleInventory: Hashable, Sendable {
     /// A name of a host as a node set, in which it must not look like more.
     private static func escaped(_ host: String) -> String { TargetEscape.escaped(host[...]) }
 
-    /// The groups that a host is in, directly or by other groups, those nearer to the host later: their variables win.
-    private func groups(of host: String) -> [String] {
-        var depths: [String: Int] = [Self.all: 0]
-        var pending = self.groups.filter { $0.value.hosts.contains(host) }.map(\.key)
-        var known = Set(pending)
+    /// How groups lie in groups.
+    private struct Tree {
+        /// The groups that contain each.
         var parents: [String: [String]] = [:]
-        for (name, group) in self.groups { for child in group.children { parents[child, default: []].append(name) } }
-        while let group = pending.popLast() {
-            for parent in parents[group] ?? [] where known.insert(parent).inserted { pending.append(parent) }
+        /// How deep each lies below the group of all hosts.
+        var depths: [String: Int] = [AnsibleInventory.all: 0]
+
+        /// - Parameter groups: All groups with those in them.
+        init(_ groups: [String: Group]) {
+            for (name, group) in groups.sorted(by: { $0.key < $1.key }) {
+                for child in group.children { self.parents[child, default: []].append(name) }
+            }
+            var open: Set<String> = []
+            for name in groups.keys.sorted() { self.findDepth(of: name, &open) }
         }
-        for group in known { depths[group] = self.depth(of: group, parents, []) }
-        return depths.keys.sorted { (depths[$0] ?? 0, $0) < (depths[$1] ?? 0, $1) }
+
+        /// Finds each depth once. What goes in a circle counts as if the circle were cut where it is met.
+        private mutating func findDepth(of first: String, _ open: inout Set<String>) {
+            // Not by recursion: an inventory may have a very long chain of groups.
+            var path: [(group: String, next: Int, depth: Int)] = []
+            if self.depths[first] == nil { path.append((first, 0, 0)) }
+            open = [first]
+            while let step = path.last {
+                let above = self.parents[step.group] ?? []
+                guard step.next < above.count else {
+                    self.depths[step.group] = 1 + step.depth
+                    open.remove(step.group)
+                    path.removeLast()
+                    continue
+                }
+                let parent = above[step.next]
+                if let depth = self.depths[parent] {
+                    path[path.count - 1].depth = max(step.depth, depth)
+                    path[path.count - 1].next += 1
+                } else if open.insert(parent).inserted {
+                    path.append((parent, 0, 0))
+                } else {
+                    path[path.count - 1].next += 1
+                }
+            }
+        }
     }
 
-    private func depth(of group: String, _ parents: [String: [String]], _ path: Set<String>) -> Int {
-        guard group != Self.all, !path.contains(group) else { return 0 }
-        let above = (parents[group] ?? []).map { self.depth(of: $0, parents, path.union([group])) }
-        return 1 + (above.max() ?? 0)
+    /// The groups that a host is in, directly or by other groups, those nearer to the host later: their variables win.
+    private func groups(of host: String, _ tree: Tree) -> [String] {
+        var pending = self.groupsOfHosts[host] ?? []
+        var known = Set(pending).union([Self.all])
+        while let group = pending.popLast() {
+            for parent in tree.parents[group] ?? [] where known.insert(parent).inserted { pending.append(parent) }
+        }
+        return known.sorted { (tree.depths[$0] ?? 0, $0) < (tree.depths[$1] ?? 0, $1) }
     }
 
     /// What counts for a host.
-    func variables(of host: String) -> [String: String] {
+    private func variables(of host: String, _ tree: Tree) -> [String: String] {
         var variables: [String: String] = [:]
-        for group in self.groups(of: host) {
+        for group in self.groups(of: host, tree) {
             variables.merge(self.groups[group]?.variables ?? [:]) { _, new in new }
         }
         return variables.merging(self.hosts[host] ?? [:]) { _, new in new }
@@ -109,24 +151,38 @@ struct AnsibleInventory: Hashable, Sendable {
 
     // MARK: Targets
 
-    /// The target of each host, and the variables about connections that mitogen does not use.
-    ///
-    /// - Throws: ``ArgumentError``.
-    func targets() throws(ArgumentError) -> (targets: [String: String], unused: [String]) {
+    /// The hosts as they are reached.
+    struct Targets: Hashable, Sendable {
         var targets: [String: String] = [:]
+        /// What is wrong with hosts that cannot be used; the others can.
+        var problems: [String: ArgumentError] = [:]
+        /// The variables about connections that mitogen does not use.
+        var unused: [String] = []
+    }
+
+    /// The target of each host, and the variables about connections that mitogen does not use.
+    func targets() -> Targets {
+        var result = Targets()
         var unused: Set<String> = []
+        let tree = Tree(self.groups)
         for host in self.order {
-            targets[host] = try self.target(of: host, via: [], &unused)
+            do throws(ArgumentError) {
+                result.targets[host] = try self.target(of: host, via: [], tree, &unused)
+            } catch {
+                result.problems[host] = error
+            }
         }
-        return (targets, unused.sorted())
+        result.unused = unused.sorted()
+        return result
     }
 
     private func target(
         of host: String,
         via path: [String],
+        _ tree: Tree,
         _ unused: inout Set<String>
     ) throws(ArgumentError) -> String {
-        let variables = AnsibleVariables(self.variables(of: host), host: host, inventory: self.name)
+        let variables = AnsibleVariables(self.variables(of: host, tree), host: host, inventory: self.name)
         unused.formUnion(variables.unused)
         var hops = try variables.hops()
         if let via = try variables.text("mitogen_via"), !via.isEmpty {
@@ -136,7 +192,7 @@ struct AnsibleInventory: Hashable, Sendable {
                     isAboutFile: true
                 )
             }
-            hops.insert(try self.gateway(via, path + [host], &unused), at: 0)
+            hops.insert(try self.gateway(via, path + [host], tree, &unused), at: 0)
         }
         return hops.joined(separator: "+")
     }
@@ -145,9 +201,10 @@ struct AnsibleInventory: Hashable, Sendable {
     private func gateway(
         _ via: String,
         _ path: [String],
+        _ tree: Tree,
         _ unused: inout Set<String>
     ) throws(ArgumentError) -> String {
-        if self.hosts[via] != nil { return try self.target(of: via, via: path, &unused) }
+        if self.hosts[via] != nil { return try self.target(of: via, via: path, tree, &unused) }
         return "\(HopKind.ssh.name):\(via)"
     }
 }
@@ -216,7 +273,11 @@ private struct AnsibleVariables {
         var hops: [String] = []
         switch connection {
         case "ssh", "smart", "paramiko", "paramiko_ssh", "ansible.builtin.ssh", "mitogen_ssh":
-            let port = try self.text("ansible_port", "ansible_ssh_port").map { ":\($0)" } ?? ""
+            let number = try self.text("ansible_port", "ansible_ssh_port")
+            if let number, number.isEmpty || !number.utf8.allSatisfy({ (0x30...0x39).contains($0) }) {
+                throw self.error("ansible_port is a number, not '\(number)'")
+            }
+            let port = number.map { ":\($0)" } ?? ""
             let isAddress = SSHDestination.isBareAddress(address[...])
             hops.append("\(HopKind.ssh.name):\(user)\(isAddress ? "[\(address)]" : address)\(port)")
         case "local", "ansible.builtin.local", "mitogen_local":

@@ -19,11 +19,17 @@ struct GroupsConfiguration: Hashable, Sendable {
     private(set) var defaultSource: String?
     /// Folders with more files of this form.
     private(set) var folders: [String] = []
+    /// Folders with files of groups in YAML, which are not read.
+    private(set) var yamlFolders: [String] = []
     private(set) var sources: [Source] = []
 
-    /// Whether only such a file has these lines: a section with `map`, or `[Main]`.
+    /// Whether only such a file has these lines: a section with `map`, or `[Main]`, and no section as inventories have.
     static func isConfiguration(_ lines: [TextFile.Line]) -> Bool {
-        lines.contains { $0.text == "[Main]" || Self.option($0.text)?.name == "map" }
+        let headings = lines.filter { $0.text.first == "[" && $0.text.last == "]" }
+        if headings.contains(where: { $0.text.hasSuffix(":vars]") || $0.text.hasSuffix(":children]") }) { return false }
+        if headings.contains(where: { $0.text == "[Main]" }) { return true }
+        guard let first = headings.first else { return false }
+        return lines.contains { $0.number > first.number && Self.option($0.text)?.name == "map" }
     }
 
     /// Reads a file.
@@ -54,6 +60,15 @@ struct GroupsConfiguration: Hashable, Sendable {
                 )
             }
         }
+        // It becomes a part of commands, in quotes of the file or without.
+        if lines.contains(where: { $0.text.contains("$CFGDIR") }),
+            let wrong = folder.unicodeScalars.first(where: { "$`\"'\\;&|<>()*?[]\n".unicodeScalars.contains($0) })
+        {
+            throw ArgumentError(
+                "\(name): $CFGDIR cannot be used: the name of the folder has '\(wrong)', which a shell would not take as it is",
+                isAboutFile: true
+            )
+        }
         func replaced(_ text: String, _ source: String) -> String {
             text.replacing("$CFGDIR", with: folder).replacing("$SOURCE", with: source)
         }
@@ -63,6 +78,7 @@ struct GroupsConfiguration: Hashable, Sendable {
                 self.defaultSource = values["default"]
                 let folders = "\(values["confdir"] ?? values["groupsdir"] ?? "")"
                 self.folders = replaced(folders, "").split(separator: " ").map(String.init)
+                self.yamlFolders = replaced(values["autodir"] ?? "", "").split(separator: " ").map(String.init)
                 continue
             }
             guard let map = values["map"] else {
@@ -99,7 +115,10 @@ extension GroupsConfiguration.Source {
             Character(Unicode.Scalar(byte)).isLetter || Character(Unicode.Scalar(byte)).isNumber
                 || "_.-+@%".utf8.contains(byte)
         }
-        guard isPlain else { throw ArgumentError("the name has characters that no command of a group source gets") }
+        // It would be taken for an option.
+        guard isPlain, group.utf8.first != UInt8(ascii: "-") else {
+            throw ArgumentError("the name has characters that no command of a group source gets")
+        }
         return self.map.replacing("${GROUP}", with: group).replacing("$GROUP", with: group)
     }
 }

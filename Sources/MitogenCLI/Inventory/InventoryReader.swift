@@ -16,6 +16,7 @@ struct InventoryReader {
 
     private(set) var sources: [NodeGroups.Source] = []
     private(set) var targets: [String: String] = [:]
+    private var problems: [String: ArgumentError] = [:]
     /// What is to be said before the run.
     private(set) var warnings: [String] = []
     private let home: String?
@@ -24,7 +25,7 @@ struct InventoryReader {
         self.home = home
     }
 
-    var groups: NodeGroups { NodeGroups(sources: self.sources, targets: self.targets) }
+    var groups: NodeGroups { NodeGroups(sources: self.sources, targets: self.targets, problems: self.problems) }
 
     /// The groups of the user's own file, and of ClusterShell's configuration, where they are there.
     ///
@@ -33,8 +34,13 @@ struct InventoryReader {
         let folder = self.home.map { "\($0)/.config" }
         if let own = folder.map({ "\($0)/mitogen/groups.conf" }), access(own, F_OK) == 0 { try self.addFile(own) }
         // The user's own configuration replaces that of the system, as for ClusterShell.
-        let system = [folder.map { "\($0)/clustershell/groups.conf" }, "/etc/clustershell/groups.conf"]
-        if let first = system.compactMap(\.self).first(where: { access($0, F_OK) == 0 }) { try self.addFile(first) }
+        let folders = [
+            DescriptorSink.environmentVariable("CLUSTERSHELL_CFGDIR"),
+            (DescriptorSink.environmentVariable("XDG_CONFIG_HOME") ?? folder).map { "\($0)/clustershell" },
+            "/etc/clustershell",
+        ]
+        let files = folders.compactMap(\.self).filter { !$0.isEmpty }.map { "\($0)/groups.conf" }
+        if let first = files.first(where: { access($0, F_OK) == 0 }) { try self.addFile(first) }
     }
 
     /// Reads an inventory.
@@ -58,7 +64,12 @@ struct InventoryReader {
     }
 
     private static func file(_ name: String) -> TextFile {
-        TextFile(kind: "inventory", content: "hosts and groups", name: TerminalSanitizer.visible(name))
+        TextFile(
+            kind: "inventory",
+            content: "hosts and groups",
+            name: TerminalSanitizer.visible(name),
+            hasQuotes: true
+        )
     }
 
     private static func read(_ name: String) throws(ArgumentError) -> [UInt8] {
@@ -79,7 +90,7 @@ struct InventoryReader {
         let bytes = try Self.read(name)
         let shown = TerminalSanitizer.visible(name)
         if bytes.first(where: { ![0x20, 0x09, 0x0a, 0x0d].contains($0) }) == UInt8(ascii: "{") {
-            return try self.add(AnsibleInventory(name: shown, json: bytes))
+            return self.add(try AnsibleInventory(name: shown, json: bytes))
         }
         let lines = try Self.file(name).lines(of: bytes)
         if GroupsConfiguration.isConfiguration(lines) { return try self.addConfiguration(lines, name) }
@@ -91,7 +102,7 @@ struct InventoryReader {
         guard !lines.isEmpty else {
             throw ArgumentError("the inventory '\(shown)' names no host", isAboutFile: true)
         }
-        try self.add(AnsibleInventory(name: shown, ini: lines))
+        self.add(try AnsibleInventory(name: shown, ini: lines))
         let folder = Self.folder(of: name)
         for beside in ["group_vars", "host_vars"] where access("\(folder)/\(beside)", F_OK) == 0 {
             self.warnings.append(
@@ -101,9 +112,16 @@ struct InventoryReader {
         }
     }
 
-    private mutating func add(_ inventory: AnsibleInventory) throws(ArgumentError) {
-        let (targets, unused) = try inventory.targets()
-        self.targets.merge(targets) { first, _ in first }
+    private mutating func add(_ inventory: AnsibleInventory) {
+        let described = inventory.targets()
+        let unused = described.unused
+        // What the first inventory says of a host counts, also if it cannot be used.
+        for (host, target) in described.targets where self.problems[host] == nil && self.targets[host] == nil {
+            self.targets[host] = target
+        }
+        for (host, problem) in described.problems where self.targets[host] == nil && self.problems[host] == nil {
+            self.problems[host] = problem
+        }
         let members = inventory.members
         self.sources.append(
             NodeGroups.Source(
@@ -141,7 +159,7 @@ struct InventoryReader {
         guard status == 0 else {
             throw ArgumentError("the inventory program '\(command)' ended with status \(status)", isAboutFile: true)
         }
-        try self.add(AnsibleInventory(name: TerminalSanitizer.visible(name), json: bytes))
+        self.add(try AnsibleInventory(name: TerminalSanitizer.visible(name), json: bytes))
     }
 
     // MARK: ClusterShell
@@ -165,6 +183,13 @@ struct InventoryReader {
                     folder: Self.folder(of: file)
                 ).sources
             }
+        }
+        for place in main.yamlFolders {
+            let path = place.hasPrefix("/") ? place : "\(folder)/\(place)"
+            guard let first = Self.files(in: path, ending: ".yaml").first else { continue }
+            self.warnings.append(
+                "the groups in \(TerminalSanitizer.visible(first)) are not read: mitogen has no YAML for ClusterShell's 'autodir'"
+            )
         }
         // The default source is asked where none is named; the others are asked by name only.
         let first = main.defaultSource ?? sources.first?.name
@@ -190,18 +215,29 @@ struct InventoryReader {
             isNamedOnly: isNamedOnly,
             members: { (group) throws(ArgumentError) in
                 // A command that finds nothing mostly ends with 0 all the same.
-                let members = try Self.words(ofCommand: try source.mapCommand(for: group))
+                // One that fails has no such group, and may say so by its status.
+                let members = try Self.words(ofCommand: try source.mapCommand(for: group), mayFail: true)
                 return members?.isEmpty == true ? nil : members
             },
-            list: { () throws(ArgumentError) in try Self.words(ofCommand: source.list) },
-            all: { () throws(ArgumentError) in try Self.words(ofCommand: source.all) }
+            list: { () throws(ArgumentError) in try Self.words(ofCommand: source.list, mayFail: false) },
+            all: { () throws(ArgumentError) in try Self.words(ofCommand: source.all, mayFail: false) }
         )
     }
 
-    private static func words(ofCommand command: String?) throws(ArgumentError) -> [String]? {
+    private static func words(
+        ofCommand command: String?,
+        mayFail: Bool
+    ) throws(ArgumentError) -> [String]? {
         guard let command else { return nil }
         let (bytes, status) = try CommandOutput.of(command)
-        guard status == 0 else { return nil }
+        // That of `grep` which finds nothing is 1: there is no such group, and a next source may have it.
+        if status == 1, mayFail { return nil }
+        guard status == 0 else {
+            throw ArgumentError(
+                "the command '\(TerminalSanitizer.visible(command))' of a source of groups ended with status \(status)",
+                isAboutFile: true
+            )
+        }
         return String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace).map(String.init)
     }
 

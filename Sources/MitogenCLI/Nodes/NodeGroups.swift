@@ -56,12 +56,42 @@ package struct NodeGroups: Sendable {
     /// The targets of hosts that an inventory describes, by their names.
     let targets: [String: String]
 
-    /// How deep groups may lie in groups: who goes further goes in a circle.
-    private static let maximumDepth = 64
+    /// What is wrong with hosts that an inventory describes so that they cannot be used, by their names.
+    private let problems: [String: ArgumentError]
 
-    init(sources: [Source], targets: [String: String] = [:]) {
+    /// How deep groups may lie in groups, and how many may be asked for to answer one question.
+    private static let maximumDepth = 64
+    private static let maximumCount = 10_000
+
+    init(sources: [Source], targets: [String: String] = [:], problems: [String: ArgumentError] = [:]) {
         self.sources = sources
         self.targets = targets
+        self.problems = problems
+    }
+
+    /// Whether an inventory describes any host.
+    var hasHosts: Bool { !self.targets.isEmpty || !self.problems.isEmpty }
+
+    /// Whether an inventory describes a host.
+    func describes(host: String) -> Bool { self.targets[host] != nil || self.problems[host] != nil }
+
+    /// The target of a host; nil if no inventory describes it.
+    ///
+    /// - Throws: ``TargetSyntaxError/badHost(name:problem:)`` if the host is described so that it cannot be used.
+    func target(ofHost host: String) throws(TargetSyntaxError) -> String? {
+        if let target = self.targets[host] { return target }
+        if let problem = self.problems[host] { throw .badHost(name: host, problem: problem.description) }
+        return nil
+    }
+
+    /// The groups that one question has asked for.
+    private struct Search {
+        /// The names in groups that are known already, by source and group.
+        var found: [String: [String]] = [:]
+        /// The groups that are being looked for.
+        var open: [String] = []
+        /// How many groups were asked for.
+        var count = 0
     }
 
     /// The names of the members of a group, in the order of its source, each once.
@@ -72,7 +102,8 @@ package struct NodeGroups: Sendable {
     /// - Throws: ``TargetSyntaxError``.
     func names(in group: String, of target: String) throws(TargetSyntaxError) -> [String] {
         do throws(ArgumentError) {
-            return try self.names(in: group, depth: 0)
+            var search = Search()
+            return try self.names(in: group, &search)
         } catch {
             throw .badGroup(target: target, group: group, problem: error.description)
         }
@@ -82,10 +113,16 @@ package struct NodeGroups: Sendable {
     ///
     /// - Throws: ``ArgumentError``.
     func names(inExpression text: String) throws(ArgumentError) -> [String] {
-        try self.names(inExpression: text, depth: 0)
+        var search = Search()
+        return try self.names(inExpression: text, &search, source: nil)
     }
 
-    private func names(inExpression text: String, depth: Int) throws(ArgumentError) -> [String] {
+    /// - Parameter source: The source of groups that are named without one; nil for all.
+    private func names(
+        inExpression text: String,
+        _ search: inout Search,
+        source: Source?
+    ) throws(ArgumentError) -> [String] {
         let expression: NodeSetExpression
         do throws(TargetSyntaxError) {
             expression = try NodeSetExpression(parsing: text)
@@ -94,16 +131,22 @@ package struct NodeGroups: Sendable {
         }
         var names = NodeSet()
         for term in expression.terms {
-            names.combine(with: try self.names(inOperand: term.text, depth: depth), term.operation)
+            names.combine(with: try self.names(inOperand: term.text, &search, source: source), term.operation)
         }
         return names.names
     }
 
-    private func names(inOperand text: String, depth: Int) throws(ArgumentError) -> [String] {
+    private func names(
+        inOperand text: String,
+        _ search: inout Search,
+        source: Source?
+    ) throws(ArgumentError) -> [String] {
         if text.utf8.first == UInt8(ascii: "@") {
             let name = TargetEscape.split(text[...]) { $0 == UInt8(ascii: "+") }[0]
             let rest = text[name.endIndex...]
-            return try self.names(in: String(name), depth: depth).map { $0 + rest }
+            // Groups in a group are those of its own source.
+            let group = source.map { Self.qualified(String(name), source: $0) } ?? String(name)
+            return try self.names(in: group, &search).map { $0 + rest }
         }
         guard !text.isEmpty else { throw ArgumentError("a name of a node may not be empty") }
         return try Self.expanded(text)
@@ -128,24 +171,44 @@ package struct NodeGroups: Sendable {
 
     // MARK: Groups
 
-    private func names(in group: String, depth: Int) throws(ArgumentError) -> [String] {
-        guard depth < Self.maximumDepth else { throw ArgumentError("it contains itself") }
+    private func names(in group: String, _ search: inout Search) throws(ArgumentError) -> [String] {
         let reference = group.dropFirst()
         let colon = reference.firstIndex(of: ":")
         let sourceName = colon.map { String(reference[..<$0]) }
         let name = String(colon.map { reference[reference.index(after: $0)...] } ?? reference)
         let sources = try self.sources(named: sourceName)
-        guard name != "*" else { return try self.all(of: sources, depth: depth) }
+        guard name != "*" else { return try self.all(of: sources, &search) }
         guard !name.isEmpty else { throw ArgumentError("the name of a group follows '@'") }
         var names = NodeSet()
         for single in try Self.expanded(name) {
-            guard let found = try self.members(of: single, in: sources) else { throw try self.unknown(single, sources) }
-            for member in found.members {
-                // Groups in a group are those of its own source.
-                let text = Self.qualified(member, source: found.source)
-                names.combine(with: try self.names(inExpression: text, depth: depth + 1), .union)
-            }
+            names.combine(with: try self.names(inGroup: single, of: sources, &search), .union)
         }
+        return names.names
+    }
+
+    /// The names in one group, which are found once, however many groups contain it.
+    private func names(
+        inGroup name: String,
+        of sources: [Source],
+        _ search: inout Search
+    ) throws(ArgumentError) -> [String] {
+        let key = sources.map(\.name).joined(separator: ",") + ":" + name
+        if let known = search.found[key] { return known }
+        guard !search.open.contains(key), search.open.count < Self.maximumDepth else {
+            throw ArgumentError("it contains itself")
+        }
+        search.count += 1
+        guard search.count <= Self.maximumCount else {
+            throw ArgumentError("it needs more than \(Self.maximumCount) groups")
+        }
+        guard let found = try self.members(of: name, in: sources) else { throw try self.unknown(name, sources) }
+        search.open.append(key)
+        var names = NodeSet()
+        for member in found.members {
+            names.combine(with: try self.names(inExpression: member, &search, source: found.source), .union)
+        }
+        search.open.removeLast()
+        search.found[key] = names.names
         return names.names
     }
 
@@ -170,18 +233,21 @@ package struct NodeGroups: Sendable {
         return nil
     }
 
-    private func all(of sources: [Source], depth: Int) throws(ArgumentError) -> [String] {
+    private func all(of sources: [Source], _ search: inout Search) throws(ArgumentError) -> [String] {
+        let key = sources.map(\.name).joined(separator: ",") + ":*"
+        guard !search.open.contains(key) else { throw ArgumentError("it contains itself") }
+        search.open.append(key)
+        defer { search.open.removeLast() }
         var names = NodeSet()
         for source in sources {
             if let all = try source.all() {
                 for text in all {
-                    let qualified = Self.qualified(text, source: source)
-                    names.combine(with: try self.names(inExpression: qualified, depth: depth + 1), .union)
+                    names.combine(with: try self.names(inExpression: text, &search, source: source), .union)
                 }
                 continue
             }
             for group in try source.list() ?? [] {
-                names.combine(with: try self.names(in: "@\(source.name):\(group)", depth: depth + 1), .union)
+                names.combine(with: try self.names(inGroup: group, of: [source], &search), .union)
             }
         }
         guard !names.isEmpty else { throw ArgumentError("there are no groups: name an inventory with -i") }

@@ -34,8 +34,10 @@ struct NodeName: Hashable, Sendable {
     init(_ text: String) {
         var texts: [[UInt8]] = [[]]
         var numbers: [Number] = []
+        // Behind a backslash a bracket would be a part of the name.
+        let hasBackslash = text.utf8.contains(UInt8(ascii: "\\"))
         for piece in Self.pieces(of: text) {
-            guard piece.mayHaveNumbers else {
+            guard piece.mayHaveNumbers, !hasBackslash else {
                 texts[texts.count - 1] += piece.text.utf8
                 continue
             }

@@ -60,7 +60,8 @@ struct OutputFiles: Sendable {
         flags: Int32
     ) throws(OutputError) {
         let path = "\(directory)/\(Self.name(for: label))"
-        let descriptor = open(path, O_WRONLY | O_CLOEXEC | flags, 0o666)
+        // Others may write to the directory: a link would lead elsewhere, and a pipe without a reader would never open.
+        let descriptor = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | flags, 0o666)
         guard descriptor >= 0 else { throw .outputFile(path: path, errno: errno) }
         defer { close(descriptor) }
         var rest = bytes[...]

@@ -14,8 +14,8 @@ struct HopPattern: Hashable, Sendable {
         case single(String?)
         /// Names, and what stands around them.
         case several(before: String, NodePattern, after: String)
-        /// The members of a group, and what stands around them.
-        case members(before: String, [String], after: String)
+        /// The members of a group: the hops to each, which are several where an inventory describes the member.
+        case members([[Hop]])
     }
 
     /// Parses one hop of `target`.
@@ -51,7 +51,7 @@ struct HopPattern: Hashable, Sendable {
         } else {
             self.argument = .single(TargetEscape.unescaped(argument))
         }
-        for argument in self.firstArguments { try Self.check(argument, for: kind) }
+        for argument in self.checkedArguments { try Self.check(argument, for: kind) }
     }
 
     /// How many hops it stands for; `Int.max` if they are more than that.
@@ -59,7 +59,7 @@ struct HopPattern: Hashable, Sendable {
         switch self.argument {
         case .single: 1
         case .several(_, let pattern, _): pattern.count
-        case .members(_, let names, _): names.count
+        case .members(let members): members.count
         }
     }
 
@@ -72,23 +72,24 @@ struct HopPattern: Hashable, Sendable {
         }
     }
 
-    /// The hops, in the order in which they are written.
-    var hops: [Hop] {
+    /// What it stands for, in the order in which it is written: mostly one hop each.
+    var steps: [[Hop]] {
         switch self.argument {
-        case .single(let argument): [Hop(kind: self.kind, argument: argument)]
+        case .single(let argument): [[Hop(kind: self.kind, argument: argument)]]
         case .several(let before, let pattern, let after):
-            pattern.names.map { Hop(kind: self.kind, argument: before + $0 + after) }
-        case .members(let before, let names, let after):
-            names.map { Hop(kind: self.kind, argument: before + $0 + after) }
+            pattern.names.map { [Hop(kind: self.kind, argument: before + $0 + after)] }
+        case .members(let members): members
         }
     }
 
-    /// What is looked at before anything is made: of ranges the first name, as the others are made alike.
-    private var firstArguments: [String] {
+    /// The arguments that are checked. Words in brackets differ in all but their form; of very many names it is the first,
+    /// as too many targets are refused anyway.
+    private var checkedArguments: [String] {
         switch self.argument {
         case .single(let argument): [argument].compactMap(\.self)
-        case .several(let before, let pattern, let after): [before + pattern.firstName + after]
-        case .members(let before, let names, let after): names.map { before + $0 + after }
+        case .several(let before, let pattern, let after):
+            (pattern.count <= TargetSelection.limit ? pattern.names : [pattern.firstName]).map { before + $0 + after }
+        case .members(let members): members.flatMap { $0 }.filter { $0.kind == self.kind }.compactMap(\.argument)
         }
     }
 
@@ -139,8 +140,13 @@ struct HopPattern: Hashable, Sendable {
         in target: String,
         _ groups: NodeGroups
     ) throws(TargetSyntaxError) -> Argument {
-        var names: [String] = []
+        var members: [[Hop]] = []
         for member in try groups.names(in: place.group, of: target) {
+            let host = TargetEscape.unescaped(member[...])
+            if kind.name == HopKind.ssh.name, let known = try groups.target(ofHost: host) {
+                members.append(try Self.hops(to: host, known, place, in: target))
+                continue
+            }
             guard !member.utf8.contains(where: { "+:".utf8.contains($0) }) else {
                 throw .badGroup(
                     target: target,
@@ -148,9 +154,42 @@ struct HopPattern: Hashable, Sendable {
                     problem: "'\(member)' is no plain name; write \(place.group) where a target begins"
                 )
             }
-            names.append(TargetEscape.unescaped(member[...]))
+            let argument = TargetEscape.unescaped(place.before) + host + String(place.after)
+            members.append([Hop(kind: kind.name, argument: argument)])
         }
-        return .members(before: TargetEscape.unescaped(place.before), names, after: String(place.after))
+        return .members(members)
+    }
+
+    /// The hops to a host as its inventory describes it, with the user and the port that stand around the group.
+    private static func hops(
+        to host: String,
+        _ known: String,
+        _ place: GroupPlace,
+        in target: String
+    ) throws(TargetSyntaxError) -> [Hop] {
+        func error(_ problem: String) -> TargetSyntaxError {
+            .badGroup(target: target, group: place.group, problem: "host '\(host)' \(problem)")
+        }
+        var hops = try TargetSpecification(parsing: known).hops
+        guard let last = hops.lastIndex(where: { !$0.isBecome }), hops[last].kind == HopKind.ssh.name,
+            let argument = hops[last].argument
+        else { throw error("is reached by '\(known)', not by ssh; write \(place.group) where a target begins") }
+        let own = SSHDestination(argument)
+        let user = place.before.isEmpty ? nil : TargetEscape.unescaped(place.before.dropLast())
+        let port = Int(place.after.dropFirst())
+        if let user, let other = own.user, user != other {
+            throw error("has the user '\(other)' in its inventory, not '\(user)'")
+        }
+        if let port, let other = own.port, port != other {
+            throw error("has the port \(other) in its inventory, not \(port)")
+        }
+        let name = own.host.contains(":") ? "[\(own.host)]" : own.host
+        hops[last] = Hop(
+            kind: HopKind.ssh.name,
+            argument: ((user ?? own.user).map { "\($0)@" } ?? "") + name
+                + ((port ?? own.port).map { ":\($0)" } ?? "")
+        )
+        return hops
     }
 
     private static func check(_ argument: String?, for kind: HopKind) throws(TargetSyntaxError) {

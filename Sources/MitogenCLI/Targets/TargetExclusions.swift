@@ -7,8 +7,9 @@
 /// What `--exclude`, and the operators `!` and `&` of `--target`, look for among the targets.
 ///
 /// A plain host, with ranges, a user or a port if need be, matches every target that has a hop by ssh to it: `web1`
-/// matches `ssh:web1`, `ssh:deploy@web1:2222` and `ssh:web1+sudo`; `deploy@web1` only the second. Everything else
-/// matches the target that is written alike.
+/// matches `ssh:web1`, `ssh:deploy@web1:2222` and `ssh:web1+sudo`; `deploy@web1` only the second. A host of an inventory
+/// also matches every target that goes by the hops that lead to it there, whatever follows them. Everything else matches
+/// the target that is written alike.
 package struct TargetExclusions: Hashable, Sendable {
     /// The exclusions as they were written.
     package private(set) var texts: [String] = []
@@ -16,6 +17,8 @@ package struct TargetExclusions: Hashable, Sendable {
     /// Which exclusions name a host, and which a target.
     private var hosts: [SSHDestination: [Int]] = [:]
     private var targets: [TargetSpecification: [Int]] = [:]
+    /// Hosts of inventories, by the first hop to them.
+    private var machines: [Machine.Key: [Machine: [Int]]] = [:]
 
     /// Parses what was given to `--exclude`, each one or more exclusions with commas between them, or an expression.
     ///
@@ -46,10 +49,16 @@ package struct TargetExclusions: Hashable, Sendable {
         try self.add(text, kinds: kinds, groups: groups)
     }
 
+    /// Parses one operand of an expression, whose targets are looked for one by one.
+    init(eachOf pattern: TargetPattern, groups: NodeGroups) throws(TargetSyntaxError) {
+        for entries in try Self.entries(of: pattern, groups) { self.add(entries, pattern.text) }
+    }
+
     /// What one exclusion leaves out.
     private enum Entry: Hashable {
         case host(SSHDestination)
         case target(TargetSpecification)
+        case machine(Machine)
     }
 
     private static func entries(
@@ -58,18 +67,42 @@ package struct TargetExclusions: Hashable, Sendable {
         groups: NodeGroups
     ) throws(TargetSyntaxError) -> [Entry] {
         let pattern = try TargetPattern(parsingTargetOrHost: text, kinds: kinds, groups: groups)
+        return try Self.entries(of: pattern, groups).flatMap { $0 }
+    }
+
+    /// The entries for each target of a pattern.
+    private static func entries(
+        of pattern: TargetPattern,
+        _ groups: NodeGroups
+    ) throws(TargetSyntaxError) -> [[Entry]] {
         guard pattern.count <= TargetSelection.limit else {
-            throw .tooManyTargets(target: text, count: pattern.count, limit: TargetSelection.limit)
+            throw .tooManyTargets(target: pattern.text, count: pattern.count, limit: TargetSelection.limit)
         }
-        return pattern.chains.flatMap { chain in
-            chain.targets.map { target in
+        var entries: [[Entry]] = []
+        for chain in pattern.chains {
+            for target in chain.targets {
                 if chain.isPlainHost, let argument = target.hops[0].argument {
-                    .host(SSHDestination(argument))
+                    let named = SSHDestination(argument)
+                    entries.append([.host(named)])
+                    // With a user or a port before or behind it, a host of an inventory is looked for as well.
+                    if let known = try groups.target(ofHost: named.host),
+                        let machine = Machine(
+                            try TargetSpecification(parsing: known),
+                            user: named.user,
+                            port: named.port
+                        )
+                    {
+                        entries[entries.count - 1].append(.machine(machine))
+                    }
+                } else if let host = chain.inventoryHost {
+                    entries.append([.host(SSHDestination(user: nil, host: host, port: nil)), .target(target)])
+                    if let machine = Machine(target) { entries[entries.count - 1].append(.machine(machine)) }
                 } else {
-                    .target(target)
+                    entries.append([.target(target)])
                 }
             }
         }
+        return entries
     }
 
     private static func combine(
@@ -97,6 +130,8 @@ package struct TargetExclusions: Hashable, Sendable {
             switch entry {
             case .host(let host): self.hosts[host, default: []].append(self.texts.count)
             case .target(let target): self.targets[target, default: []].append(self.texts.count)
+            case .machine(let machine):
+                self.machines[machine.key, default: [:]][machine, default: []].append(self.texts.count)
             }
         }
         self.texts.append(text)
@@ -105,6 +140,14 @@ package struct TargetExclusions: Hashable, Sendable {
     /// The exclusions that match a target, as positions in ``texts``.
     func matching(_ target: TargetSpecification) -> Set<Int> {
         var found = Set(self.targets[target] ?? [])
+        if !self.machines.isEmpty {
+            for start in target.hops.indices {
+                for (machine, positions) in self.machines[Machine.Key(target.hops[start])] ?? [:]
+                where machine.matches(target.hops, at: start) {
+                    found.formUnion(positions)
+                }
+            }
+        }
         guard !self.hosts.isEmpty else { return found }
         for hop in target.hops where hop.kind == HopKind.ssh.name {
             guard let argument = hop.argument else { continue }
@@ -118,5 +161,57 @@ package struct TargetExclusions: Hashable, Sendable {
             }
         }
         return found
+    }
+}
+
+/// The hops that lead to a machine, as an inventory describes it, without the change of a user at their end.
+private struct Machine: Hashable, Sendable {
+    /// What is looked up: the kind of a hop, and the host or the argument.
+    struct Key: Hashable, Sendable {
+        let kind: String
+        let name: String?
+
+        init(_ hop: Hop) {
+            self.kind = hop.kind
+            self.name = hop.kind == HopKind.ssh.name ? hop.argument.map { SSHDestination($0).host } : hop.argument
+        }
+    }
+
+    private let hops: [Hop]
+    /// The user that is asked for; nil for every one.
+    private let user: String?
+    /// The port that is asked for; nil for that of the inventory.
+    private let port: Int?
+
+    /// Nil for a host that is this machine itself, of which every target would be a part.
+    init?(_ target: TargetSpecification, user: String? = nil, port: Int? = nil) {
+        guard let last = target.hops.lastIndex(where: { !$0.isBecome }) else { return nil }
+        self.hops = Array(target.hops[...last])
+        self.user = user
+        self.port = port
+        if self.hops.allSatisfy({ $0.kind == HopKind.local.name }) { return nil }
+    }
+
+    var key: Key { Key(self.hops[0]) }
+
+    /// Whether these hops go by the machine, from one of them on.
+    func matches(_ others: [Hop], at start: Int) -> Bool {
+        // Only a machine that is reached by ssh is the same one from elsewhere.
+        guard start == 0 || self.hops[0].kind == HopKind.ssh.name, others.count - start >= self.hops.count else {
+            return false
+        }
+        for (index, hop) in self.hops.enumerated() {
+            let other = others[start + index]
+            guard Key(hop) == Key(other) else { return false }
+            guard hop.kind == HopKind.ssh.name, let argument = hop.argument, let otherArgument = other.argument else {
+                continue
+            }
+            let (own, found) = (SSHDestination(argument), SSHDestination(otherArgument))
+            let isLast = index == self.hops.count - 1
+            // What is left open, stands for all.
+            if let port = (isLast ? self.port : nil) ?? own.port, port != found.port { return false }
+            if isLast, let user = self.user, user != found.user { return false }
+        }
+        return true
     }
 }

@@ -11,14 +11,16 @@ package struct TargetPattern: Hashable, Sendable {
         let hops: [HopPattern]
         /// Whether it is written as the name of a host alone, without `ssh:` before it.
         let isPlainHost: Bool
+        /// The name of the host, where an inventory describes it and nothing follows it.
+        var inventoryHost: String?
 
         var count: Int { self.hops.reduce(1) { $0.saturatingProduct($1.count) } }
 
         /// The targets; the last hop changes fastest.
         var targets: [TargetSpecification] {
             let chains = self.hops.reduce([[]]) { (chains: [[Hop]], pattern) in
-                let hops = pattern.hops
-                return chains.flatMap { chain in hops.map { chain + [$0] } }
+                let steps = pattern.steps
+                return chains.flatMap { chain in steps.map { chain + $0 } }
             }
             return chains.map { TargetSpecification(hops: $0) }
         }
@@ -126,11 +128,18 @@ extension TargetPattern {
     ) throws(TargetSyntaxError) -> [Chain] {
         var chains: [Chain] = []
         for name in names {
-            let known = groups.targets[TargetEscape.unescaped(name[...])]
+            let host = TargetEscape.unescaped(name[...])
+            let known = try groups.target(ofHost: host)
             let isHost = known == nil && self.beginsWithHost(name, kinds: kinds)
             let text = (known ?? (isHost ? "\(HopKind.ssh.name):\(name)" : name)) + rest
             let hops = try self.hops(text, in: "\(name)\(rest)", kinds, groups)
-            chains.append(Chain(hops: hops, isPlainHost: isHost && hops.count == 1))
+            chains.append(
+                Chain(
+                    hops: hops,
+                    isPlainHost: isHost && hops.count == 1,
+                    inventoryHost: known != nil && rest.isEmpty ? host : nil
+                )
+            )
         }
         return chains
     }
@@ -141,11 +150,11 @@ extension TargetPattern {
         _ kinds: [HopKind],
         _ groups: NodeGroups
     ) throws(TargetSyntaxError) -> [String]? {
-        guard !groups.targets.isEmpty, !first.isEmpty, self.beginsWithHost(String(first), kinds: kinds),
+        guard groups.hasHosts, !first.isEmpty, self.beginsWithHost(String(first), kinds: kinds),
             let pattern = try? NodePattern(parsing: first, as: .text), pattern.count <= TargetSelection.limit
         else { return nil }
         let names = pattern.names
-        return names.allSatisfy { groups.targets[$0] != nil } ? names : nil
+        return names.allSatisfy { groups.describes(host: TargetEscape.unescaped($0[...])) } ? names : nil
     }
 
     /// Whether a text begins with a plain host, such as `web1` or `deploy@web1:2222`.

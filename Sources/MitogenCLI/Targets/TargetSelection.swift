@@ -69,9 +69,13 @@ package struct TargetSelection: Sendable {
             case .symmetricDifference:
                 let pattern = try TargetPattern(parsingTargetOrHost: term.text, kinds: kinds, groups: groups)
                 let others = try pattern.targets(limit: self.limit)
-                let (known, other) = (Set(targets), Set(others))
-                targets.removeAll { other.contains($0) }
-                targets += others.filter { !known.contains($0) }
+                // A plain host is the same as every target with a hop to it, as for `!` and `&`.
+                let matcher = try TargetExclusions(eachOf: pattern, groups: groups)
+                let matching = targets.map { matcher.matching($0) }
+                let found = matching.reduce(into: Set<Int>()) { $0.formUnion($1) }
+                targets = zip(targets, matching).filter { $1.isEmpty }.map { $0.0 }
+                let new = others.enumerated().filter { !found.contains($0.offset) }.map(\.element)
+                targets += new
             }
         }
         return targets

@@ -18,6 +18,9 @@ package struct Hop: Hashable, Sendable {
         self.argument = argument
     }
 
+    /// Whether it leads to another user of the same machine.
+    var isBecome: Bool { ["sudo", "su", "doas"].contains(self.kind) }
+
     /// The hop as it is written in a target.
     package var canonicalText: String {
         guard let argument else { return self.kind }

@@ -27,6 +27,8 @@ package enum TargetSyntaxError: Error, Hashable, Sendable {
     case emptyListEntry(list: String, position: Int, separator: Character = ",")
     /// A group cannot be used.
     case badGroup(target: String, group: String, problem: String)
+    /// An inventory describes the host in a way that cannot be used.
+    case badHost(name: String, problem: String)
     /// The ranges stand for several targets where one is expected.
     case severalTargets(target: String, count: Int)
     /// There would be more targets than `limit`; `target` is the one with which they are too many.
@@ -71,6 +73,8 @@ extension TargetSyntaxError: CustomStringConvertible {
         case .badGroup(let target, let group, let problem):
             let place = target == group ? "" : " of target \(Self.quoted(target))"
             return "group \(Self.quoted(group))\(place): \(TerminalSanitizer.visible(problem))"
+        case .badHost(let name, let problem):
+            return "host \(Self.quoted(name)) cannot be used: \(TerminalSanitizer.visible(problem))"
         case .severalTargets(let target, let count):
             return "target \(Self.quoted(target)) stands for \(Self.number(count)), but only one is expected here"
         case .tooManyTargets(let target, let count, let limit):

@@ -26,6 +26,8 @@ struct TextFile: Sendable {
     let content: String
     /// The file's name, harmless to print.
     let name: String
+    /// Whether a `#` in quotes is a part of the line.
+    var hasQuotes = false
 
     /// Reads a file to its end.
     ///
@@ -59,7 +61,7 @@ struct TextFile: Sendable {
         var number = 0
         for raw in content.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
             number += 1
-            guard !raw.contains(0), let text = String(validating: Self.content(of: raw), as: UTF8.self) else {
+            guard !raw.contains(0), let text = String(validating: self.content(of: raw), as: UTF8.self) else {
                 throw self.error("this is no text; a \(self.kind) has \(self.content)", line: number)
             }
             if !text.isEmpty { lines.append(Line(number: number, text: text)) }
@@ -80,16 +82,29 @@ struct TextFile: Sendable {
         )
     }
 
-    private static func content(of line: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+    private func content(of line: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
         var line = line
-        if let comment = line.indices.first(where: { index in
-            line[index] == UInt8(ascii: "#") && (index == line.startIndex || self.isSpace(line[index - 1]))
-        }) {
-            line = line[..<comment]
-        }
-        line = line.drop(while: self.isSpace)
-        while let last = line.last, self.isSpace(last) { line.removeLast() }
+        if let comment = self.comment(in: line) { line = line[..<comment] }
+        line = line.drop(while: Self.isSpace)
+        while let last = line.last, Self.isSpace(last) { line.removeLast() }
         return line
+    }
+
+    /// Where the comment of a line begins.
+    private func comment(in line: ArraySlice<UInt8>) -> Int? {
+        var index = line.startIndex
+        while index < line.endIndex {
+            let byte = line[index]
+            if byte == UInt8(ascii: "#"), index == line.startIndex || Self.isSpace(line[index - 1]) { return index }
+            // An apostrophe without a second one is no quote.
+            if self.hasQuotes, byte == UInt8(ascii: "'") || byte == UInt8(ascii: "\""),
+                let end = line[(index + 1)...].firstIndex(of: byte)
+            {
+                index = end
+            }
+            index += 1
+        }
+        return nil
     }
 
     private static func isSpace(_ byte: UInt8) -> Bool {

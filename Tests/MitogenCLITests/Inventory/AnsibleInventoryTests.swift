@@ -11,7 +11,7 @@ import Testing
 @Suite("Inventories of Ansible")
 struct AnsibleInventoryTests {
     static func lines(_ text: String) throws -> [TextFile.Line] {
-        try TextFile(kind: "inventory", content: "hosts", name: "inv").lines(of: Array(text.utf8))
+        try TextFile(kind: "inventory", content: "hosts", name: "inv", hasQuotes: true).lines(of: Array(text.utf8))
     }
 
     static func ini(_ text: String) throws -> AnsibleInventory {
@@ -44,7 +44,8 @@ struct AnsibleInventoryTests {
     @Test("Hosts, groups of groups and variables of an INI file make targets")
     func ini() throws {
         let inventory = try Self.ini(Self.example)
-        let (targets, unused) = try inventory.targets()
+        let described = inventory.targets()
+        let (targets, unused) = (described.targets, described.unused)
         #expect(
             targets == [
                 "gate": "ssh:jump@gate", "web01": "ssh:webber@web01:2222+sudo", "web02": "ssh:webber@web02:2222+sudo",
@@ -91,9 +92,92 @@ struct AnsibleInventoryTests {
             ansible_password=secret
             """
         let inventory = try Self.ini(text)
-        let (targets, unused) = try inventory.targets()
+        let described = inventory.targets()
+        let (targets, unused) = (described.targets, described.unused)
         #expect(targets == ["h1": "ssh:t@h1:2", "h2": "ssh:own@h2:2"])
         #expect(unused == ["ansible_password"])
+    }
+
+    /// Adds a list of targets, and takes away what is excluded.
+    static func selected(_ text: String, _ list: String, without excluded: String? = nil) throws -> [String] {
+        let inventory = try self.ini(text)
+        let described = inventory.targets()
+        let groups = NodeGroups(
+            sources: [NodeGroups.Source(name: "inv", groups: inventory.members)],
+            targets: described.targets,
+            problems: described.problems
+        )
+        var selection = TargetSelection()
+        try selection.add(list: list, groups: groups)
+        if let excluded {
+            let unused = selection.remove(try TargetExclusions([excluded], groups: groups))
+            #expect(unused.isEmpty)
+        }
+        return selection.targets.map(\.canonicalText)
+    }
+
+    static let mixed = """
+        gw
+        here ansible_connection=local
+        bad ansible_connection=winrm
+        [web]
+        web1 ansible_host=10.0.0.1 ansible_user=deploy ansible_port=2222
+        web2 ansible_host=10.0.0.2 ansible_become=yes
+        [inner]
+        in1 mitogen_via=gw
+        """
+
+    @Test(
+        "A host of an inventory is left out whatever follows or precedes the hops to it",
+        arguments: [
+            ("@web+sudo", "web1", ["ssh:10.0.0.2+sudo+sudo"]), ("@web", "web2", ["ssh:deploy@10.0.0.1:2222"]),
+            ("ssh:gw+ssh:@web", "web1", ["ssh:gw+ssh:10.0.0.2+sudo"]),
+            ("gw,in1,web1", "gw", ["ssh:deploy@10.0.0.1:2222"]),
+            ("ssh:web1,ssh:10.0.0.2,gw", "@web", ["ssh:gw"]), ("web1,gw", "deploy@web1", ["ssh:gw"]),
+            ("here,here+sudo,gw", "here", ["local+sudo", "ssh:gw"]),
+        ] as [(String, String, [String])]
+    )
+    func exclusions(list: String, excluded: String, rest: [String]) throws {
+        #expect(try Self.selected(Self.mixed, list, without: excluded) == rest)
+        if !list.contains(",") { #expect(try Self.selected(Self.mixed, "\(list)!\(excluded)") == rest) }
+    }
+
+    @Test("A group in a hop by ssh keeps what its inventory says")
+    func groupInHop() throws {
+        #expect(
+            try Self.selected(Self.mixed, "ssh:gate+ssh:@web")
+                == ["ssh:gate+ssh:deploy@10.0.0.1:2222", "ssh:gate+ssh:10.0.0.2+sudo"]
+        )
+        #expect(
+            try Self.selected(Self.mixed, "ssh:deploy@@web:2222")
+                == ["ssh:deploy@10.0.0.1:2222", "ssh:deploy@10.0.0.2:2222+sudo"]
+        )
+        for list in ["ssh:root@@web", "ssh:@web:22", "ssh:@ungrouped"] {
+            #expect(throws: TargetSyntaxError.self, "\(list)") { try Self.selected(Self.mixed, list) }
+        }
+    }
+
+    @Test("A host that cannot be used is an error where it is selected only")
+    func problems() throws {
+        #expect(try Self.selected(Self.mixed, "gw") == ["ssh:gw"])
+        for list in ["bad", "@ungrouped", "bad+sudo"] {
+            let error = #expect(throws: TargetSyntaxError.self) { try Self.selected(Self.mixed, list) }
+            #expect(error?.description.contains("host 'bad' cannot be used: inv: host 'bad'") == true)
+        }
+    }
+
+    @Test("Groups that lie in groups in many ways take no longer", .timeLimit(.minutes(1)))
+    func diamonds() throws {
+        var text = "[g0]\nh1\n[g0:vars]\nansible_user=u\n"
+        for level in 1...60 { text += "[g\(level):children]\ng\(level - 1)\n[x\(level):children]\ng\(level - 1)\n" }
+        for level in 1...59 { text += "[g\(level + 1):children]\nx\(level)\n" }
+        #expect(try Self.ini(text).targets().targets == ["h1": "ssh:u@h1"])
+    }
+
+    @Test("A '#' in quotes is no comment")
+    func quotedComment() throws {
+        let targets = try Self.ini("h1 ansible_user='a #b' # it's a comment\n").targets().targets
+        #expect(targets == ["h1": "ssh:a #b@h1"])
     }
 
     @Test("What a program or ansible-inventory writes is read")
@@ -105,7 +189,7 @@ struct AnsibleInventoryTests {
             """#
         let inventory = try AnsibleInventory(name: "inv", json: Array(text.utf8))
         #expect(
-            try inventory.targets().targets
+            inventory.targets().targets
                 == ["web1": "ssh:deploy@10.0.0.1:2222+sudo", "web2": "ssh:deploy@web2", "ünï": "ssh:ünï"]
         )
         #expect(inventory.members["web"] == ["web1", "web2"])
@@ -122,11 +206,19 @@ struct AnsibleInventoryTests {
             ("h ansible_host='{{ x }}'\n", "inv: host 'h': ansible_host is a template"),
             ("h ansible_connection=winrm\n", "inv: host 'h': mitogen has no connection 'winrm'"),
             ("h ansible_become=1 ansible_become_method=runas\n", "mitogen has no ansible_become_method 'runas'"),
+            ("h ansible_port='22+sudo'\n", "ansible_port is a number, not '22+sudo'"),
+            ("h[1:5:9223372036854775807]\n", "has a bad range"),
+            ("h[-9223372036854775808:5]\n", "has a bad range"), ("h[1:200000]\n", "more than 100000 hosts"),
+            ("h" + String(repeating: "[1:1]", count: 30_000) + "\n", "at most 16 brackets"),
             ("h ansible_become=perhaps\n", "ansible_become is yes or no"),
             ("a mitogen_via=b\nb mitogen_via=a\n", "mitogen_via leads in a circle: a → b → a"),
         ]
         for (text, message) in ini {
-            let error = #expect(throws: ArgumentError.self) { try Self.ini(text).targets() }
+            let error = #expect(throws: ArgumentError.self) {
+                if let problem = try Self.ini(text).targets().problems.min(by: { $0.key < $1.key }) {
+                    throw problem.value
+                }
+            }
             #expect(error?.description.contains(message) == true, "\(text): \(error?.description ?? "")")
         }
         let json: [(String, String)] = [

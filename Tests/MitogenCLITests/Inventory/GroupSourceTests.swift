@@ -48,13 +48,37 @@ struct GroupSourceTests {
         #expect(try configuration.sources[0].mapCommand(for: "web") == "sed -n 's/^web:\\(.*\\)/\\1/p' /x/groups")
         #expect(try configuration.sources[2].mapCommand(for: "a") == "echo pbs-a")
         #expect(configuration.sources[1].all == "echo all" && configuration.sources[1].list == nil)
-        for group in ["$(id)", "a b", "a;b", "`x`", "a\nb", "a'b"] {
+        for group in ["-x", "$(id)", "a b", "a;b", "`x`", "a\nb", "a'b"] {
             #expect(throws: ArgumentError.self) { try configuration.sources[0].mapCommand(for: group) }
         }
         let bad = #expect(throws: ArgumentError.self) {
             try GroupsConfiguration(try Self.lines("[x]\nlist: a\n"), name: "g", folder: "/")
         }
         #expect(bad?.description == "g: source 'x' has no 'map'")
+    }
+
+    @Test("An inventory with a variable or a group 'map' is no groups.conf")
+    func noConfiguration() throws {
+        for text in ["map=1\n[web]\nw1\n", "[web]\nw1\n[web:vars]\nmap=1\n", "[Main]\nw\n[x:children]\nMain\n"] {
+            #expect(!GroupsConfiguration.isConfiguration(try Self.lines(text)), "\(text)")
+        }
+        #expect(throws: ArgumentError.self) {
+            try GroupsConfiguration(try Self.lines("[x]\nmap: cat $CFGDIR/x\n"), name: "g", folder: "/a;b")
+        }
+    }
+
+    @Test("A command of a source has an end, and its output and status are kept")
+    func commandOutput() throws {
+        let output = try CommandOutput.of("echo a; exit 3")
+        #expect(output.bytes == Array("a\n".utf8) && output.status == 3)
+        let start = ContinuousClock.now
+        // What the shell leaves behind does not keep the tool waiting.
+        #expect(try CommandOutput.of("sleep 20 & echo b").bytes == Array("b\n".utf8))
+        let error = #expect(throws: ArgumentError.self) {
+            try CommandOutput.of("echo c; exec sleep 20", limit: .milliseconds(200))
+        }
+        #expect(error?.description.contains("takes longer than 0.2 seconds") == true)
+        #expect(ContinuousClock.now - start < .seconds(10))
     }
 
     @Test("The hosts of an ssh configuration are those without wildcards")

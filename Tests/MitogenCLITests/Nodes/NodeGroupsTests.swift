@@ -48,6 +48,16 @@ struct NodeGroupsTests {
         #expect(try Self.groups.names(inExpression: text) == names)
     }
 
+    @Test("Groups are found once, and stay in their source wherever they stand in a member", .timeLimit(.minutes(1)))
+    func nested() throws {
+        var groups = ["g0": ["w[1-2]"], "late": ["w9,@g0!w1"]]
+        for level in 1...60 { groups["g\(level)"] = ["@g\(level - 1)", "@g\(level - 1)"] }
+        let other = NodeGroups.Source(name: "other", groups: ["g0": ["wrong"]])
+        let all = NodeGroups(sources: [other, NodeGroups.Source(name: "deep", groups: groups)])
+        #expect(try all.names(inExpression: "@g60") == ["w1", "w2"])
+        #expect(try all.names(inExpression: "@late") == ["w9", "w2"])
+    }
+
     @Test("Groups that cannot be used are explained")
     func errors() {
         let cases: [(NodeGroups, String, String)] = [
