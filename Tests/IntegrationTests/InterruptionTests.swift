@@ -39,7 +39,7 @@ struct InterruptionTests {
         process.signal(SIGINT)
         let result = try await process.wait()
         #expect(result.status == 130)
-        #expect(result.errors.contains("interrupted; unfinished: local, local+local:b"))
+        #expect(result.errors.contains("interrupted; unfinished: local,local+local:b"))
         #expect(result.lines.filter { $0.contains("(interrupted, ") }.count == 2)
         let said = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n")
         #expect(said.sorted() == ["done", "done", "term", "term"])

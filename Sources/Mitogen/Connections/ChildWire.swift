@@ -37,7 +37,8 @@ final class ChildWire: Sendable {
         var silence: Timer?
         /// While it runs the Broker does not end.
         var grace: Timer?
-        var pending = Queue<[UInt8]>()
+        /// Slices, because a terminal takes 4 KiB at a time, and an image is not copied for each.
+        var pending = Queue<ArraySlice<UInt8>>()
         var isOver = false
     }
 
@@ -169,8 +170,8 @@ final class ChildWire: Sendable {
     private static let longSilence = Duration.seconds(3)
     private static let silenceStep = Duration.seconds(1)
 
-    private func awaitSilence(_ time: Duration, after: Duration = .zero) {
-        let timer = broker.schedule(after: time - after) { [weak self] in self?.didFallSilent(time) }
+    private func awaitSilence(_ time: Duration, after: Duration = .zero, seen: TerminalSight? = nil) {
+        let timer = broker.schedule(after: time - after) { [weak self] in self?.didFallSilent(time, seen) }
         let isOver = state.withLock { state in
             if !state.isOver { state.silence = timer }
             return state.isOver
@@ -178,10 +179,16 @@ final class ChildWire: Sendable {
         if isOver { timer.cancel() }
     }
 
-    private func didFallSilent(_ time: Duration) {
+    private func didFallSilent(_ time: Duration, _ seen: TerminalSight?) {
         let (handler, questions, pid) = state.withLock { ($0.handler, $0.questions, $0.pid) }
         guard let handler, let questions else { return }
-        let event = WireEvent.silent(questions.sight(tool: pid), isLong: time >= Self.longSilence)
+        let sight = questions.sight(tool: pid)
+        let isLong = time >= Self.longSilence
+        // A tool that goes on at this moment may not have written yet, so what is seen has to last.
+        if isLong, seen != sight {
+            return awaitSilence(time + Self.shortSilence, after: time, seen: sight)
+        }
+        let event = WireEvent.silent(sight, isLong: isLong)
         if handler(event, questions.hidesInput) {
             awaitSilence(max(Self.longSilence, time + Self.silenceStep), after: time)
         }
@@ -217,7 +224,7 @@ final class ChildWire: Sendable {
 
     func send(_ bytes: [UInt8]) {
         let questions = state.withLock { state in
-            state.pending.append(bytes)
+            state.pending.append(bytes[...])
             return state.questions.take()
         }
         // Nothing more is asked. If the terminal also is the connection, bytes must get through as they are.
@@ -228,7 +235,7 @@ final class ChildWire: Sendable {
     private func write() {
         while true {
             guard
-                let (side, bytes) = state.withLock({ state -> (Side, [UInt8])? in
+                let (side, bytes) = state.withLock({ state -> (Side, ArraySlice<UInt8>)? in
                     guard let side = state.side, let bytes = state.pending.popFirst() else { return nil }
                     return (side, bytes)
                 })
@@ -236,7 +243,7 @@ final class ChildWire: Sendable {
             let count = bytes.withUnsafeBytes { cmitogen_write2(side.descriptor, $0.baseAddress, $0.count, nil, 0) }
             if count == bytes.count { continue }
             guard count >= 0 || count == -Int(EAGAIN) else { return }  // reading will tell why
-            state.withLock { $0.pending.prepend(Array(bytes.dropFirst(max(0, count)))) }
+            state.withLock { $0.pending.prepend(bytes.dropFirst(max(0, count))) }
             return broker.startTransmit(side)
         }
         if let side = state.withLock({ $0.side }) { broker.stopTransmit(side) }

@@ -33,6 +33,8 @@ package struct OutputQueue: Sendable {
         var deficit = OutputQueue.quantum
     }
 
+    /// What was in flows when a context was lost. Nothing passes it: neither what the flows get later nor the news.
+    private var promoted = Queue<OutgoingFrame>()
     private var urgent = Queue<OutgoingFrame>()
     private var flows: [FlowKey: Flow] = [:]
     private var turns = Queue<FlowKey>()
@@ -52,7 +54,7 @@ package struct OutputQueue: Sendable {
 
     package var isEmpty: Bool { frameCount == 0 }
     /// How many frames wait, one that is half written included.
-    package var frameCount: Int { urgent.count + flowFrameCount + (started == nil ? 0 : 1) }
+    package var frameCount: Int { promoted.count + urgent.count + flowFrameCount + (started == nil ? 0 : 1) }
 
     package mutating func append(_ frame: OutgoingFrame) {
         byteCount += frame.size
@@ -88,7 +90,7 @@ package struct OutputQueue: Sendable {
         func isObsolete(_ frame: OutgoingFrame) -> Bool {
             frame.message.srcID == source && handles.contains(frame.message.replyTo)
         }
-        var gone = urgent.remove(where: isObsolete)
+        var gone = promoted.remove(where: isObsolete) + urgent.remove(where: isObsolete)
         for key in flows.keys where key.source == source {
             let removed = flows[key]?.frames.remove(where: isObsolete) ?? []
             flowFrameCount -= removed.count
@@ -113,6 +115,7 @@ package struct OutputQueue: Sendable {
     }
 
     private mutating func nextFrame() -> OutgoingFrame? {
+        if let frame = promoted.popFirst() { return frame }
         if passed < Self.mostPassed || flowFrameCount == 0, let frame = urgent.popFirst() {
             passed = flowFrameCount == 0 ? 0 : passed + frame.size
             return frame
@@ -123,7 +126,7 @@ package struct OutputQueue: Sendable {
 
     /// Lets the flows that wait now go before anything that is added later.
     private mutating func promoteAll() {
-        while let frame = nextOfFlows() { urgent.append(frame) }
+        while let frame = nextOfFlows() { promoted.append(frame) }
     }
 
     private mutating func nextOfFlows() -> OutgoingFrame? {

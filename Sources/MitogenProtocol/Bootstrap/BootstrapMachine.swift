@@ -40,11 +40,11 @@ package struct BootstrapMachine: Sendable {
     let firstStage: FirstStage
     let marker: [UInt8]
     /// The container that is to be reached, if it is one.
-    package var container: ContainerTarget? {
-        didSet { podContainer = container?.podContainer }
-    }
+    package var container: ContainerTarget?
+    /// The container of a pod that kubectl says it has taken.
+    private var chosenPodContainer: String?
     /// The container of a pod that was named, or that kubectl says it has taken.
-    package private(set) var podContainer: String?
+    package var podContainer: String? { chosenPodContainer ?? container?.podContainer }
     private let promptPlace: PromptPlace
     private let ignoredStarts: [[UInt8]]
     private let table: PromptTable?
@@ -291,7 +291,7 @@ package struct BootstrapMachine: Sendable {
     /// A tool's account of what it does is for the log; in an error it would hide what the tool says last.
     private mutating func note(_ line: [UInt8]) {
         if container?.tool == .kubectl, let name = PodContainers.chosen(in: Transcript.printable(line)) {
-            podContainer = name
+            chosenPodContainer = name
         }
         if !ByteSearch.begins(line, withOneOf: ignoredStarts) { transcript.append(table?.withoutEcho(line) ?? line) }
     }

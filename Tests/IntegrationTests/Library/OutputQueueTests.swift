@@ -108,6 +108,17 @@ struct OutputQueueTests {
         #expect(queue.isEmpty && queue.byteCount == 0)
     }
 
+    @Test("What a flow gets after the loss of a context does not pass what it had before")
+    func lossAndMore() {
+        var queue = OutputQueue()
+        for _ in 0..<100 { queue.append(value(of: 1, bytes: 4096)) }
+        queue.append(OutgoingFrame(Message(dstID: 1, handle: StandardHandle.deleteRoute, data: Array("5".utf8))))
+        for _ in 0..<100 { queue.append(value(of: 1, bytes: 8192)) }
+        var sizes: [Int] = []
+        while let (frame, _) = queue.popFirst() { sizes.append(frame.message.data.count) }
+        #expect(sizes.filter { $0 > 1 } == Array(repeating: 4096, count: 100) + Array(repeating: 8192, count: 100))
+    }
+
     @Test("The parts of a large value stay behind the smaller values before it")
     func largeValue() {
         var queue = OutputQueue()
@@ -138,6 +149,7 @@ struct OutputQueueTests {
         var queue = OutputQueue()
         var (added, taken, bytes) = (0, 0, 0)
         var last: [Handle: Int] = [:]
+        var waiting: Set<Int> = []
         for _ in 0..<5000 {
             if Int.random(in: 0..<9, using: &random) < 5 {
                 let flow = Handle.random(in: 0..<8, using: &random)
@@ -146,8 +158,13 @@ struct OutputQueueTests {
                 // Number the frames, so that their order can be seen.
                 message.data.replaceSubrange(0..<8, with: withUnsafeBytes(of: added.bigEndian, Array.init))
                 if flow == 7 { message.header.replyTo = 0 }
+                // Behind the loss of a context is all that was there, and before what comes later.
+                if Int.random(in: 0..<40, using: &random) == 0 {
+                    message.header.handle = StandardHandle.deleteRoute
+                }
                 frame = OutgoingFrame(message)
                 queue.append(frame)
+                waiting.insert(added)
                 added += 1
                 bytes += frame.size
             } else if let (frame, written) = queue.popFirst() {
@@ -160,6 +177,10 @@ struct OutputQueueTests {
                     let number = frame.message.data.prefix(8).reduce(0) { $0 << 8 | Int($1) }
                     #expect(last[frame.message.handle] ?? -1 < number)
                     last[frame.message.handle] = number
+                    waiting.remove(number)
+                    if frame.message.handle == StandardHandle.deleteRoute {
+                        #expect(waiting.allSatisfy { $0 > number })
+                    }
                 }
             }
             #expect(queue.byteCount == bytes && queue.frameCount == added - taken)

@@ -157,7 +157,7 @@ struct Languages {
             exec /usr/bin/sudo $options -- sh -c 'printf "Loading: " >&2; sleep 5; exec "$@"' sh "$@"
             """
         let result = try await run(
-            ["run", "-t", "su:tb-sudo+sudo:tb-other,su:root", "--", "id", "-un"],
+            ["run", "--connect-timeout", "90", "-t", "su:tb-sudo+sudo:tb-other,su:root", "--", "id", "-un"],
             password: try Testbed.password(of: "tb-sudo"),
             programs: ["su": #"[ "$1" = root ] || exec /usr/bin/su "$@""# + "\n\(su)", "sudo": sudo]
         )
