@@ -23,8 +23,9 @@ internal import Synchronization
 ///
 /// A program that attaches itself, by ``Mitogen/Mitogen/connect(unixSocket:configuration:timeout:)`` or with the Python
 /// implementation's `mitogen.unix.connect`, gets a number of this tree and acts with this router's authority: it may call
-/// every function in every context that this program has started, as whatever user that context runs. It cannot be called
-/// itself. Contexts still send their logs to the master. What it starts itself has no authority in the tree.
+/// every function in every context that this program has started, as whatever user that context runs. Nobody can
+/// call functions in it, and contexts still send their logs to the master. Contexts that it starts have no authority in
+/// the tree.
 ///
 /// Only processes with the effective user of this one are let in (`SO_PEERCRED`, unix(7)), not even root, who can become
 /// that user. The socket has mode 0600, and its folder must belong to the user and be closed to all others. A stale

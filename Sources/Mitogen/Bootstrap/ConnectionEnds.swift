@@ -67,7 +67,7 @@ struct ConnectionEnds {
         return (master, String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
     }
 
-    /// Starts what has the far ends, which are closed here then.
+    /// Starts the process that gets the far ends, and closes them here.
     ///
     /// - Parameters:
     ///   - path: The program, if it is not the first argument.

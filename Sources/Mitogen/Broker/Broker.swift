@@ -343,7 +343,7 @@ public final class Broker: SerialExecutor {
     private func turn(limit: Int64?, endsOnRequest: Bool) {
         let hasWorked = doWork()
         let mayBlock = state.withLock { state in
-            // In a shutdown, what was done may have been all that kept the Broker.
+            // During a shutdown, the work just done may have been the last that the Broker waited for.
             let mayEnd = endsOnRequest ? state.shutdownRequested : hasWorked
             state.isAsleep = state.work.isEmpty && loop.inlineJob == nil && !mayEnd
             return state.isAsleep

@@ -44,8 +44,8 @@ extension Select {
     ///
     /// - Parameters:
     ///   - calls: The calls.
-    ///   - timeout: How long to wait at most, for all together; for ever by default. What has no result by then is
-    ///     `.timeoutError`; the functions go on.
+    ///   - timeout: How long to wait for all calls together; no limit by default. A call without a result by then fails
+    ///     with `.timeoutError`; its function goes on.
     /// - Returns: As many results as there are calls, in the same order. When the calling task is cancelled, so are the
     ///   calls that run, and their results are `.cancelled`.
     public static func results(

@@ -7,7 +7,7 @@
 internal import Synchronization
 
 extension Select {
-    /// Adds the answer to a message: it, or what it fails with, is the one event. A dead message is `.channelError`.
+    /// Adds the answer to a message. It is one event: the answer, or its error. A dead message is `.channelError`.
     ///
     /// - Parameters:
     ///   - answer: The answer. It may be in several selects, and can be waited for besides.
@@ -53,7 +53,7 @@ extension Select {
     /// - Parameters:
     ///   - values: The stream.
     ///   - tag: What its events have as their ``Event/tag``; nothing by default.
-    /// - Returns: What is the ``Event/source`` of its events, and can be removed.
+    /// - Returns: The source, which is the ``Event/source`` of its events and can be removed.
     /// - Throws: ``MitogenError``: `.misuse` if the select is one-shot, `.latchError` if it is closed, and if the call
     ///   cannot be sent.
     @discardableResult

@@ -46,8 +46,8 @@ struct StandardStreams: Sendable {
         )
     }
 
-    /// Runs a function of the program while the connection is still on 0 and 1, but out of its reach: it reads nothing,
-    /// and what it prints is diagnostics. What it starts does not inherit the connection.
+    /// Runs a function of the program with descriptors 0 and 1 moved away from the connection: standard input is empty,
+    /// standard output goes to standard error, and processes that the function starts do not inherit the connection.
     static func settingAside(_ body: () throws(MitogenError) -> Void) throws(MitogenError) {
         let input = try checked(cmitogen_duplicate(0, 3), "cannot duplicate standard input")
         let output = try checked(cmitogen_duplicate(1, 3), "cannot duplicate standard output")

@@ -13,8 +13,8 @@ internal import Synchronization
     internal import Musl
 #endif
 
-/// What leads to a process that is started as a context, or to the tool that brings it: reads what it says, writes what it is
-/// sent, types what it asks for. A ``Stream`` takes the connection over when the context has greeted.
+/// The connection to a process that is to become a context, or to the tool that starts it: reads its output, writes its
+/// input, and types answers to its questions. A ``Stream`` takes the connection over when the context has greeted.
 ///
 /// Everything happens on the Broker's thread.
 final class ChildWire: Sendable {

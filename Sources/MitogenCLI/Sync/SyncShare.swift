@@ -36,7 +36,7 @@ final class SyncShare: Sendable {
 
     /// How long one that is compared waits for the others.
     private static let patience = Duration.seconds(10)
-    /// What is less is there sooner by itself.
+    /// Less is sent to each target by itself.
     private static let leastBytes = 256 << 10
 
     private let source: SyncSource
@@ -62,7 +62,8 @@ final class SyncShare: Sendable {
     ///
     /// - Returns: The paths of those that are there now.
     func bring(_ wanted: [FileEntry], to target: Int, _ context: Context) async -> Set<[UInt8]> {
-        guard let number = groupOf[target], !wanted.isEmpty else {
+        // A small amount is not worth waiting for the others.
+        guard let number = groupOf[target], wanted.reduce(0, { $0 + $1.size }) >= Self.leastBytes else {
             await leave(target)
             return []
         }
