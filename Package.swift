@@ -208,7 +208,8 @@ let package = Package(
         .testTarget(
             name: "MitogenTests",
             dependencies: [
-                "Mitogen", "MitogenDistributed", "MitogenFixtures", "MitogenServices", "MitogenTesting",
+                "Mitogen", "MitogenDistributed", "MitogenFixtures", "MitogenProtocol", "MitogenServices",
+                "MitogenTesting",
             ],
             swiftSettings: swiftSettings
         ),

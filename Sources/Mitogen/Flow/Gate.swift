@@ -7,6 +7,20 @@
 package import MitogenProtocol
 internal import Synchronization
 
+/// How often a task has passed without a wait.
+///
+/// Tasks give up their thread only where they wait. Of a thousand streams one whose two ends never had to kept a thread on
+/// each side for itself, and sent fifty times as much as the others (measured).
+struct Passes: Sendable {
+    private var count = 0
+
+    /// Counts a pass; true if it is time to let others run.
+    mutating func isTurnOver() -> Bool {
+        count = (count + 1) % 16
+        return count == 0
+    }
+}
+
 /// Lets those who want to send, or to take a place, on while there is credit: first come, first served.
 package final class Gate: Sendable {
     private typealias Waiter = (bytes: Int, turn: OneShot<Void>)
@@ -16,6 +30,7 @@ package final class Gate: Sendable {
         var waiters = Queue<Waiter>()
         /// While there are any, nobody is let on.
         var holds = 0
+        var passes = Passes()
         var end: MitogenError?
     }
 
@@ -51,14 +66,19 @@ package final class Gate: Sendable {
     package func enter(_ bytes: Int = 0, unless pending: OneShot<Message>? = nil) async throws(MitogenError) {
         // A function that never has to wait ends as well.
         if Task.isCancelled { throw .cancelledCaller }
-        guard let turn = request(bytes) else { return }
+        var yields = false
+        guard let turn = request(bytes, &yields) else {
+            if yields { await Task.yield() }
+            return
+        }
         pending?.whenResolved { _ in turn.resolve(.failure(.cancelledCaller)) }
         try await wait(for: turn, bytes)
     }
 
     /// Takes a place in the queue, which must be waited for by ``wait(for:_:)``.
     package func reserve(_ bytes: Int = 0) -> OneShot<Void> {
-        if let turn = request(bytes) { return turn }
+        var yields = false  // the caller goes on to wait
+        if let turn = request(bytes, &yields) { return turn }
         let turn = OneShot<Void>()
         turn.resolve(.success(()))
         return turn
@@ -78,12 +98,16 @@ package final class Gate: Sendable {
     }
 
     /// Nil if there is room, which is taken.
-    private func request(_ bytes: Int) -> OneShot<Void>? {
+    ///
+    /// - Parameter yields: Becomes true if the caller is to let other tasks run.
+    private func request(_ bytes: Int, _ yields: inout Bool) -> OneShot<Void>? {
         state.withLock { state in
             if state.end == nil, Self.isOpen(state) {
                 state.window.take(bytes)
+                yields = state.passes.isTurnOver()
                 return nil
             }
+            state.passes = Passes()
             let turn = OneShot<Void>()
             if let end = state.end {
                 turn.resolve(.failure(end))

@@ -12,6 +12,7 @@ package final class Mailbox<Element: Sendable>: Sendable {
     private struct State {
         var elements = Queue<Element>()
         var waiters = Queue<OneShot<Element>>()
+        var passes = Passes()
         /// What every wait gets when the elements are taken, because nothing will follow.
         var last: Element?
         /// What every wait fails with, even if elements are left.
@@ -62,15 +63,23 @@ package final class Mailbox<Element: Sendable>: Sendable {
         // One who never has to wait ends as well.
         if Task.isCancelled { throw .cancelledCaller }
         var waiter: OneShot<Element>?
+        var yields = false
         let found = state.withLock { state -> Result<Element, MitogenError>? in
-            if let found = Self.take(from: &state) { return found }
+            if let found = Self.take(from: &state) {
+                yields = state.passes.isTurnOver()
+                return found
+            }
             if timeout == .zero { return .failure(Self.timeoutError) }
+            state.passes = Passes()
             let new = OneShot<Element>()
             state.waiters.append(new) { $0.outcome != nil }
             waiter = new
             return nil
         }
-        if let found { return try found.get() }
+        if let found {
+            if yields { await Task.yield() }
+            return try found.get()
+        }
         guard let waiter else { throw Self.timeoutError }
         return try await wait(for: waiter, timeout)
     }

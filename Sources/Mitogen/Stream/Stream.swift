@@ -78,6 +78,8 @@ package final class Stream: Sendable {
     private static let mostReadBytes = 128 << 10
     private static let leastReadBytes = 2 << 10
     private static let mostFramesRead = 64
+    /// How many frames a thread writes before the Broker goes on.
+    private static let mostFramesWritten = 64
 
     /// So many answers to its own requests a peer may leave unread: one that goes on asking takes memory without end.
     private static let answerLimit = 100_000
@@ -260,8 +262,8 @@ package final class Stream: Sendable {
     /// What a thread that wants to write does next.
     private enum Step {
         case write(OutgoingFrame, from: Int)
-        /// The descriptor takes no more: the Broker goes on when it does.
-        case watch
+        /// The Broker goes on when the descriptor takes bytes. The frame is not whole if it takes none now.
+        case watch(isWritten: Bool)
         case done
         /// The stream was closed while this thread wrote.
         case close
@@ -271,20 +273,24 @@ package final class Stream: Sendable {
         case refused(Acceptance)
     }
 
-    /// Writes frames until none waits or the descriptor takes no more.
+    /// Writes frames until none waits, the descriptor takes no more, or this thread has written its share: a peer that
+    /// reads as fast would keep it here as long as others add frames. The Broker goes on then, after it has read.
     ///
     /// One thread writes at a time, without holding the lock: others only add to the queue meanwhile, and never wait
     /// for a system call (a thread that is preempted in one would hold them all up, measured).
     private func write(_ first: Step) {
         var step = first
+        var frames = 0
         while case .write(let frame, let offset) = step {
+            frames += 1
+            let isLast = frames >= Self.mostFramesWritten
             let count = OutputQueue.write(frame.message, from: offset, write)
             step = output.withLock { output in
                 let written = offset + max(0, count)
                 output.sentBytes += max(0, count)
-                return Self.nextStep(&output, after: frame, written: written, error: min(0, count))
+                return Self.nextStep(&output, after: frame, written: written, error: min(0, count), isLast: isLast)
             }
-            if case .watch = step { continue }
+            if case .watch(isWritten: false) = step { continue }
             frame.turn?.resolve(.success(()))
         }
         switch step {
@@ -298,7 +304,13 @@ package final class Stream: Sendable {
         wakeWaiters()
     }
 
-    private static func nextStep(_ output: inout Output, after frame: OutgoingFrame, written: Int, error: Int) -> Step {
+    private static func nextStep(
+        _ output: inout Output,
+        after frame: OutgoingFrame,
+        written: Int,
+        error: Int,
+        isLast: Bool
+    ) -> Step {
         if output.isClosed {
             output.isWriting = false
             return .close
@@ -311,9 +323,14 @@ package final class Stream: Sendable {
             output.queue.prepend(frame, written: written)
             output.isWriting = false
             output.isWatched = true
-            return .watch
+            return .watch(isWritten: false)
         }
         output.sentFrames += 1
+        if isLast, !output.queue.isEmpty {
+            output.isWriting = false
+            output.isWatched = true
+            return .watch(isWritten: true)
+        }
         if let (frame, written) = output.queue.popFirst() { return .write(frame, from: written) }
         output.isWriting = false
         return .done
