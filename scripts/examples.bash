@@ -236,3 +236,27 @@ EOF
 locked: give a key or a password
 nowhere: it cannot be reached: unknownHost"
 }
+
+# ----------------------------------------------------------------------------------------------------------- kernels
+
+# A program that is linked dynamically: it can start itself on this machine, and says what to do about others.
+kernels() {
+    local output status=0
+    stubs=$PWD/.build/examples/kernels
+    rm -rf "$stubs"
+    mkdir -p "$stubs/bin"
+    # Runs the command where it is.
+    stub ssh <<'EOF'
+exec sh -c "$package"
+EOF
+    if has readelf; then ! is_static "$1" || fail "kernels is linked statically"; fi
+    expect_output "$1 --timeout 20 local:a local:a+local:b" "local:a: $(uname -r)
+local:a+local:b: $(uname -r)"
+    output=$(XDG_CACHE_HOME=$stubs PATH="$stubs/bin:$PATH" timeout 60 "$1" ssh:elsewhere </dev/null) || status=$?
+    echo "$output"
+    [[ $status -eq 1 ]] || fail "kernels ended with $status"
+    [[ $output == *"is linked dynamically"*"-static-executable"* ]] || fail "kernels did not say why: $output"
+    status=0
+    timeout 60 "$1" --timeout soon local 2>"$stubs/errors" </dev/null || status=$?
+    [[ $status -eq 64 ]] || fail "kernels ended with $status for arguments that are wrong: $(cat "$stubs/errors")"
+}

@@ -13,7 +13,8 @@ func program(_ name: String, _ products: String...) -> Target {
 let package = Package(
     name: "patterns",
     dependencies: [
-        .package(name: "swift-mitogen", path: "../..")
+        .package(name: "swift-mitogen", path: "../.."),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     ],
     targets: [
         program("commands", "Mitogen"),
@@ -23,6 +24,14 @@ let package = Package(
         program("follow-log", "Mitogen"),
         program("install-package", "Mitogen"),
         program("inventory", "Mitogen"),
+        // Linked dynamically, as SwiftPM does by default: it can start contexts on this machine only.
+        .executableTarget(
+            name: "kernels",
+            dependencies: [
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Mitogen", package: "swift-mitogen"),
+            ]
+        ),
         program("mirror-folder", "Mitogen", "MitogenFakeSSH"),
         program("ping-pong", "Mitogen"),
         program("pipeline", "Mitogen"),

@@ -129,6 +129,10 @@ void cmitogen_main_queue_drain(void) {
     _dispatch_main_queue_callback_4CF(NULL);
 }
 
+bool cmitogen_is_main_thread(void) {
+    return syscall(SYS_gettid) == getpid();
+}
+
 int64_t cmitogen_monotonic_nanoseconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);

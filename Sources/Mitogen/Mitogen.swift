@@ -4,7 +4,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import CMitogenPlatform
+
 /// The library's version and entry points.
+///
+/// It has the name of its module. So where another module has a type of the same name, such as Foundation's `Timer`, name
+/// the module with two colons: `Mitogen::Timer`.
 public enum Mitogen {
     /// This library's version.
     public static let version = "0.1.0"
@@ -16,6 +21,48 @@ public enum Mitogen {
     /// parent asks for it or is gone.
     public static func runChildIfRequested() {
         ChildRuntime.runIfRequested()
+    }
+
+    /// Runs `body` with a router, for programs with an entry point of their own.
+    ///
+    /// The calling thread, which must be the main one, serves the main actor meanwhile. So a synchronous entry point is
+    /// enough, such as `run()` of a command of swift-argument-parser:
+    ///
+    /// ```swift
+    /// struct Uptimes: ParsableCommand {
+    ///     @Argument var hosts: [String]
+    ///     mutating func run() throws {
+    ///         try Mitogen.run { [hosts] router in … }
+    ///     }
+    /// }
+    ///
+    /// @main enum Program {
+    ///     static func main() {
+    ///         Mitogen.runChildIfRequested()
+    ///         Uptimes.main()
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// - Parameters:
+    ///   - configuration: How the router behaves; the defaults if not given.
+    ///   - body: What the program does. When it returns or throws, the router and every context end.
+    /// - Returns: What the body returns.
+    /// - Throws: What the body throws; ``MitogenError`` if the router cannot be made, with `.misuse` if this is not the
+    ///   main thread.
+    @available(*, noasync, message: "it waits for the body; use withRouter")
+    public static func run<Success: Sendable>(
+        configuration: RouterConfiguration = .init(),
+        _ body: @escaping @Sendable (Router) async throws -> Success
+    ) throws -> Success {
+        guard cmitogen_is_main_thread() else {
+            throw MitogenError(
+                .misuse,
+                "Mitogen.run was called on a thread that is not the main one",
+                hint: "use withRouter where the code is asynchronous"
+            )
+        }
+        return try MasterRuntime.serve(configuration: configuration, body).get()
     }
 }
 

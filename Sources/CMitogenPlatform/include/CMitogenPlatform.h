@@ -253,6 +253,8 @@ void cmitogen_parker_unpark(struct cmitogen_parker *parker);
 /// libdispatch's main queue, which is where Swift's main actor runs: a descriptor that is readable while it has work.
 int cmitogen_main_queue_descriptor(void);
 void cmitogen_main_queue_drain(void);
+/// Whether the calling thread is the one that `main` runs on.
+bool cmitogen_is_main_thread(void);
 
 // --------------------------------------------------------------------------------------------------------------- image
 

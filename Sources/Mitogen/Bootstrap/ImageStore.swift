@@ -5,6 +5,7 @@
 //
 
 internal import CMitogenPlatform
+internal import MitogenProtocol
 internal import Synchronization
 
 #if canImport(Glibc)
@@ -108,7 +109,11 @@ final class ImageStore: Sendable {
     }
 
     private func image(at path: String, for platform: TargetPlatform) throws(MitogenError) -> BootstrapImage {
-        let identity = try ImageIdentity.check(ImageIdentity.front(of: path), path, for: platform)
+        let identity = try ImageIdentity.check(
+            ImageIdentity.front(of: path),
+            path == ProcessIdentity.executablePath ? "this program" : path,
+            for: platform
+        )
         let size = cmitogen_file_size(path)
         guard size > 0 else { throw .system("cannot read the image \(path)", errno: Int32(-size), .imageUnusable) }
         state.withLock { $0.contents[identity] = .file(path) }

@@ -6,6 +6,7 @@
 
 internal import CMitogenPlatform
 internal import Logging
+internal import MitogenProtocol
 internal import Synchronization
 
 #if canImport(Glibc)
@@ -49,7 +50,7 @@ enum ChildRuntime {
             try configuration.fork?.begin()
             let output = try StandardStreams.takeOver()
             cmitogen_set_title(CommandLine.argc, CommandLine.unsafeArgv, "mitogen:\(configuration.remoteName)")
-            let mainThread = MainThread()
+            let mainThread = MainThread<Int32>()
             #if Metrics || Tracing
                 bootstrap.withLock { $0 }()
             #endif
@@ -126,7 +127,7 @@ enum ChildRuntime {
     private static func start(
         _ configuration: ChildConfiguration,
         _ output: StandardStreams,
-        _ mainThread: MainThread
+        _ mainThread: MainThread<Int32>
     ) throws(MitogenError) -> Router {
         let broker = try Broker(shutdownTimeout: .seconds(3))
         let logTarget = ForwardingLogHandler.install(level: configuration.logLevel)

@@ -5,6 +5,7 @@
 //
 
 internal import CMitogenPlatform
+internal import Dispatch  // links the library whose main queue is drained here; a static program has it anyway
 internal import Synchronization
 
 #if canImport(Glibc)
@@ -19,45 +20,58 @@ enum MasterRuntime {
     static func run(configuration: RouterConfiguration, _ body: @escaping @Sendable (Router) async throws -> Void)
         -> Never
     {
+        switch serve(configuration: configuration, body) {
+        case .success: exit(0)
+        case .failure(let error):
+            cmitogen_complain("\(ProcessIdentity.programName): error: \(error)\n")
+            exit(1)
+        }
+    }
+
+    /// Returns when the body has, and its router has ended.
+    static func serve<Success: Sendable>(
+        configuration: RouterConfiguration,
+        _ body: @escaping @Sendable (Router) async throws -> Success
+    ) -> Result<Success, any Error> {
         cmitogen_configure_allocator()
-        let finished = MainThread()
+        let mainThread = MainThread<Result<Success, any Error>>()
         // Unstructured, because this is where the program's tasks begin.
         Task(executorPreference: FunctionExecutor.shared) {
-            let status: Int32
             do {
-                try await withRouter(configuration: configuration, body)
-                status = 0
+                mainThread.leave(with: .success(try await withRouter(configuration: configuration, body)))
             } catch {
-                cmitogen_complain("\(ProcessIdentity.programName): error: \(error)\n")
-                status = 1
+                mainThread.leave(with: .failure(error))
             }
-            finished.leave(with: status)
         }
-        exit(finished.serve())
+        return mainThread.serve()
     }
 }
 
 /// The main thread's work: run what is isolated to the main actor, until told to leave.
-final class MainThread: Sendable {
-    private let status = Mutex<Int32?>(nil)
+final class MainThread<Value: Sendable>: Sendable {
+    private let value = Mutex<Value?>(nil)
     private let wake: Int32
 
     init() {
         wake = cmitogen_eventfd_create()
     }
 
-    /// Makes ``serve()`` return.
-    func leave(with code: Int32) {
-        status.withLock { $0 = $0 ?? code }
+    deinit {
+        _ = systemClose(wake)
+    }
+
+    /// Makes ``serve()`` return this, or what an earlier call has said.
+    func leave(with value: Value) {
+        self.value.withLock { $0 = $0 ?? value }
         cmitogen_eventfd_signal(wake)
     }
 
     /// Runs the main actor's jobs on the calling thread, which must be the main one. Returns what ``leave(with:)`` was
     /// told.
-    func serve() -> Int32 {
+    func serve() -> Value {
         let queue = cmitogen_main_queue_descriptor()
         while true {
-            if let code = status.withLock({ $0 }) { return code }
+            if let value = value.withLock({ $0 }) { return value }
             var watched = [
                 pollfd(fd: queue, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: wake, events: Int16(POLLIN), revents: 0),
