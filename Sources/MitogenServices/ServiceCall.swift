@@ -6,6 +6,7 @@
 
 internal import Mitogen
 internal import MitogenPickle
+internal import MitogenProtocol
 
 /// A request as it travels: the service, the method, the arguments by name, and, towards peers that understand it, what
 /// else there is to say.
@@ -93,6 +94,8 @@ extension ServiceMethod {
             throw MitogenError(.callError, "the arguments of \(name) do not fit: \(error)")
         }
         let output = try await method.run(in: service, for: request)
-        return try encodeResult(output, of: name, .init(bytesStyle: .python))
+        return try encodeResult(of: name, .init(bytesStyle: .python)) { (writer) throws(PickleError) in
+            try encode(output: output, into: &writer)
+        }
     }
 }

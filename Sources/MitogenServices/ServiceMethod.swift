@@ -5,6 +5,8 @@
 //
 
 public import Mitogen
+public import MitogenPickle
+public import MitogenProtocol
 
 /// A method of a ``Service``: its properties are the arguments.
 ///
@@ -12,7 +14,8 @@ public import Mitogen
 public protocol ServiceMethod: Codable, Sendable {
     /// The service that has it.
     associatedtype Host: Service
-    /// The result: nothing (`Void`, which need not be named) or something `Codable`.
+    /// The result: nothing (`Void`, which need not be named) or something `Codable`. With another type the method does
+    /// not conform: it has no ``encode(output:into:)``.
     associatedtype Output: Sendable = Void
 
     /// What callers name it; its type's name by default.
@@ -26,11 +29,32 @@ public protocol ServiceMethod: Codable, Sendable {
     ///   - service: The service.
     ///   - request: Who called, and where this is.
     func run(in service: Host, for request: ServiceRequest) async throws -> Output
+
+    /// Writes a result, as part of the answer to a request. Nothing has to be implemented: where ``Output`` is `Codable`
+    /// or `Void` it is there.
+    ///
+    /// - Parameters:
+    ///   - output: What ``run(in:for:)`` has returned.
+    ///   - writer: Where to write it to.
+    /// - Throws: `PickleError` if the result cannot be encoded.
+    static func encode(output: Output, into writer: inout PickleWriter) throws(PickleError)
 }
 
 extension ServiceMethod {
     public static var name: String { String(describing: Self.self) }
     public static var policy: ServicePolicy { .parents }
+}
+
+extension ServiceMethod where Output: Codable {
+    public static func encode(output: Output, into writer: inout PickleWriter) throws(PickleError) {
+        try PickleEncoder().encode(output, into: &writer)
+    }
+}
+
+extension ServiceMethod where Output == Void {
+    public static func encode(output: Void, into writer: inout PickleWriter) throws(PickleError) {
+        try writer.writeNone()
+    }
 }
 
 /// A request that a service is asked.

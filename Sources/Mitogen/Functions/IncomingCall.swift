@@ -4,6 +4,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import MitogenPickle
+internal import MitogenProtocol
+
 /// A call that has come in, and has not ended.
 struct IncomingCall: Sendable {
     let message: Message
@@ -140,28 +143,24 @@ extension RemoteFunction {
     }
 
     private static func encode(_ output: Output, _ options: PickleWriter.Options) throws(MitogenError) -> [UInt8] {
-        try encodeResult(output, of: displayedName(of: Self.self), options)
+        try encodeResult(of: displayedName(of: Self.self), options) { (writer) throws(PickleError) in
+            try encode(output: output, into: &writer)
+        }
     }
 }
 
 /// The data of an answer.
 ///
 /// - Throws: ``MitogenError`` with `.unencodable`.
-package func encodeResult<Output>(
-    _ output: Output,
+package func encodeResult(
     of name: @autoclosure () -> String,
-    _ options: PickleWriter.Options
+    _ options: PickleWriter.Options,
+    _ write: (inout PickleWriter) throws(PickleError) -> Void
 ) throws(MitogenError) -> [UInt8] {
     do throws(PickleError) {
         var writer = PickleWriter(options: options, capacity: 64)
         try writer.beginStream()
-        if output is Void {
-            try writer.writeNone()
-        } else if let output = output as? any Encodable {
-            try PickleEncoder().encode(output, into: &writer)
-        } else {
-            throw PickleError(.unencodable, "\(Output.self) is not Codable")
-        }
+        try write(&writer)
         try writer.endStream()
         return writer.bytes
     } catch {
