@@ -23,10 +23,10 @@ public struct ConnectionReport: Sendable, Codable {
     /// A stage that the attempt has reached.
     public struct Step: Sendable, Codable {
         public var stage: ConnectionStage
-        /// When it was reached, in seconds from the start of the attempt.
-        public var time: Double
+        /// When it was reached, from the start of the attempt on.
+        public var time: Duration
 
-        package init(_ stage: ConnectionStage, at time: Double) {
+        package init(_ stage: ConnectionStage, at time: Duration) {
             self.stage = stage
             self.time = time
         }
@@ -34,8 +34,8 @@ public struct ConnectionReport: Sendable, Codable {
 
     /// The stages that were reached, in their order; the first is ``ConnectionStage/connecting`` at 0.
     public var steps: [Step]
-    /// The seconds until it was ready, or had failed.
-    public var duration = 0.0
+    /// How long it took until it was ready, or had failed.
+    public var duration = Duration.zero
     /// The far side's system and processor in the words of `uname -sm`; nil if it has not told them.
     public var platform: String?
     /// Whether the image was found in the far side's cache.
@@ -49,12 +49,12 @@ public struct ConnectionReport: Sendable, Codable {
     /// The last stage that was reached.
     public var stage: ConnectionStage { steps.last?.stage ?? .connecting }
 
-    package init(steps: [Step] = [Step(.connecting, at: 0)]) {
+    package init(steps: [Step] = [Step(.connecting, at: .zero)]) {
         self.steps = steps
     }
 
     /// Notes the stage that the attempt is in now.
-    package mutating func note(_ stage: ConnectionStage, at time: Double) {
+    package mutating func note(_ stage: ConnectionStage, at time: Duration) {
         if stage != self.stage { steps.append(Step(stage, at: time)) }
     }
 }

@@ -66,7 +66,8 @@ struct HeldHopTests {
         let changes: [(inout HopSettings) throws -> Void] = [
             { $0.ssh = try Self.ssh(configs: ["/c"]) }, { $0.ssh = try Self.ssh(options: ["Port=2"]) },
             { $0.ssh = try Self.ssh(identities: ["/i"]) }, { $0.ssh = try Self.ssh(hostKeys: .ignore) },
-            { $0.ssh = try Self.ssh(hostKeys: .accept) }, { $0.connectTimeout = 5 }, { $0.usesImageCache = false },
+            { $0.ssh = try Self.ssh(hostKeys: .accept) }, { $0.connectTimeout = .seconds(5) },
+            { $0.usesImageCache = false },
         ]
         var seen: Set = [plain]
         for change in changes { #expect(seen.insert(try Self.keys("ssh:a", change)).inserted) }

@@ -67,7 +67,7 @@ struct HopTableTests {
             """
         var settings = HopSettings()
         settings.becomePassword = "pw"
-        settings.connectTimeout = 7
+        settings.connectTimeout = .seconds(7)
         settings.usesImageCache = false
         let options = try Self.options(text, "pot-2:joe@tea", settings)
         #expect(options.arguments == ["/opt/pot", "-u", "joe", "{name}", "in tea", .shellCommand, "end"])
@@ -76,7 +76,7 @@ struct HopTableTests {
         #expect(options.incorrectPrompts == ["no", "not"])
         #expect(options.password == "pw")
         #expect(options.delivery == .shell(compressed: true))
-        #expect(options.connectTimeout == 7 && !options.usesImageCache)
+        #expect(options.connectTimeout == .seconds(7) && !options.usesImageCache)
         #expect(try Self.table(text).kinds.last?.help == "by /opt/pot")
     }
 

@@ -165,7 +165,7 @@ enum LeakCheck {
         for executable in [["/bin/false"], ["/nonexistent"], ["/bin/sh", "-c", "sleep 100"], ["/bin/echo", "noise"]] {
             _ = try? await router.local {
                 $0.executable = executable
-                $0.connectTimeout = 0.3
+                $0.connectTimeout = .seconds(0.3)
             }
         }
     }

@@ -26,7 +26,7 @@ extension ConnectionAttempt {
     private func deadlinePassed() {
         let (text, patience) = waiting.withLock { ($0.text, $0.patience) }
         if let more = patience?(), more > .now { return restart(until: more) }
-        feed { $0.deadlinePassed(.seconds(common.connectTimeout), waiting: text) }
+        feed { $0.deadlinePassed(common.connectTimeout, waiting: text) }
     }
 
     /// Calls `body` if the attempt fails.

@@ -25,7 +25,7 @@ public struct ConnectionMethod: Sendable {
     /// The same method with other options, which must be of the same type.
     ///
     /// - Parameter configure: Changes the options: `if var ssh = $0 as? SSHOptions { ssh.port = 2222; $0 = ssh }`, or those
-    ///   that all have, such as `$0.connectTimeout = 5`.
+    ///   that all have, such as `$0.connectTimeout = .seconds(5)`.
     /// - Throws: ``MitogenError`` with `.misuse` for options of another type.
     public func configured(_ configure: (inout any ContextOptions) -> Void) throws(MitogenError) -> ConnectionMethod {
         var options = self.options

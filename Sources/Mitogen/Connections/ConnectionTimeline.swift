@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import MitogenProtocol
 internal import Synchronization
 
 /// Notes how far an attempt to connect has come, and when.
@@ -40,9 +41,6 @@ final class ConnectionTimeline: Sendable {
         notes.withLock { $0.imageBytes = byteCount }
     }
 
-    /// Seconds since the attempt began.
-    private var elapsed: Double {
-        let (seconds, attoseconds) = (ContinuousClock.now - start).components
-        return Double(seconds) + Double(attoseconds) * 1e-18
-    }
+    /// Since the attempt began.
+    private var elapsed: Duration { ContinuousClock.now - start }
 }

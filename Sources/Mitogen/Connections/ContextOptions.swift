@@ -30,9 +30,9 @@ public struct CommonOptions: Sendable, Codable {
     public var isUnidirectional: Bool?
     /// Whether the context measures, see ``Router/isProfilingEnabled``; as the router by default.
     public var isProfilingEnabled: Bool?
-    /// How long the whole attempt may take, in seconds; 30 by default. Waiting for other connections to the same ssh server
+    /// How long the whole attempt may take; 30 s by default. Waiting for other connections to the same ssh server
     /// does not count as long as those come to something.
-    public var connectTimeout: Double = 30
+    public var connectTimeout: Duration = .seconds(30)
 
     public init() {}
 }
@@ -99,7 +99,7 @@ extension ContextOptions {
         set { common.isProfilingEnabled = newValue }
     }
 
-    public var connectTimeout: Double {
+    public var connectTimeout: Duration {
         get { common.connectTimeout }
         set { common.connectTimeout = newValue }
     }
@@ -117,7 +117,7 @@ extension CommonOptions {
         if let executable, executable.first?.isEmpty ?? true {
             throw MitogenError(.misuse, "executable names no program")
         }
-        guard connectTimeout > 0, connectTimeout <= 86_400 else {
+        guard connectTimeout > .zero, connectTimeout <= .seconds(86_400) else {
             throw MitogenError(
                 .misuse,
                 "connectTimeout must be more than 0 and at most 86,400 s, not \(connectTimeout)"

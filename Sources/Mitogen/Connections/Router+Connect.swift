@@ -6,6 +6,7 @@
 
 internal import CMitogenPlatform
 internal import Logging
+internal import MitogenProtocol
 internal import Synchronization
 
 #if canImport(Glibc)
@@ -18,7 +19,7 @@ extension Router {
     /// Makes a connection through another context (Mitogen semantics, section 6.4).
     func connect(_ request: ConnectionRequest, via: Context) async throws(MitogenError) -> Context {
         let start = ContinuousClock.now
-        let limit = Duration.seconds(request.common.connectTimeout)
+        let limit = request.common.connectTimeout
         var answer = try await proxy(request, by: via, within: limit)
         if let failure = answer.failure, let platform = failure.missingImage {
             // It only has its own image. What this context has for the platform, it gets.
@@ -63,7 +64,7 @@ extension Router {
     ) async throws(MitogenError) -> Context {
         try request.common.validate()
         let image = try ImageSource(configuration.image, for: request.common)
-        let limit = limit ?? .seconds(request.common.connectTimeout)
+        let limit = limit ?? request.common.connectTimeout
         func makeRounds() async throws(MitogenError) -> ConnectionRounds {
             // Without a Broker nobody would hear the child, or that its time is over.
             guard !isLeaving else { throw .brokerIsLeaving }

@@ -5,6 +5,7 @@
 //
 
 internal import CMitogenPlatform
+internal import MitogenProtocol
 
 #if canImport(Glibc)
     internal import Glibc
@@ -59,8 +60,11 @@ extension ProcessLimits {
 
     fileprivate func restrictProcessor() throws(MitogenError) {
         if let nice { try check(cmitogen_set_nice(Int32(nice)), "cannot set the nice value \(nice)") }
-        if let processorSeconds {
-            try check(cmitogen_limit_processor_time(UInt64(processorSeconds)), "cannot limit the processor time")
+        if let processorTime {
+            try check(
+                cmitogen_limit_processor_time(UInt64(processorTime.roundedUpToSeconds)),
+                "cannot limit the processor time"
+            )
         }
     }
 

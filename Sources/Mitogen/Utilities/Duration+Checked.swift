@@ -10,4 +10,7 @@ extension Duration {
         guard seconds >= 0, seconds < 1e9 else { return nil }
         self = .seconds(seconds)
     }
+
+    /// In whole seconds, for what knows no parts of them.
+    var roundedUpToSeconds: Int64 { components.seconds + (components.attoseconds > 0 ? 1 : 0) }
 }

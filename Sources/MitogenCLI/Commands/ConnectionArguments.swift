@@ -209,8 +209,7 @@ package struct ConnectionArguments: ParsableArguments {
         settings.usesImageCache = !avoidsImageCache
         if let hopTable { settings.table = try HopTable(path: hopTable) } else { settings.table = try .usual() }
         if let connectTimeout {
-            settings.connectTimeout =
-                Double(try TimeoutArgument(parsing: connectTimeout).duration.wholeMilliseconds) / 1000
+            settings.connectTimeout = try TimeoutArgument(parsing: connectTimeout).duration
         }
         return settings
     }

@@ -119,7 +119,7 @@ struct HopFinding: Sendable {
             let step = connection.steps[index]
             if step.stage == .ready { return nil }
             let end = index + 1 < connection.steps.count ? connection.steps[index + 1].time : connection.duration
-            return (step.stage, max(0, end - step.time))
+            return (step.stage, max(.zero, end - step.time) / .seconds(1))
         }
     }
 
@@ -136,7 +136,7 @@ struct HopFinding: Sendable {
         let times = self.stages.map { "\"\($0.stage.rawValue)\":\(DecimalText.text($0.seconds * 1000, digits: 3))" }
         members.append(("stages_ms", "{" + times.joined(separator: ",") + "}"))
         if let connection {
-            members.append(("connect_ms", DecimalText.text(connection.duration * 1000, digits: 3)))
+            members.append(("connect_ms", DecimalText.text(connection.duration / .milliseconds(1), digits: 3)))
             members.append(("cached", connection.wasCached ? "true" : "false"))
             members.append(("image_bytes", "\(connection.imageBytes)"))
             if let platform = connection.platform { members.append(("platform", Self.string(platform))) }

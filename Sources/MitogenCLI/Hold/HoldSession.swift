@@ -60,7 +60,7 @@ struct HoldSession: Sendable {
         do throws(MitogenError) {
             let path = try HeldHop.path(hops, self.hops)
             let request = HoldConnect(path: path, idleLimit: self.time.seconds, adds: true)
-            let answer = try await request.send(to: holder, silence: .seconds(self.hops.connectTimeout))
+            let answer = try await request.send(to: holder, silence: self.hops.connectTimeout)
             guard let failure = answer.failure?.error else { return .exited(0) }
             return RunOutcome(failure: failure, of: hops[min(answer.count, hops.count - 1)])
         } catch {

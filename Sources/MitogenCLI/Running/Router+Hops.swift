@@ -78,7 +78,7 @@ package struct HopSettings: Hashable, Sendable {
     /// For sudo, su and doas hops, and those of the table.
     var becomePassword: Secret?
     /// Seconds for each hop.
-    var connectTimeout = 30.0
+    var connectTimeout = Duration.seconds(30)
     var requestsSudoTerminal = false
     /// Other texts that end the questions of sudo, su and doas for the password.
     var sudoPrompt: String?

@@ -175,7 +175,7 @@ final class TargetConnections: Sendable {
 
     /// Has a connection made anew that is held, and was lost.
     private func renew(_ path: [HeldHop], _ attachment: AttachedTree) async throws(MitogenError) -> Context? {
-        let limit = Duration.seconds(self.settings.connectTimeout)
+        let limit = self.settings.connectTimeout
         let answer = try await HoldConnect(path: path, adds: false).send(to: attachment.listener, silence: limit)
         self.take(answer.connections, attachment)
         if let failure = answer.failure?.error { throw failure.afterLoss }

@@ -6,9 +6,9 @@
 
 /// What an isolated call may use, see ``CallIsolation``. What is not given is not limited further.
 public struct ProcessLimits: Sendable, Hashable, Codable {
-    /// Seconds of processor time, over all threads; at least 1. Then the process is ended by SIGXCPU, or a second later by
-    /// SIGKILL.
-    public var processorSeconds: Int?
+    /// The time on processors, over all threads; at least 1 s, and counted in whole seconds, rounded up. Then the process is
+    /// ended by SIGXCPU, or a second later by SIGKILL.
+    public var processorTime: Duration?
     /// Bytes of memory that the process may have in addition to what it begins with, which includes 32 MiB for the stacks of
     /// its threads; at least 1 MiB. A function that allocates more crashes.
     public var memory: Int?
@@ -17,8 +17,8 @@ public struct ProcessLimits: Sendable, Hashable, Codable {
     /// The nice value, from -20 to 19; only root may take one that is less than that of the fork server.
     public var nice: Int?
 
-    public init(processorSeconds: Int? = nil, memory: Int? = nil, openFiles: Int? = nil, nice: Int? = nil) {
-        self.processorSeconds = processorSeconds
+    public init(processorTime: Duration? = nil, memory: Int? = nil, openFiles: Int? = nil, nice: Int? = nil) {
+        self.processorTime = processorTime
         self.memory = memory
         self.openFiles = openFiles
         self.nice = nice
@@ -26,6 +26,9 @@ public struct ProcessLimits: Sendable, Hashable, Codable {
 
     /// - Throws: ``MitogenError`` with `.misuse` for limits that make no sense.
     package func validate() throws(MitogenError) {
+        if let processorTime, processorTime < .seconds(1) || processorTime > .seconds(1_000_000_000) {
+            throw MitogenError(.misuse, "processorTime must be from 1 to 1000000000 s, not \(processorTime)")
+        }
         func check(_ value: Int?, _ range: ClosedRange<Int>, _ name: String) throws(MitogenError) {
             guard let value, !range.contains(value) else { return }
             throw MitogenError(
@@ -33,7 +36,6 @@ public struct ProcessLimits: Sendable, Hashable, Codable {
                 "\(name) must be from \(range.lowerBound) to \(range.upperBound), not \(value)"
             )
         }
-        try check(processorSeconds, 1...1_000_000_000, "processorSeconds")
         try check(memory, 1 << 20...1 << 50, "memory")
         try check(openFiles, 32...1 << 30, "openFiles")
         try check(nice, -20...19, "nice")

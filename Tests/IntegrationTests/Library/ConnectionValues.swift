@@ -55,8 +55,8 @@ extension LibraryTests.ConnectionValues {
         #expect((ConnectionMethod(hops[1]).options as? SudoOptions)?.username == "app")
         let setns = try #require(ConnectionMethod(hops[2]).options as? SetnsOptions)
         #expect(setns.kind == .podman && setns.container == "box" && setns.username == "u" && setns.group == "g")
-        let changed = try ConnectionMethod(hops[0]).configured { $0.connectTimeout = 5 }
-        #expect((changed.options as? SSHOptions)?.port == 2222 && changed.options.connectTimeout == 5)
+        let changed = try ConnectionMethod(hops[0]).configured { $0.connectTimeout = .seconds(5) }
+        #expect((changed.options as? SSHOptions)?.port == 2222 && changed.options.connectTimeout == .seconds(5))
         #expect(throws: MitogenError.self) { try ConnectionMethod(hops[0]).configured { $0 = SuOptions() } }
     }
 }

@@ -85,7 +85,7 @@ extension LibraryTests.Connections {
     @Test("Other options that cannot work")
     func options() async throws {
         try await withFixtureRouter { router in
-            for timeout in [0, -1, 100_000, Double.nan, .infinity] {
+            for timeout in [Duration.zero, .seconds(-1), .seconds(100_000)] {
                 let error = try await failure { _ = try await router.local { $0.connectTimeout = timeout } }
                 #expect(error.code == .misuse)
             }
@@ -201,7 +201,7 @@ extension LibraryTests.Connections {
                             $0.executable = [
                                 "/bin/sh", "-c", "echo $$ > \(path); trap '' TERM; while :; do sleep 1; done",
                             ]
-                            $0.connectTimeout = 0.5
+                            $0.connectTimeout = .seconds(0.5)
                         }
                     }
                 }

@@ -150,7 +150,7 @@ extension LibraryTests.Forks {
             let unready = try await failure { try await router.fork(onFork: ForkTrouble(.fails), via: via) }
             #expect(unready.code == .eofError && "\(unready)".contains("no memory left"), "\(unready)")
             let slow = try await failure {
-                try await router.fork(preload: ForkTrouble(.sleeps), via: via) { $0.connectTimeout = 0.3 }
+                try await router.fork(preload: ForkTrouble(.sleeps), via: via) { $0.connectTimeout = .seconds(0.3) }
             }
             #expect(slow.code == .timeoutError && slow.message.contains("fork server"), "\(slow)")
             #expect(try await router.fork(via: via).call(Add(1, 2)) == 3)
@@ -229,7 +229,7 @@ extension LibraryTests.Forks {
             let stuck = LargeHang(name: String(repeating: "x", count: 250_000))
             let start = ContinuousClock.now
             let error = try await failure {
-                try await router.fork(preload: stuck) { $0.connectTimeout = 0.5 }
+                try await router.fork(preload: stuck) { $0.connectTimeout = .seconds(0.5) }
             }
             #expect(error.code == .timeoutError && error.message.contains("fork server"), "\(error)")
             #expect(ContinuousClock.now - start < .seconds(5))
@@ -254,7 +254,7 @@ extension LibraryTests.Forks {
     func hangingForkFunction() async throws {
         try await withFixtureRouter { router in
             let error = try await failure {
-                try await router.fork(onFork: ForkTrouble(.sleeps)) { $0.connectTimeout = 0.5 }
+                try await router.fork(onFork: ForkTrouble(.sleeps)) { $0.connectTimeout = .seconds(0.5) }
             }
             #expect(error.code == .timeoutError && !error.message.contains("preload"), "\(error)")
         }
@@ -278,7 +278,7 @@ extension LibraryTests.Forks {
         do {
             let router = try Router(configuration: Fixture.configuration())
             let error = try await failure {
-                try await router.fork(preload: ForkTrouble(.fails)) { $0.connectTimeout = 10 }
+                try await router.fork(preload: ForkTrouble(.fails)) { $0.connectTimeout = .seconds(10) }
             }
             #expect(error.code == .spawnError)
             let hanging = Task { try await router.fork(preload: ForkTrouble(.sleeps)) }
@@ -349,7 +349,7 @@ extension LibraryTests.Forks {
             try await Processes.stop(pid)
             defer { kill(pid, SIGKILL) }
             let start = ContinuousClock.now
-            let error = try await failure { try await router.local(via: via) { $0.connectTimeout = 0.5 } }
+            let error = try await failure { try await router.local(via: via) { $0.connectTimeout = .seconds(0.5) } }
             #expect(error.code == .timeoutError && error.context == via.name, "\(error)")
             #expect(ContinuousClock.now - start < .seconds(4))
         }
@@ -363,7 +363,7 @@ extension LibraryTests.Forks {
             let error = try await failure {
                 try await router.local(via: via) {
                     $0.executable = ["/bin/sh", "-c", "echo here I stand >&2; exec sleep 1000"]
-                    $0.connectTimeout = 0.5
+                    $0.connectTimeout = .seconds(0.5)
                 }
             }
             #expect(error.code == .timeoutError && error.context?.hasPrefix("via → ") == true, "\(error)")

@@ -221,7 +221,7 @@ extension LibraryTests.Images {
             } _: { router in
                 let jump = try await router.local { $0.name = "jump" }
                 let error = try await failure {
-                    try await router.simulated(host, via: jump) { $0.connectTimeout = 0.5 }
+                    try await router.simulated(host, via: jump) { $0.connectTimeout = .seconds(0.5) }
                 }
                 #expect(error.code == .timeoutError)
                 #expect(error.message.contains("Linux odd64"), "\(error)")
@@ -275,7 +275,7 @@ extension LibraryTests.Images {
                 // What comes now never ends.
                 for tool in ["dd", "head"] { try host.script(tool) { "exec \(SimulatedHost.path(of: "sleep")!) 100" } }
                 let start = ContinuousClock.now
-                let error = try await failure { try await router.simulated(host) { $0.connectTimeout = 2 } }
+                let error = try await failure { try await router.simulated(host) { $0.connectTimeout = .seconds(2) } }
                 #expect(error.code == .timeoutError, "\(error)")
                 #expect(error.message.contains("sending the image"), "\(error)")
                 #expect(ContinuousClock.now - start < .seconds(3))

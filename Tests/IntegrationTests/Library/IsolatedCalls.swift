@@ -145,7 +145,7 @@ extension LibraryTests.IsolatedCalls {
             let child = try await router.local()
             func limited(_ limits: ProcessLimits) -> CallIsolation { .process(limits: limits) }
             let time = try await failure {
-                try await child.call(UseUp(.processorTime), isolation: limited(.init(processorSeconds: 1)))
+                try await child.call(UseUp(.processorTime), isolation: limited(.init(processorTime: .seconds(1))))
             }
             #expect(time.code == .channelError && "\(time)".contains("SIGXCPU"), "\(time)")
             let memory = try await failure {
@@ -160,7 +160,7 @@ extension LibraryTests.IsolatedCalls {
             #expect(files.openFiles == 40)
             #expect(try await child.call(ReadNice(), isolation: limited(.init(nice: 5))) == 5)
             // What is less than the limits goes on as ever.
-            let all = ProcessLimits(processorSeconds: 100, memory: 64 << 20, openFiles: 64, nice: 1)
+            let all = ProcessLimits(processorTime: .seconds(100), memory: 64 << 20, openFiles: 64, nice: 1)
             #expect(
                 try await child.call(CountBytes([UInt8](repeating: 1, count: 4 << 20)), isolation: limited(all)) == 4
                     << 20

@@ -52,7 +52,7 @@ struct AccountStubs {
                 options.password = "secret"
                 options.identityFile = "key"
                 options.compression = true
-                options.keepaliveInterval = 0
+                options.keepAliveInterval = .zero
                 options.checkHostKeys = .ignore
                 options.sshArguments = ["-4"]
             }
@@ -69,8 +69,8 @@ struct AccountStubs {
             try await router.ssh("host", via: via) { options in
                 options.sshPath = tool
                 options.port = 22
-                options.keepaliveInterval = 5
-                options.keepaliveCount = 2
+                options.keepAliveInterval = .milliseconds(4_200)
+                options.keepAliveCount = 2
                 options.checkHostKeys = .accept
             }
         },

@@ -126,7 +126,7 @@ struct BusyServers {
                     let error = try await failure {
                         try await router.ssh("host") { options in
                             options.sshPath = stub.path
-                            options.connectTimeout = 0.8
+                            options.connectTimeout = .seconds(0.8)
                         }
                     }
                     #expect(error.code == .connectionLost)
@@ -174,7 +174,7 @@ struct BusyServers {
                             do throws(MitogenError) {
                                 _ = try await router.ssh("web") { options in
                                     options.sshPath = stub.path
-                                    options.connectTimeout = 2
+                                    options.connectTimeout = .seconds(2)
                                 }
                                 return "connected"
                             } catch {
@@ -211,7 +211,7 @@ struct BusyServers {
                             _ = try await failure {
                                 try await router.ssh("slow") { options in
                                     options.sshPath = stub.path
-                                    options.connectTimeout = 6
+                                    options.connectTimeout = .seconds(6)
                                 }
                             }
                         }

@@ -268,7 +268,7 @@ struct ContainerStubs {
                     try await failure {
                         try await router.docker(container: "app") { options in
                             options.dockerPath = stub.path
-                            options.connectTimeout = isCancelled ? 30 : 5
+                            options.connectTimeout = .seconds(isCancelled ? 30 : 5)
                         }
                     }
                 }

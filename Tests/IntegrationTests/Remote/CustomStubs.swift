@@ -295,7 +295,7 @@ struct CustomStubs {
             options.delivery = .copy(["cp"])
             options.removal = ["tool"]
         },
-        Mistake("no time") { $0.connectTimeout = 0 },
+        Mistake("no time") { $0.connectTimeout = .seconds(0) },
     ]
 
     @Test("Options that make no sense are refused before anything is started", arguments: mistakes)

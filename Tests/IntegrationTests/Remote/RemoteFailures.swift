@@ -75,7 +75,7 @@ struct RemoteFailures {
             let silent = try await failure {
                 try await router.sudo { options in
                     options.sudoPath = "/bin/cat"
-                    options.connectTimeout = 0.5
+                    options.connectTimeout = .seconds(0.5)
                 }
             }
             #expect(silent.code == .timeoutError || silent.code == .eofError, "\(silent)")

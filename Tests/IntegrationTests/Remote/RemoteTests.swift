@@ -69,7 +69,7 @@ struct RemoteTests {
                         // On a slow machine sixty-four debug programs of 7 MB take longer than the default of 30 s.
                         let context = try await router.testbed("tb-bash") {
                             $0.username = account
-                            $0.connectTimeout = 120
+                            $0.connectTimeout = .seconds(120)
                         }
                         #expect(try await context.call(Add(number, 1)) == number + 1)
                         return context.connection
@@ -78,9 +78,9 @@ struct RemoteTests {
                 return try await group.reduce(into: []) { $0.append($1) }.compactMap(\.self)
             }
             #expect(reports.count == 64)
-            let slowest = reports.map(\.duration).max() ?? 0
+            let slowest = reports.map(\.duration).max() ?? .zero
             print(
-                "64 connections in \(ContinuousClock.now - start), the slowest in \(slowest) s;",
+                "64 connections in \(ContinuousClock.now - start), the slowest in \(slowest);",
                 "\(reports.count { $0.imageBytes > 0 }) had to send the image"
             )
             #expect(

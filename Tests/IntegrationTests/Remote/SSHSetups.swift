@@ -259,7 +259,7 @@ struct SSHSetups {
                 let error = try await failure {
                     try await router.ssh("web") { options in
                         options.sshPath = stub.path
-                        options.connectTimeout = 0.4
+                        options.connectTimeout = .seconds(0.4)
                     }
                 }
                 #expect(error.code == .timeoutError)

@@ -155,7 +155,7 @@ struct SetnsStubs {
                     try await failure {
                         try await router.setns(container: "app", kind: .docker) { options in
                             options.toolPath = tool.path
-                            options.connectTimeout = isCancelled ? 30 : 0.5
+                            options.connectTimeout = .seconds(isCancelled ? 30 : 0.5)
                         }
                     }
                 }

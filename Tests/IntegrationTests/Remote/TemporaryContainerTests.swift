@@ -119,7 +119,7 @@ struct TemporaryContainerTests {
                 #expect(error.code == .noShell, "\(error)")
                 #expect(error.message.contains("the image localhost/tb-scratch has no sh"))
             case "time":
-                let error = try await failure { try await temporary(router) { $0.connectTimeout = 0.15 } }
+                let error = try await failure { try await temporary(router) { $0.connectTimeout = .seconds(0.15) } }
                 #expect(error.code == .timeoutError)
             default:
                 let attempt = Task { try await temporary(router) }

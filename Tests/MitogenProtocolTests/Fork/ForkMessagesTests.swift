@@ -48,7 +48,8 @@ struct ForkMessagesTests {
     @Test(
         "Limits that make no sense are refused",
         arguments: [
-            ProcessLimits(processorSeconds: 0), ProcessLimits(processorSeconds: -1), ProcessLimits(memory: 1000),
+            ProcessLimits(processorTime: .milliseconds(999)), ProcessLimits(processorTime: .seconds(-1)),
+            ProcessLimits(memory: 1000),
             ProcessLimits(openFiles: 31), ProcessLimits(nice: 20), ProcessLimits(nice: -21),
         ]
     )
@@ -60,6 +61,6 @@ struct ForkMessagesTests {
     @Test("Limits that make sense are taken")
     func goodLimits() throws {
         try ProcessLimits().validate()
-        try ProcessLimits(processorSeconds: 1, memory: 1 << 20, openFiles: 32, nice: -20).validate()
+        try ProcessLimits(processorTime: .seconds(1), memory: 1 << 20, openFiles: 32, nice: -20).validate()
     }
 }

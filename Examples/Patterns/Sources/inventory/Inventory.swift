@@ -30,7 +30,7 @@ struct Inventory: MitogenProgram {
 
     private static func line(for target: ConnectionTarget, _ router: Router) async -> String {
         do throws(MitogenError) {
-            let host = try await router.connect(target) { _, options in options.connectTimeout = 10 }
+            let host = try await router.connect(target) { _, options in options.connectTimeout = .seconds(10) }
             let facts = try await host.call(Facts(), timeout: .seconds(10))
             return "\(target): \(facts.system), called as \(host.name ?? "")"
         } catch {

@@ -46,13 +46,13 @@ public struct SSHOptions: ContextOptions {
     public var compression = false
     /// How verbose ssh is, 0 to 3; 0 by default. What it then says goes to the router's logger at debug level.
     public var debugLevel = 0
-    /// Seconds between questions whether the server is still there, 0 for none. By default what ssh's configuration says
-    /// (`ServerAliveInterval`), or 15 if that says nothing. After ``keepaliveCount`` without an answer the connection
-    /// ends.
-    public var keepaliveInterval: Int?
+    /// The time between questions whether the server is still there, in whole seconds, rounded up; zero for none. By
+    /// default what ssh's configuration says (`ServerAliveInterval`), or 15 s if that says nothing. After
+    /// ``keepAliveCount`` without an answer the connection ends.
+    public var keepAliveInterval: Duration?
     /// How many unanswered questions end the connection; by default what ssh's configuration says
     /// (`ServerAliveCountMax`), which is 3 if it says nothing.
-    public var keepaliveCount: Int?
+    public var keepAliveCount: Int?
     /// A configuration file, as ssh's `-F`; by default the user's own.
     public var configFile: String?
     /// The ssh program; `ssh` by default, looked for in `PATH`.
@@ -94,8 +94,10 @@ public struct SSHOptions: ContextOptions {
         if identitiesOnly, identityFile != nil || password != nil { result += ["-o", "IdentitiesOnly yes"] }
         if let identityFile { result += ["-i", identityFile] }
         if compression { result += ["-o", "Compression yes"] }
-        if let keepaliveInterval { result += ["-o", "ServerAliveInterval \(keepaliveInterval)"] }
-        if let keepaliveCount { result += ["-o", "ServerAliveCountMax \(keepaliveCount)"] }
+        if let keepAliveInterval {
+            result += ["-o", "ServerAliveInterval \(keepAliveInterval.roundedUpToSeconds)"]
+        }
+        if let keepAliveCount { result += ["-o", "ServerAliveCountMax \(keepAliveCount)"] }
         if !mayAsk { result += ["-o", "BatchMode yes"] }
         result += hostKeyArguments
         if !SSHArguments(sshArguments).forwardsPorts { result += ["-o", "ClearAllForwardings yes"] }
@@ -138,7 +140,7 @@ public struct SSHOptions: ContextOptions {
         )
         tool.ssh = SSHQuestion(
             configFile: configFile ?? typed.values["F"],
-            keepalive: keepaliveInterval == nil ? Self.defaultKeepalive : nil
+            keepalive: keepAliveInterval == nil ? Self.defaultKeepalive : nil
         )
         tool.password = password
         tool.passphrase = passphrase ?? password
