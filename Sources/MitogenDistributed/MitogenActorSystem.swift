@@ -7,6 +7,7 @@
 public import Distributed
 public import Mitogen
 internal import MitogenPickle
+internal import MitogenProtocol
 internal import Synchronization
 
 /// Distributed actors in a tree of contexts: one system for each router.
@@ -321,5 +322,14 @@ public final class MitogenActorSystem: DistributedActorSystem {
 
     private func actor(_ token: String) -> (any DistributedActor)? {
         state.withLock { $0.actors[token]?.actor }
+    }
+}
+
+extension Router {
+    /// The actor system of this router, which ends with it.
+    ///
+    /// - Throws: ``MitogenError`` with `.misuse` if the router is shut down.
+    public var actorSystem: MitogenActorSystem {
+        get throws(MitogenError) { try .of(self) }
     }
 }

@@ -150,3 +150,12 @@ public final class FileService: ActivatableService {
         for job in jobs { await job.value }
     }
 }
+
+extension Router {
+    /// The service that hands out files of this context, which is made when it is first asked for.
+    ///
+    /// - Throws: ``MitogenError`` with `.misuse` if the router is shut down.
+    public var fileService: FileService {
+        get throws(MitogenError) { try .of(self) }
+    }
+}

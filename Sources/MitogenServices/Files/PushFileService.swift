@@ -163,3 +163,12 @@ public final class PushFileService: ActivatableService {
         } catch  where error.code == .callError || error.code == .unknownFunction {}
     }
 }
+
+extension Router {
+    /// The service that sends files down the tree and keeps those that were sent, which is made when it is first asked for.
+    ///
+    /// - Throws: ``MitogenError`` with `.misuse` if the router is shut down.
+    public var pushFileService: PushFileService {
+        get throws(MitogenError) { try .of(self) }
+    }
+}
