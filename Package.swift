@@ -76,7 +76,7 @@ let traitDependencies: [Target.Dependency] = [
 let package = Package(
     name: "swift-mitogen",
     products: [
-        .library(name: "Mitogen", targets: ["Mitogen"]),
+        .library(name: "Mitogen", targets: ["Mitogen", "MitogenPickle", "MitogenProtocol"]),
         .library(name: "MitogenFiles", targets: ["MitogenFiles"]),
         .library(name: "MitogenServices", targets: ["MitogenServices"]),
         .library(name: "MitogenDistributed", targets: ["MitogenDistributed"]),
@@ -208,7 +208,8 @@ let package = Package(
         .testTarget(
             name: "MitogenTests",
             dependencies: [
-                "Mitogen", "MitogenDistributed", "MitogenFixtures", "MitogenProtocol", "MitogenServices",
+                "Mitogen", "MitogenDistributed", "MitogenFixtures", "MitogenPickle", "MitogenProtocol",
+                "MitogenServices",
                 "MitogenTesting",
             ],
             swiftSettings: swiftSettings

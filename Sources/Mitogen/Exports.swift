@@ -4,6 +4,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
-// `import Mitogen` is enough to use messages, values and errors.
-@_exported public import MitogenPickle
-@_exported public import MitogenProtocol
+// What programs name of the layers below. Whoever works with messages, handles or values that have no type imports
+// MitogenProtocol or MitogenPickle as well.
+@_exported public import struct MitogenPickle.Blob
+@_exported public import struct MitogenProtocol.ConnectionReport
+@_exported public import enum MitogenProtocol.ConnectionStage
+@_exported public import struct MitogenProtocol.ConnectionTarget
+@_exported public import typealias MitogenProtocol.ContextID
+@_exported public import enum MitogenProtocol.ImageCompression
+@_exported public import struct MitogenProtocol.MitogenError
+@_exported public import struct MitogenProtocol.ProcessLimits
+@_exported public import struct MitogenProtocol.RemoteFailure
+@_exported public import struct MitogenProtocol.TargetPlatform

@@ -5,6 +5,7 @@
 //
 
 public import Mitogen
+internal import MitogenProtocol
 
 /// What the process of a context is: for `mitogen tree`.
 public struct DescribeProcess: RemoteFunction {

@@ -7,6 +7,7 @@
 internal import Distributed
 internal import Mitogen
 internal import MitogenPickle
+internal import MitogenProtocol
 
 /// A call of an actor's method, as it travels: the actor's token, the method, the types that it is generic over, and
 /// its arguments; towards peers that understand it, also how long it may take.

@@ -7,6 +7,7 @@
 public import Distributed
 internal import Mitogen
 internal import MitogenPickle
+internal import MitogenProtocol
 
 /// Collects the arguments of a call of an actor's method. The compiler uses it.
 public struct ActorInvocationEncoder: DistributedTargetInvocationEncoder, Sendable {

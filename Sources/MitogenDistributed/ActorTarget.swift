@@ -7,6 +7,7 @@
 internal import CMitogenPlatform
 internal import Distributed
 internal import Mitogen
+internal import MitogenProtocol
 
 /// The method that a call is for, checked: the name comes from outside.
 ///

@@ -4,7 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
-public import Mitogen
+internal import Mitogen
+public import MitogenProtocol
 
 /// The name of a distributed actor in a tree of contexts.
 ///

@@ -5,6 +5,7 @@
 //
 
 internal import Mitogen
+internal import MitogenProtocol
 
 /// What an ssh was asked to do by its arguments, as OpenSSH's `main` reads them.
 ///

@@ -4,7 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
-public import Mitogen
+internal import Mitogen
+public import MitogenPickle
 internal import MitogenProtocol
 
 /// How files are read and written.

@@ -5,6 +5,7 @@
 //
 
 internal import Mitogen
+internal import MitogenPickle
 internal import MitogenProtocol
 internal import Synchronization
 

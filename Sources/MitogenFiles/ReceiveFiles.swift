@@ -5,6 +5,7 @@
 //
 
 internal import Mitogen
+internal import MitogenPickle
 internal import MitogenProtocol
 
 /// Writes the files that its caller sends, or passes them on to contexts below, or both.

@@ -5,8 +5,8 @@
 //
 
 /// Why a stream of frames cannot be read on; the stream must be closed (Mitogen wire protocol, section 1.2).
-public struct FramingError: Error, Sendable, CustomStringConvertible {
-    public let description: String
+package struct FramingError: Error, Sendable, CustomStringConvertible {
+    package let description: String
 }
 
 /// Cuts a stream of bytes into messages, however the bytes are split (Mitogen wire protocol, section 1.2).

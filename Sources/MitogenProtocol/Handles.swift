@@ -76,42 +76,42 @@ public enum StandardHandle {
 /// What a context understands beyond the common protocol, announced with its route.
 ///
 /// A context that announced nothing is treated like the Python implementation.
-public struct PeerInfo: Sendable, Hashable {
+package struct PeerInfo: Sendable, Hashable {
     /// Counts changes of this implementation's own messages.
-    public var revision: Int
+    package var revision: Int
     /// One bit for each ability.
-    public var capabilities: UInt32
+    package var capabilities: UInt32
 
     /// What this build announces.
-    public static let current = PeerInfo(
+    package static let current = PeerInfo(
         revision: 1,
         capabilities: cancellation | binaryBytes | callOptions | flowControl | messageParts | logCredit
             | blockOwners | keepAlive
     )
 
     /// Cancelling calls.
-    public static let cancellation: UInt32 = 1
+    package static let cancellation: UInt32 = 1
     /// Bytes as they are.
-    public static let binaryBytes: UInt32 = 2
+    package static let binaryBytes: UInt32 = 2
     /// A seventh item of a call: what it says besides function and arguments.
-    public static let callOptions: UInt32 = 4
+    package static let callOptions: UInt32 = 4
     /// Its receivers give credit.
-    public static let flowControl: UInt32 = 8
+    package static let flowControl: UInt32 = 8
     /// It puts messages together that were cut into parts.
-    public static let messageParts: UInt32 = 16
+    package static let messageParts: UInt32 = 16
     /// As a master: answers log records that ask for it, so that contexts know how much is under way.
-    public static let logCredit: UInt32 = 32
+    package static let logCredit: UInt32 = 32
     /// Says, or passes on, whose ids are in a block.
-    public static let blockOwners: UInt32 = 64
+    package static let blockOwners: UInt32 = 64
     /// Answers the question whether it is still there.
-    public static let keepAlive: UInt32 = 128
+    package static let keepAlive: UInt32 = 128
 
-    public init(revision: Int, capabilities: UInt32) {
+    package init(revision: Int, capabilities: UInt32) {
         self.revision = revision
         self.capabilities = capabilities
     }
 
-    public func has(_ capability: UInt32) -> Bool {
+    package func has(_ capability: UInt32) -> Bool {
         capabilities & capability == capability
     }
 }

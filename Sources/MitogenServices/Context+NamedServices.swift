@@ -6,6 +6,7 @@
 
 public import Mitogen
 public import MitogenPickle
+internal import MitogenProtocol
 
 /// Services of programs that do not share the method's type: other programs, or Python ones.
 extension Context {

@@ -6,6 +6,7 @@
 
 public import Mitogen
 internal import MitogenPickle
+internal import MitogenProtocol
 
 extension Context {
     /// Calls a method of a service in this context.

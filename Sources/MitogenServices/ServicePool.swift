@@ -6,6 +6,7 @@
 
 public import Mitogen
 internal import MitogenPickle
+internal import MitogenProtocol
 internal import Synchronization
 
 /// Answers the requests for the services of a context, so many at a time.

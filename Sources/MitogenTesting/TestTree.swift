@@ -5,6 +5,7 @@
 //
 
 public import Mitogen
+internal import MitogenProtocol
 internal import Synchronization
 
 /// A tree of contexts in one process, for tests of a program's functions: no child process, no static program.

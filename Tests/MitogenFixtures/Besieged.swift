@@ -5,6 +5,7 @@
 //
 
 internal import Mitogen
+internal import MitogenProtocol
 
 /// The fixture as a master most of whose children mean harm, all at the same time, each in its own way: tells how the one
 /// that does not was served, and what memory it all took.

@@ -5,6 +5,7 @@
 //
 
 public import Mitogen
+internal import MitogenPickle
 internal import MitogenProtocol
 
 #if canImport(Glibc)

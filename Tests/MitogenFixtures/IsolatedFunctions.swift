@@ -5,6 +5,7 @@
 //
 
 public import Mitogen
+internal import MitogenProtocol
 
 #if canImport(Glibc)
     internal import Glibc

@@ -5,6 +5,7 @@
 //
 
 public import Mitogen
+public import MitogenProtocol
 internal import Synchronization
 
 #if canImport(Glibc)

@@ -5,6 +5,7 @@
 //
 
 public import Mitogen
+public import MitogenProtocol
 
 #if canImport(Glibc)
     internal import Glibc

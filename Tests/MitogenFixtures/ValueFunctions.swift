@@ -5,6 +5,7 @@
 //
 
 public import Mitogen
+internal import MitogenProtocol
 
 /// Returns its argument.
 public struct Echo<Value: Codable & Sendable>: RemoteFunction {

@@ -5,6 +5,7 @@
 //
 
 internal import Mitogen
+internal import MitogenProtocol
 internal import Synchronization
 
 /// The fixture as a master one of whose two children floods it: tells how the other one was served meanwhile, and what

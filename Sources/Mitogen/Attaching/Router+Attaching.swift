@@ -5,6 +5,7 @@
 //
 
 internal import Logging
+package import MitogenProtocol
 internal import Synchronization
 
 /// What a router does about programs that attach themselves to it, or as the router of one.

@@ -6,6 +6,7 @@
 
 internal import CMitogenPlatform
 internal import Logging
+internal import MitogenProtocol
 internal import Synchronization
 
 #if canImport(Glibc)

@@ -102,7 +102,7 @@ public final class Broker: SerialExecutor {
     ///
     /// It is not the Broker itself: a job that was run as an actor's would be handed in again for every function
     /// that is not isolated (measured: seven times for one remote call).
-    public var taskExecutor: some TaskExecutor { tasks }
+    package var taskExecutor: some TaskExecutor { tasks }
 
     fileprivate func enqueueTaskJob(_ job: UnownedJob) -> Bool {
         add(.taskJob(job))

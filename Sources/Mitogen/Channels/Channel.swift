@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+public import MitogenProtocol
+
 /// A ``Receiver`` and a ``Sender`` in one: values come in from, and go out to, a channel of another context (Mitogen
 /// semantics, section 6.2).
 ///

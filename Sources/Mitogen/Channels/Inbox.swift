@@ -5,6 +5,7 @@
 //
 
 internal import Logging
+internal import MitogenProtocol
 internal import Synchronization
 
 /// What is behind a receiver's handle: the messages that have arrived and were not taken, and what their senders may

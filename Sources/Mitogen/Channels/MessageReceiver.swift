@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+public import MitogenProtocol
+
 /// Takes the messages that are sent to a handle, in the order they come (Mitogen semantics, section 6.2).
 ///
 /// It is a ``Receiver`` that does not decode. Several tasks may take from it; each message goes to one of them, the

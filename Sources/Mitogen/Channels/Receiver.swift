@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+public import MitogenProtocol
+
 /// Takes values from other contexts, in the order they come (Mitogen semantics, section 6.2).
 ///
 /// ```swift

@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+public import MitogenProtocol
+
 extension Select {
     /// Makes a select of receivers.
     ///

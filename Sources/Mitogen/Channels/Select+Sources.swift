@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+public import MitogenProtocol
 internal import Synchronization
 
 extension Select {

@@ -4,6 +4,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+public import MitogenPickle
+public import MitogenProtocol
+
 /// Sends values to a receiver, from any context (Mitogen semantics, section 6.2).
 ///
 /// A receiver makes one with ``Receiver/toSender()``. It can be an argument or a result of a remote function, or a

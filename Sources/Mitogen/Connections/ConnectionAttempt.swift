@@ -5,6 +5,7 @@
 //
 
 internal import Logging
+internal import MitogenProtocol
 internal import Synchronization
 
 /// One attempt to start a context: does what its ``AttemptMachine`` says, and tells it what happens.

@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import MitogenProtocol
+
 /// How a context is to be reached. It can be sent to the context that makes the connection.
 ///
 /// It says what to do, and not which method or options led to it: the code of those stays with whoever chooses them,

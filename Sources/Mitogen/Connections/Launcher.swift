@@ -6,6 +6,7 @@
 
 internal import CMitogenPlatform
 internal import Logging
+internal import MitogenProtocol
 
 #if canImport(Glibc)
     internal import Glibc

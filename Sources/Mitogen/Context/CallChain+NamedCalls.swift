@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+public import MitogenPickle
+
 extension CallChain {
     /// Calls a function by the name it is registered with, when its turn has come; see
     /// ``Context/call(named:_:keywordArguments:as:timeout:)``.

@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import MitogenProtocol
 internal import Synchronization
 
 /// Calls to one context that run one after the other, in the order in which they are sent (Mitogen semantics, section

@@ -4,6 +4,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import MitogenPickle
+internal import MitogenProtocol
+
 /// What sends calls: to which context, and as part of which chain.
 struct Caller: Sendable {
     /// The chain that calls belong to.

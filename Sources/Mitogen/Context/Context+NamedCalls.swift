@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+public import MitogenPickle
+
 extension Context {
     /// Calls a function by the name it is registered with: in another program, or in a Python context by module and
     /// function.

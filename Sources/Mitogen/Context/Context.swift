@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+public import MitogenPickle
+public import MitogenProtocol
 internal import Synchronization
 
 /// Another process of the tree, or this one: something to send messages to and call functions in (Mitogen semantics,

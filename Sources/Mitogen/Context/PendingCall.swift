@@ -4,6 +4,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import MitogenPickle
+internal import MitogenProtocol
+
 /// A function that runs in another context, and whose result is still to come.
 public final class PendingCall<Output: Sendable>: Sendable {
     let call: RunningCall

@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+public import MitogenProtocol
+
 /// The answer to a message, which is still to come.
 public final class PendingMessage: Sendable {
     private let pending: PendingReply

@@ -6,6 +6,7 @@
 
 internal import CMitogenPlatform
 internal import Logging
+internal import MitogenPickle
 internal import Synchronization
 
 #if canImport(Glibc)

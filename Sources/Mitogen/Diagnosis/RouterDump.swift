@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+public import MitogenProtocol
+
 /// What a router does at one moment; see ``Router/dump()``.
 ///
 /// As text it is for people, ``json`` is for programs. It contains no arguments, results or contents of messages.

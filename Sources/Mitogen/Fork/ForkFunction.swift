@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import MitogenProtocol
+
 /// A function without result for a fork server or a forked process (the API document's `on_fork`).
 ///
 /// It is found by its type's name, as a ``RemoteFunction`` is, so the type must be `internal` or `public`; its properties

@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import MitogenProtocol
+
 /// What a forked context is to be like. It can be sent to the context that forks.
 struct ForkTarget: Sendable, Codable {
     /// What its fork server has run before it forks: there is one server for each.

@@ -12,7 +12,7 @@ internal import Synchronization
 /// Swift's own pool has as many threads as processors and no more, so that two functions that block keep a third from
 /// running (measured: 2.9 s). Here a monitor looks every millisecond, while there is work, whether a thread is still
 /// in the same job, and lets another one go on in its place, up to the limit.
-public final class FunctionExecutor: TaskExecutor {
+package final class FunctionExecutor: TaskExecutor {
     /// One thread of the pool.
     private final class Worker: Sendable {
         let parker: Parker
@@ -52,7 +52,7 @@ public final class FunctionExecutor: TaskExecutor {
 
     /// The executor of this process's remote functions: up to 64 threads, gone after 10 s without work, or when the
     /// last Broker has ended.
-    public static let shared = FunctionExecutor(limit: 64, idleTime: .seconds(10))
+    package static let shared = FunctionExecutor(limit: 64, idleTime: .seconds(10))
 
     init(limit: Int, idleTime: Duration) {
         self.limit = limit

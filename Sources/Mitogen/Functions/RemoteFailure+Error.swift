@@ -5,6 +5,8 @@
 //
 
 internal import Logging
+internal import MitogenPickle
+internal import MitogenProtocol
 
 #if canImport(Glibc)
     internal import Glibc

@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+public import MitogenPickle
+
 /// A function that runs in another context and returns many values, each when it is there.
 ///
 /// As with a ``RemoteFunction``, the properties are the arguments and nothing has to be registered:

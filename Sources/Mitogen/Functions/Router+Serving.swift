@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+package import MitogenPickle
+package import MitogenProtocol
 internal import Synchronization
 
 extension Router {

@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+package import MitogenProtocol
+
 /// A request that has come to a handle which is served.
 package struct ServedRequest: Sendable {
     package let message: Message

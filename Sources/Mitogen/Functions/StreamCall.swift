@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import MitogenPickle
+internal import MitogenProtocol
 internal import Synchronization
 
 /// The call that runs a ``RemoteStream``.

@@ -5,6 +5,7 @@
 //
 
 internal import Logging
+internal import MitogenProtocol
 internal import Synchronization
 
 /// In a context: sends what swift-log records to the master (Mitogen semantics, section 8.7).

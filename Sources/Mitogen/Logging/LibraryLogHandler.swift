@@ -5,6 +5,7 @@
 //
 
 internal import Logging
+internal import MitogenProtocol
 
 /// The handler of the library's own logger: the program's, and the debug file.
 struct LibraryLogHandler: LogHandler {

@@ -6,6 +6,8 @@
 
 internal import CMitogenPlatform
 internal import Logging
+internal import MitogenPickle
+internal import MitogenProtocol
 internal import Synchronization
 
 /// Where ``Mitogen/Mitogen/bootstrapLogging(path:level:io:)`` writes to, and from which level up.

@@ -5,6 +5,8 @@
 //
 
 internal import Logging
+internal import MitogenPickle
+internal import MitogenProtocol
 
 extension LogMetadata {
     /// What a record carries: the handler's metadata, then the provider's, then the record's own, which wins.

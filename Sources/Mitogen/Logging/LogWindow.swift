@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import MitogenProtocol
 internal import Synchronization
 
 /// How much of what this context has logged and printed the master has not dealt with (architecture decision D9).

@@ -5,6 +5,7 @@
 //
 
 internal import Logging
+internal import MitogenProtocol
 internal import Synchronization
 
 /// Tells of every message that is routed: its header, never its content (upstream's logger `mitogen.io`).

@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import MitogenProtocol
+
 #if Metrics
     internal import CoreMetrics
     internal import Synchronization

@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+public import MitogenPickle
+
 /// A string as the operating system has it: an argument, a variable or a path, which may be any bytes but zero.
 ///
 /// Most are UTF-8 and are written as string literals. Names of files in older encodings are not, and a `String` cannot

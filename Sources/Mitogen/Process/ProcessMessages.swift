@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import MitogenProtocol
+
 /// What a caller sends to a command that runs for it.
 struct ProcessControl: Codable, Sendable {
     /// The handle of the caller that the command's output goes to, which names the command.

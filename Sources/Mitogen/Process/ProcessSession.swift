@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import MitogenProtocol
 internal import Synchronization
 
 /// The caller's end of a command that runs in another context.

@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+public import MitogenProtocol
+
 extension Message {
     /// Sends a value back to whoever wants the answer to this message; nothing if nobody does.
     ///

@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import MitogenProtocol
+
 /// The answer that one request waits for. As what is behind a handle it is served on whichever thread brings it.
 typealias PendingReply = OneShot<Message>
 

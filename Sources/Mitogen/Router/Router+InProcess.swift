@@ -5,6 +5,7 @@
 //
 
 internal import CMitogenPlatform
+internal import MitogenProtocol
 
 extension Router {
     /// Makes a child of this context that is another router of the same process, for tests.

@@ -5,6 +5,8 @@
 //
 
 internal import Logging
+internal import MitogenPickle
+internal import MitogenProtocol
 internal import Synchronization
 
 extension Router {

@@ -5,6 +5,8 @@
 //
 
 internal import Logging
+internal import MitogenPickle
+internal import MitogenProtocol
 internal import Synchronization
 
 /// What a router does when streams come and go (Mitogen wire protocol, section 4.7).

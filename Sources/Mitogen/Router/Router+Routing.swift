@@ -5,6 +5,7 @@
 //
 
 internal import Logging
+public import MitogenProtocol
 internal import Synchronization
 
 extension Router {

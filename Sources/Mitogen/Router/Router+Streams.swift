@@ -5,6 +5,7 @@
 //
 
 internal import Logging
+internal import MitogenProtocol
 internal import Synchronization
 
 extension Router {

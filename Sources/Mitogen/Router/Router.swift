@@ -5,6 +5,7 @@
 //
 
 internal import Logging
+public import MitogenProtocol
 internal import Synchronization
 
 /// The centre of one context: it knows the way to every other context, delivers messages to handles, and starts new

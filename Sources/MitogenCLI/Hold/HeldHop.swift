@@ -5,6 +5,7 @@
 //
 
 internal import Mitogen
+internal import MitogenProtocol
 
 /// A hop on the way to a target, as a command names it to the process that holds connections.
 struct HeldHop: Codable, Sendable {

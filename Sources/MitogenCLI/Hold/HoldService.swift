@@ -5,6 +5,7 @@
 //
 
 internal import Mitogen
+internal import MitogenProtocol
 internal import MitogenServices
 internal import Synchronization
 

@@ -5,6 +5,7 @@
 //
 
 package import Mitogen
+package import MitogenPickle
 package import MitogenProtocol
 
 /// Compares and changes files as its caller says, who has those that they are to become.

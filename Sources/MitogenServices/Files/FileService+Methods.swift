@@ -6,6 +6,7 @@
 
 public import Mitogen
 internal import MitogenFiles
+internal import MitogenPickle
 internal import MitogenProtocol
 
 extension FileService {

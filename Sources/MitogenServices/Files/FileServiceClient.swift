@@ -6,6 +6,7 @@
 
 internal import Mitogen
 internal import MitogenFiles
+internal import MitogenPickle
 internal import MitogenProtocol
 
 /// Asks a ``FileService`` for a file and writes it.

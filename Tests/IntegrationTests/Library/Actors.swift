@@ -8,6 +8,7 @@ internal import Mitogen
 internal import MitogenDistributed
 internal import MitogenFixtures
 internal import MitogenPickle
+internal import MitogenProtocol
 internal import Testing
 
 extension LibraryTests {

@@ -7,6 +7,7 @@
 internal import CMitogenPlatform
 internal import Mitogen
 internal import MitogenFixtures
+internal import MitogenProtocol
 internal import Synchronization
 internal import Testing
 

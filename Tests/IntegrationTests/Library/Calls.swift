@@ -7,6 +7,8 @@
 internal import Logging
 internal import Mitogen
 internal import MitogenFixtures
+internal import MitogenPickle
+internal import MitogenProtocol
 internal import Testing
 
 extension LibraryTests {

@@ -6,6 +6,7 @@
 
 internal import Mitogen
 internal import MitogenFixtures
+internal import MitogenPickle
 internal import Testing
 
 extension LibraryTests {

@@ -8,6 +8,7 @@ internal import Distributed
 internal import Mitogen
 internal import MitogenDistributed
 internal import MitogenFixtures
+internal import MitogenProtocol
 internal import MitogenServices
 internal import Testing
 

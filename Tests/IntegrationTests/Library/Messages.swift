@@ -6,6 +6,8 @@
 
 internal import Mitogen
 internal import MitogenFixtures
+internal import MitogenPickle
+internal import MitogenProtocol
 internal import Synchronization
 internal import Testing
 

@@ -6,6 +6,7 @@
 
 import Foundation
 import Mitogen
+internal import MitogenProtocol
 import Testing
 
 extension LibraryTests {

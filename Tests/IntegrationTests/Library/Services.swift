@@ -7,6 +7,7 @@
 internal import Mitogen
 internal import MitogenFixtures
 internal import MitogenPickle
+internal import MitogenProtocol
 internal import MitogenServices
 internal import Testing
 

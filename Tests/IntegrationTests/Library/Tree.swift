@@ -6,6 +6,7 @@
 
 internal import Mitogen
 internal import MitogenFixtures
+internal import MitogenProtocol
 internal import Testing
 
 extension LibraryTests {

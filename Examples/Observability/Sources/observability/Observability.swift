@@ -1,6 +1,7 @@
 import CoreMetrics
 import InMemoryTracing
 import Mitogen
+import MitogenProtocol
 import MitogenServices
 import ServiceLifecycle
 import Tracing

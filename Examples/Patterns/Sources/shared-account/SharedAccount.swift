@@ -1,6 +1,7 @@
 import Distributed
 import Mitogen
 import MitogenDistributed
+import MitogenProtocol
 
 struct Overdrawn: Error, CustomStringConvertible {
     var missing: Int

@@ -1,6 +1,7 @@
 import Distributed
 import Mitogen
 import MitogenDistributed
+import MitogenProtocol
 
 /// There is not enough.
 struct Overdrawn: Error, Codable {
