@@ -289,6 +289,14 @@ int cmitogen_reap(pid_t pid, int *status) {
     }
 }
 
+int cmitogen_reap_group(pid_t group) {
+    for (;;) {
+        pid_t result = waitpid(-group, NULL, WNOHANG);
+        if (result >= 0) return result > 0;
+        if (errno != EINTR) return -errno;
+    }
+}
+
 int cmitogen_has_ended(pid_t pid) {
     siginfo_t information = { 0 };
     while (waitid(P_PID, (id_t)pid, &information, WEXITED | WNOHANG | WNOWAIT) < 0) {

@@ -55,6 +55,8 @@ public struct ForkTrouble: ForkFunction, ForkStartFunction {
         case startsTask
         case sleeps
         case prints
+        /// Cannot tell that it has forked, which ends it.
+        case losesConnection
     }
 
     public var kind: Kind
@@ -81,7 +83,36 @@ public struct ForkTrouble: ForkFunction, ForkStartFunction {
             _ = "printed at once\n".withCString { write(1, $0, strlen($0)) }
             print("printed into the buffer", terminator: "")
             if getchar() != EOF { throw OutOfStock(item: "nothing to read") }
+        case .losesConnection: try loseConnection()
         }
+    }
+
+    /// When the first request is there, shuts the way of the answers.
+    private func loseConnection() throws {
+        let connection = (Int32(3)..<64).first { descriptor in
+            var status = stat()
+            return fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
+        }
+        guard let connection else { throw OutOfStock(item: "sockets") }
+        var byte: UInt8 = 0
+        let peek: Int32 = 2  // MSG_PEEK, which is of another type in each C library
+        guard recv(connection, &byte, 1, peek) == 1 else { throw OutOfStock(item: "requests") }
+        shutdown(connection, Int32(SHUT_WR))
+    }
+}
+
+/// Makes a file.
+public struct MakeFile: ForkFunction {
+    public var path: String
+
+    public init(_ path: String) {
+        self.path = path
+    }
+
+    public func run() throws {
+        let file = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0o600)
+        guard file >= 0 else { throw OutOfStock(item: path) }
+        close(file)
     }
 }
 
@@ -256,6 +287,8 @@ public struct StandStill: RemoteFunction {
 
     public func run(in context: ExternalContext) async throws {
         kill(getpid(), SIGSTOP)
+        // The signal is taken by the first thread, meanwhile this one must not return.
+        sleep(60)
     }
 }
 

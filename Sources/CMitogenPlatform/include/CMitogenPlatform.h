@@ -152,6 +152,9 @@ int cmitogen_private_folder(const char *path, bool create, uint32_t *owner, uint
 int cmitogen_pidfd_open(pid_t pid);
 /// 1 and the raw wait status if the process ended (it is reaped), 0 if it still runs, negative errno otherwise.
 int cmitogen_reap(pid_t pid, int *status);
+/// Reaps a child of this process that is in the process group. 1 if one was reaped, 0 if there are some that still run,
+/// -ECHILD if there is none.
+int cmitogen_reap_group(pid_t group);
 /// 1 if the process ended and is still to be reaped, 0 if it runs, negative errno otherwise.
 int cmitogen_has_ended(pid_t pid);
 /// Splits a raw wait status: the exit status, or -1 and the signal.

@@ -85,7 +85,10 @@ enum ChildRuntime {
         var message = try readFrame()
         if message.handle == StandardHandle.forkServer {
             try ForkServerProcess.serve(message.decode(as: ForkServerSetup.self))
-            message = try readFrame()
+            // A copy that gets no configuration is not wanted. It runs nothing that `preload` has registered for the end.
+            do throws(MitogenError) { message = try readFrame() } catch { _exit(1) }
+            // Whoever sends one knows of this process: it leaves the group of those that are not known.
+            setsid()
         }
         guard message.handle == StandardHandle.configure else {
             throw MitogenError(.streamError, "the parent's first message is not a configuration")

@@ -146,14 +146,14 @@ final class ConnectionAttempt: Sendable {
 
     /// The program itself was started.
     ///
-    /// - Parameter rest: What of its configuration is still to be sent; all by default.
-    func follow(_ spawned: SpawnedProcess, _ ends: ConnectionEnds, sending rest: [UInt8]? = nil) {
+    /// - Parameter forked: What it does first, if it is forked.
+    func follow(_ spawned: SpawnedProcess, _ ends: ConnectionEnds, forked: ForkSetup? = nil) {
         timeline.note(.starting)
         let (name, logger) = (request.name(pid: spawned.pid), router.logger)
         launched.withLock { $0.name = name }
         let (wire, process) = ChildWire.takeOver(spawned, ends, on: router.broker) { logger.debug("\(name): \($0)") }
         feed { $0.launched(process, wire, image: image.identity) }
-        wire.send(rest ?? configuration())
+        wire.send(configuration(forked: forked))
         wire.begin { [weak self] in self?.happened($0, hidesInput: $1) ?? false }
         // The router began to leave before it knew of this attempt.
         if router.isLeaving { fail(.brokerIsLeaving) }
@@ -164,7 +164,7 @@ final class ConnectionAttempt: Sendable {
     /// - Parameters:
     ///   - image: The identity of its image, if that is not the one that is started here.
     ///   - forked: What it does first, if it is forked.
-    func configuration(image: String? = nil, forked: ForkSetup? = nil) -> [UInt8] {
+    private func configuration(image: String? = nil, forked: ForkSetup? = nil) -> [UInt8] {
         let image = image ?? self.image.identity ?? ""
         var configuration = router.configuration(for: id, common, remoteName: remoteName, image: image)
         configuration.fork = forked

@@ -192,10 +192,6 @@ struct ForkLauncher: Launcher {
     func launch(_ attempt: ConnectionAttempt) throws(MitogenError) {
         let server = try attempt.router.forkServers.server(for: target.preload, attempt.image, in: attempt.router)
         let ends = try ConnectionEnds(terminal: .none)
-        // Before the process is there, so that it need not wait for it.
-        let frame = attempt.configuration(forked: target.setup)
-        let count = frame.withUnsafeBytes { cmitogen_write2(ends.stream, $0.baseAddress, $0.count, nil, 0) }
-        let rest = Array(frame.dropFirst(max(0, count)))
         attempt.waits(for: "waiting for the fork server, which may still run its preload function")
         let number = server.fork(ends, until: attempt.deadline) { outcome in
             switch outcome {
@@ -203,7 +199,7 @@ struct ForkLauncher: Launcher {
                 let process = SpawnedProcess(child: pid, broker: attempt.router.broker)
                 // From now on it is the copy that is waited for, which may still run its fork function.
                 attempt.waits(for: nil)
-                return attempt.follow(process, ends, sending: rest)
+                return attempt.follow(process, ends, forked: target.setup)
             case .failed(let error): attempt.fail(error)
             case .gone(let error) where isSecond: attempt.fail(error)
             case .gone:

@@ -18,7 +18,8 @@ internal import MitogenProtocol
 ///
 /// It is a copy of the program with one thread, before there is a Broker, an executor or anything else of a context. Its
 /// standard input is a socket on which requests come: a byte with the descriptors of a new process's connection and
-/// diagnostics. The new process has the same parent as this one, which so learns how it ends.
+/// diagnostics. The new process has the same parent as this one, which so learns how it ends. It stays in this one's
+/// process group until it is sent its configuration, and ends if it never is, as this one may die before it has told of it.
 enum ForkServerProcess {
     /// Serves requests. Returns in each forked process, whose descriptors 0, 1 and 2 are its own then; the server itself
     /// exits when nobody can ask any more.
@@ -59,7 +60,6 @@ enum ForkServerProcess {
 
     /// The forked process takes its own descriptors. Others that the preload function has opened stay.
     private static func become(_ received: [Int32]) {
-        setsid()
         dup2(received[0], 0)
         dup2(received[0], 1)
         dup2(received[1], 2)

@@ -21,7 +21,7 @@ extension LibraryTests {
 
 extension LibraryTests.Forks {
     /// The fork servers of this process.
-    private static var servers: [Int32] {
+    static var servers: [Int32] {
         Processes.children(of: selfPID).filter { pid in
             (Files.text("/proc/\(pid)/cmdline") ?? "").contains("mitogen:fork server of")
         }
