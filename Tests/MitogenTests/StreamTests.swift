@@ -14,7 +14,7 @@ internal import Testing
 struct StreamTests {
     /// Where what comes in is told, with how much waits to be written at that moment.
     private final class Pending: Sendable {
-        let stream = Mutex<Mitogen.Stream?>(nil)
+        let stream = Mutex<Stream?>(nil)
         let (bytes, continuation) = AsyncStream.makeStream(of: Int.self)
         let end = OneShot<Void>()
 
@@ -31,7 +31,7 @@ struct StreamTests {
         setSendBuffer(of: ends[0], to: 4 << 10)
         let broker = try Broker()
         let pending = Pending()
-        let stream = Mitogen.Stream(
+        let stream = Stream(
             id: LinkID(rawValue: 1),
             remoteID: 1,
             name: "peer",

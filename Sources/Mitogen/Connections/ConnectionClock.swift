@@ -61,6 +61,18 @@ struct ProxiedTimeLeft: RemoteFunction {
     }
 }
 
+/// Tells a context that nobody takes what an attempt has made that it has made for the caller: the caller has given the
+/// attempt up while the answer was on its way.
+struct ProxiedAttemptGivenUp: RemoteFunction {
+    var number: UInt32
+
+    static var runsOnBroker: Bool { true }
+
+    func run(in context: ExternalContext) async throws {
+        context.router.endContext(madeBy: ProxiedAttempts.Key(caller: context.caller.id, number: number))
+    }
+}
+
 extension Router {
     /// How long the answer of an attempt may be on its way.
     private static let answerTime = Duration.milliseconds(250)
@@ -79,38 +91,49 @@ extension Router {
         let number = transferCount.wrappingAdd(1, ordering: .relaxed).newValue
         let function = ProxyConnect(request: request, number: number, remainingSeconds: limit / .seconds(1))
         let call = try via.startCall(function)
-        var patience = limit
-        while true {
-            do throws(MitogenError) {
-                return try await call.get(timeout: patience + Self.answerTime)
-            } catch {
-                // The answer may have come at that moment.
-                if call.isSettled { return try await call.get() }
-                guard error.code == .timeoutError else {
-                    call.cancel()
-                    throw error
+        do throws(MitogenError) {
+            var patience = limit + Self.answerTime
+            while true {
+                if let answer = try await answer(of: call, within: patience) { return answer }
+                let left = await timeLeft(of: number, by: via, within: limit)
+                if let left, left > .zero {
+                    patience = left + Self.answerTime
+                    continue
                 }
+                // It is over there, and what has come of it is on its way; or it came before the answer to the question.
+                if let answer = try await answer(of: call, within: left == nil ? .zero : Self.livenessTime) {
+                    return answer
+                }
+                throw MitogenError(
+                    .timeoutError,
+                    "connecting took longer than \(limit), and \(via.displayName), which makes the connection, does not "
+                        + "say what it waits for",
+                    context: via.displayName,
+                    hint:
+                        "look whether that context, or the way to it, stands still; allow more time with "
+                        + "`connectTimeout` (--connect-timeout)"
+                )
             }
-            switch await timeLeft(of: number, by: via, within: limit) {
-            case .some(let more) where more > .zero:
-                patience = more
-                continue
-            // It is over there: what has come of it is on its way.
-            case .some: _ = try? await call.get(timeout: Self.livenessTime)
-            case nil: break
-            }
-            // Its answer may have come before the one to the question.
-            if call.isSettled { return try await call.get() }
+        } catch {
+            // After the cancellation, which ends an attempt that still goes on.
             call.cancel()
-            throw MitogenError(
-                .timeoutError,
-                "connecting took longer than \(limit), and \(via.displayName), which makes the connection, does not "
-                    + "say what it waits for",
-                context: via.displayName,
-                hint:
-                    "look whether that context, or the way to it, stands still; allow more time with `connectTimeout` "
-                    + "(--connect-timeout)"
-            )
+            try? via.callNoReply(ProxiedAttemptGivenUp(number: number))
+            throw error
+        }
+    }
+
+    /// The answer, if it comes in that time.
+    private func answer(
+        of call: PendingCall<ProxyConnect.Output>,
+        within limit: Duration
+    ) async throws(MitogenError) -> ProxyConnect.Output? {
+        do throws(MitogenError) {
+            return try await call.get(timeout: limit)
+        } catch {
+            // It may have come at that moment.
+            if call.isSettled { return try await call.get() }
+            guard error.code == .timeoutError else { throw error }
+            return nil
         }
     }
 

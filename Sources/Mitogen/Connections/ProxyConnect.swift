@@ -30,8 +30,8 @@ struct ProxyConnect: RemoteFunction {
         do throws(MitogenError) {
             let limit = Duration(checkedSeconds: remainingSeconds)
             let made = try await context.router.connect(request, within: limit, clock)
-            context.router.note(made.id, madeFor: context.caller.id)
-            // Whoever has gone before that was noted has had this task cancelled.
+            context.router.note(made.id, madeBy: key)
+            // Whoever has gone, or given it up, before that was noted has had this task cancelled.
             if Task.isCancelled {
                 try await made.shutdown()
                 throw MitogenError.cancelledCaller

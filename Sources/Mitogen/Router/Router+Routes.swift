@@ -204,21 +204,34 @@ extension Router {
 
     // MARK: Contexts that were made for others
 
-    /// A child was made for a context. One that is no ancestor, as a program that is attached to one, can go without taking
-    /// this context along; the child is to go then.
-    func note(_ child: ContextID, madeFor requester: ContextID) {
+    /// Who has asked for a child.
+    struct Requester {
+        let attempt: ProxiedAttempts.Key
+        /// One that is none, as a program that is attached to one, can go without taking this context along; the child is
+        /// to go then.
+        let isAncestor: Bool
+    }
+
+    /// A child was made for a context.
+    func note(_ child: ContextID, madeBy attempt: ProxiedAttempts.Key) {
         core.withLock { core in
-            guard !core.state.table.isParentAuthority(requester) else { return }
-            core.requesters[child] = requester
+            let isAncestor = core.state.table.isParentAuthority(attempt.caller)
+            core.requesters[child] = Requester(attempt: attempt, isAncestor: isAncestor)
         }
     }
 
-    /// Ends the children that were made for a context which is gone, or that are gone themselves.
+    /// A context is gone: ends the children that were made for it.
     private func endContexts(madeFor id: ContextID) {
+        core.withLock { $0.requesters[id] = nil }
+        endContexts { $0.attempt.caller == id && !$0.isAncestor }
+    }
+
+    /// Nobody takes what an attempt has made: ends it.
+    func endContext(madeBy attempt: ProxiedAttempts.Key) { endContexts { $0.attempt == attempt } }
+
+    private func endContexts(where isFor: (Requester) -> Bool) {
         let children = core.withLock { core -> [ContextID] in
-            guard !core.requesters.isEmpty else { return [] }
-            core.requesters[id] = nil
-            let children = core.requesters.keys.filter { core.requesters[$0] == id }
+            let children = core.requesters.filter { isFor($0.value) }.map(\.key)
             for child in children { core.requesters[child] = nil }
             return children
         }

@@ -40,8 +40,8 @@ public final class Router: Sendable {
         var isShutDown = false
         var isDetached = false
         var isDebugEnabled = false
-        /// The children that were made for a context that is no ancestor: they end with it.
-        var requesters: [ContextID: ContextID] = [:]
+        /// For whom children were made that others have asked for.
+        var requesters: [ContextID: Requester] = [:]
         /// The contexts that an attached program has told what it understands.
         var introductions: Set<ContextID> = []
 

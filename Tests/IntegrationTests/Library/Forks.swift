@@ -336,38 +336,4 @@ extension LibraryTests.Forks {
         let line = Files.text("/proc/\(pid)/smaps_rollup")?.split(separator: "\n").first { $0.hasPrefix("Pss:") }
         return line?.split(separator: " ").compactMap { Int($0) }.first ?? 0
     }
-
-    @Test(
-        "A `via` context that stands still does not keep connectTimeout from ending the wait",
-        arguments: [false, true]
-    )
-    func frozenVia(isNested: Bool) async throws {
-        try await withFixtureRouter({ $0.shutdownTimeout = .seconds(1) }) { router in
-            let between = isNested ? try await router.local() : nil
-            let via = try await router.local(via: between) { $0.name = "via" }
-            let pid = try await via.call(ProcessID())
-            try await Processes.stop(pid)
-            defer { kill(pid, SIGKILL) }
-            let start = ContinuousClock.now
-            let error = try await failure { try await router.local(via: via) { $0.connectTimeout = .seconds(0.5) } }
-            #expect(error.code == .timeoutError && error.context == via.name, "\(error)")
-            #expect(ContinuousClock.now - start < .seconds(4))
-        }
-    }
-
-    @Test("An attempt behind another context fails there first, with what is known there")
-    func slowVia() async throws {
-        try await withFixtureRouter { router in
-            let via = try await router.local { $0.name = "via" }
-            let start = ContinuousClock.now
-            let error = try await failure {
-                try await router.local(via: via) {
-                    $0.executable = ["/bin/sh", "-c", "echo here I stand >&2; exec sleep 1000"]
-                    $0.connectTimeout = .seconds(0.5)
-                }
-            }
-            #expect(error.code == .timeoutError && error.context?.hasPrefix("via → ") == true, "\(error)")
-            #expect(ContinuousClock.now - start < .seconds(3))
-        }
-    }
 }
