@@ -97,13 +97,19 @@ int cmitogen_fork_sibling(void) {
     return (int)pid;
 }
 
-/// Never above the hard limit that there is: to raise it is not permitted, or, for root, not what a limit is for.
+/// To raise the hard limit is not permitted, or, for root, not what a limit is for.
 static int set_limit(int resource, uint64_t soft, uint64_t hard) {
     struct rlimit known, limit = { .rlim_cur = soft, .rlim_max = hard };
     if (getrlimit(resource, &known) < 0) return -errno;
-    if (limit.rlim_max > known.rlim_max) limit.rlim_max = known.rlim_max;
-    if (limit.rlim_cur > limit.rlim_max) limit.rlim_cur = limit.rlim_max;
+    if (soft > known.rlim_max) return -EPERM;
+    if (hard > known.rlim_max) limit.rlim_max = known.rlim_max;
     return setrlimit(resource, &limit) < 0 ? -errno : 0;
+}
+
+uint64_t cmitogen_hard_limit(int what) {
+    struct rlimit known;
+    int resource = what == CMITOGEN_PROCESSOR_TIME ? RLIMIT_CPU : what == CMITOGEN_MEMORY ? RLIMIT_DATA : RLIMIT_NOFILE;
+    return getrlimit(resource, &known) < 0 ? UINT64_MAX : known.rlim_max;
 }
 
 int cmitogen_limit_processor_time(uint64_t seconds) {

@@ -178,7 +178,11 @@ int cmitogen_receive_descriptors(int socket, int *descriptors, int count);
 /// copy's number, 0 in the copy, -ENOTSUP if the kernel (CONFIG_CHECKPOINT_RESTORE) or the C library cannot, or another
 /// -errno.
 int cmitogen_fork_sibling(void);
-/// What the process may use: at the limit it gets SIGXCPU, a second later SIGKILL. 0 or a negative errno, as below.
+enum { CMITOGEN_PROCESSOR_TIME, CMITOGEN_MEMORY, CMITOGEN_OPEN_FILES };
+/// What the process may raise its limit to; the largest number if there is no limit.
+uint64_t cmitogen_hard_limit(int what);
+/// What the process may use: at the limit it gets SIGXCPU, a second later SIGKILL. 0, -EPERM above the hard limit, or
+/// another -errno, as below.
 int cmitogen_limit_processor_time(uint64_t seconds);
 /// Limits the memory of its own that the process may have (RLIMIT_DATA).
 int cmitogen_limit_memory(uint64_t bytes);

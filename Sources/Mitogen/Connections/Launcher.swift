@@ -190,6 +190,7 @@ struct ForkLauncher: Launcher {
     var isSecond = false
 
     func launch(_ attempt: ConnectionAttempt) throws(MitogenError) {
+        try target.setup.limits.checkPermitted()
         let server = try attempt.router.forkServers.server(for: target.preload, attempt.image, in: attempt.router)
         let ends = try ConnectionEnds(terminal: .none)
         attempt.waits(for: "waiting for the fork server, which may still run its preload function")

@@ -58,6 +58,24 @@ extension ProcessLimits {
     /// What the stacks of the process's threads may take, which the kernel counts as memory.
     private static let stackRoom = 32 << 20
 
+    /// What a process that is forked here has for hard limits, this one has.
+    ///
+    /// - Throws: ``MitogenError`` with `.notPermitted` if a limit is above that.
+    func checkPermitted() throws(MitogenError) {
+        func check(_ value: Int?, _ what: Int, _ name: String) throws(MitogenError) {
+            let most = cmitogen_hard_limit(Int32(what))
+            guard let value, UInt64(value) > most else { return }
+            throw MitogenError(
+                .notPermitted,
+                "\(name) cannot be \(value), because the hard limit of the process that forks is \(most)",
+                hint: "raise the hard limit of that context (ulimit -H), or ask for less"
+            )
+        }
+        try check(processorSeconds, CMITOGEN_PROCESSOR_TIME, "processorSeconds")
+        try check(memory, CMITOGEN_MEMORY, "memory")
+        try check(openFiles, CMITOGEN_OPEN_FILES, "openFiles")
+    }
+
     fileprivate func restrictProcessor() throws(MitogenError) {
         if let nice { try check(cmitogen_set_nice(Int32(nice)), "cannot set the nice value \(nice)") }
         if let processorTime {
@@ -75,7 +93,10 @@ extension ProcessLimits {
         let used = cmitogen_data_memory()
         guard used >= 0 else { throw .system("cannot tell how much memory the process has", errno: Int32(-used)) }
         let limit = UInt64(used) + UInt64(Self.stackRoom) + UInt64(memory)
-        try check(cmitogen_limit_memory(limit), "cannot limit the memory")
+        try check(
+            cmitogen_limit_memory(limit),
+            "cannot limit the memory to \(memory) bytes more than the \(used) that it has"
+        )
     }
 
     private func check(_ result: Int32, _ what: String) throws(MitogenError) {

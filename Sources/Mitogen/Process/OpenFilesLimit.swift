@@ -36,10 +36,10 @@ package enum OpenFilesLimit {
             + "fewer connections at a time"
     }
 
-    /// Sets the limit of this process and of what it starts; never above the hard limit that there is.
+    /// Sets the limit of this process and of what it starts, which must not be above the hard limit.
     static func set(_ count: Int) -> Int32 {
         stored.withLock { stored in
-            let limit = min(UInt64(clamping: count), stored?.hard ?? .max)
+            let limit = UInt64(clamping: count)
             let result = cmitogen_set_open_files(limit, limit)
             if result == 0 { stored = Values(soft: min(stored?.soft ?? limit, limit), hard: limit) }
             return result

@@ -4,7 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
-/// What an isolated call may use, see ``CallIsolation``. What is not given is not limited further.
+/// What an isolated call may use, see ``CallIsolation``. What is not given is not limited further; what is above the hard
+/// limit of the context is refused, with `.notPermitted`.
 public struct ProcessLimits: Sendable, Hashable, Codable {
     /// The time on processors, over all threads; at least 1 s, and counted in whole seconds, rounded up. Then the process is
     /// ended by SIGXCPU, or a second later by SIGKILL.

@@ -192,4 +192,49 @@ extension LibraryTests.IsolatedCalls {
             #expect(try await eventually { Processes.children(of: pid).count == 1 })
         }
     }
+
+    @Test("A limit above the hard limit of the context is refused, and nothing is forked", .timeLimit(.minutes(1)))
+    func hardLimits() async throws {
+        try await withFixtureRouter { router in
+            let program = try Fixture.path
+            let child = try await router.local {
+                let limits = "ulimit -t 1000; ulimit -d 2000000; ulimit -n 200; exec \"$0\" \"$@\""
+                $0.executable = ["/bin/sh", "-c", limits, program]
+            }
+            let pid = try await child.call(ProcessID())
+            let cases: [(ProcessLimits, String, String)] = [
+                (ProcessLimits(processorSeconds: 1001), "processorSeconds", "1000"),
+                (ProcessLimits(memory: 3 << 30), "memory", "\(2_000_000 << 10)"),
+                (ProcessLimits(openFiles: 201), "openFiles", "200"),
+            ]
+            for (limits, name, most) in cases {
+                let error = try await failure { try await child.call(Add(1, 2), isolation: .process(limits: limits)) }
+                #expect(error.code == .notPermitted && error.message.contains(name), "\(error)")
+                #expect(error.message.contains("hard limit") && error.message.contains(most), "\(error)")
+            }
+            #expect(Processes.children(of: pid).isEmpty)
+            // Those at the hard limit are not.
+            let highest = ProcessLimits(processorSeconds: 1000, memory: 1 << 30, openFiles: 200)
+            #expect(try await child.call(Add(1, 2), isolation: .process(limits: highest)) == 3)
+        }
+    }
+
+    @Test(
+        "A nice value that the user may not take is an error that says so",
+        .enabled(if: getuid() == 0 && access("/usr/bin/setpriv", X_OK) == 0, "needs root and setpriv")
+    )
+    func forbiddenNice() async throws {
+        try await withFixtureRouter { router in
+            let program = try Fixture.path
+            let child = try await router.local {
+                $0.executable = ["setpriv", "--bounding-set=-sys_nice", "--inh-caps=-sys_nice", program]
+            }
+            let error = try await failure {
+                try await child.call(Add(1, 2), isolation: .process(limits: ProcessLimits(nice: -5)))
+            }
+            #expect(error.isConnectionFailure, "\(error)")
+            #expect("\(error)".contains("cannot set the nice value -5: Permission denied"), "\(error)")
+            #expect(try await child.call(ReadNice(), isolation: .process(limits: ProcessLimits(nice: 5))) == 5)
+        }
+    }
 }
