@@ -90,18 +90,9 @@ final class ConnectionAttempt: Sendable {
     }
 
     /// Starts what makes the connection.
-    ///
-    /// - Parameter way: The request's own, with what was found out since.
-    func start(_ way: ConnectionRequest.Way) { launch(way.launcher) }
-
     func launch(_ launcher: some Launcher) {
-        guard !isSettled else { return }
         waits(for: nil)
-        do throws(MitogenError) {
-            try launcher.launch(self)
-        } catch {
-            fail(error)
-        }
+        trying { () throws(MitogenError) in try launcher.launch(self) }
     }
 
     /// Waits for what comes of the attempt.

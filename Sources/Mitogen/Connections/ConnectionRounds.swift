@@ -103,7 +103,7 @@ struct ConnectionRounds {
         _ begins: (Duration) -> Void
     ) async throws(MitogenError) -> Context {
         if servers.isEmpty {
-            attempt.start(way)
+            attempt.launch(way.launcher)
             return try await attempt.finish()
         }
         let permits = router.connectionLimit
@@ -116,7 +116,7 @@ struct ConnectionRounds {
                 hasPermit = await isPermitted(attempt)
                 guard hasPermit else { return }
                 begins(.now - start)
-                attempt.start(way)
+                attempt.launch(way.launcher)
                 await attempt.waitUntilAnswered()
                 // A server that does not answer is to hold up nobody longer than each alone.
                 if !attempt.hasTimedOut { router.serverPlaces.noteProgress(at: servers) }

@@ -273,8 +273,8 @@ package struct AttemptMachine<Process: Sendable, Wire: Sendable>: Sendable {
         let rest: [Action]
         switch state {
         case .preparing(let helper): rest = helper.map { [.end($0)] } ?? []
-        case .bootstrapping(let process, let wire, _, _): rest = [.cancel(wire), .end(process)]
-        case .greeting(let process, let wire, _, _): rest = [.cancel(wire), .end(process)]
+        case .bootstrapping(let process, let wire, _, _), .greeting(let process, let wire, _, _):
+            rest = [.cancel(wire), .end(process)]
         case .explaining(let process, _): rest = [.end(process)]
         case .connected, .failed: return []
         }
