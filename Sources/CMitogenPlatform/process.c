@@ -437,6 +437,15 @@ int64_t cmitogen_data_memory(void) {
     return kibibytes < 0 ? -EINVAL : kibibytes * 1024;
 }
 
+int64_t cmitogen_allocated_memory(void) {
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
+    struct mallinfo2 known = mallinfo2();
+    return (int64_t)(known.uordblks + known.hblkhd);
+#else
+    return -1;
+#endif
+}
+
 int64_t cmitogen_resident_memory(void) {
     long total, resident;
     FILE *file = fopen("/proc/self/statm", "re");

@@ -51,6 +51,7 @@ public enum FixtureMaster {
             case "forks":
                 let numbers = arguments.compactMap { Int($0) }
                 try await ForkMany.atOnce(numbers[0], byteCount: numbers[1], router)
+            case "isolated-loop": try await ForkMany.isolated(Int(arguments.last ?? "") ?? 100, router)
             case "fork-loop": try await ForkMany.oneByOne(Int(arguments.last ?? "") ?? 100, router)
             case "throw": throw MitogenError(.misuse, "the fixture was told to throw")
             default: try await demonstrate(router)

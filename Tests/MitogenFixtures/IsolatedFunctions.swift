@@ -47,3 +47,10 @@ public struct CountInActor: RemoteFunction {
         await Tally.shared.add(amount)
     }
 }
+
+/// A number of the system's generator.
+public struct RandomNumber: RemoteFunction {
+    public init() {}
+
+    public func run(in context: ExternalContext) async throws -> UInt64 { UInt64.random(in: .min ... .max) }
+}

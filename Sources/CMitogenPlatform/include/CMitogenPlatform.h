@@ -218,6 +218,8 @@ int cmitogen_signal_read(int fd);
 int64_t cmitogen_private_memory(pid_t pid);
 /// The bytes of memory that this process occupies; negative if that is not known.
 int64_t cmitogen_resident_memory(void);
+/// The bytes that are allocated with malloc; negative if that is not known.
+int64_t cmitogen_allocated_memory(void);
 
 /// The local time: `HH:MM:SS.ffffff`, or `YYYYMMDD_HHMMSS` if it is for the name of a file.
 void cmitogen_local_time(char *text, size_t capacity, bool is_for_name);

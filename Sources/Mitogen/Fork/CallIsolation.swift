@@ -24,8 +24,8 @@ public struct CallIsolation: Sendable {
     ///
     /// - Parameters:
     ///   - preload: What the context's fork server runs once; nothing by default. There is one server for each function with
-    ///     its properties, and it stays until the context ends: give properties that differ from call to call to the
-    ///     function that is called, not to this one.
+    ///     its properties, and it stays until the context ends, also when nothing is called: give properties that differ
+    ///     from call to call to the function that is called, not to this one.
     ///   - limits: What the process may use.
     public static func process(
         preload: (any ForkFunction)? = nil,

@@ -30,10 +30,7 @@ extension LibraryTests.Forks {
     /// What this process has open, without the numbers.
     private static var descriptors: [String] {
         Files.names(in: "/proc/self/fd").map { name in
-            var buffer = [UInt8](repeating: 0, count: 256)
-            let count = readlink("/proc/self/fd/\(name)", &buffer, buffer.count)
-            let target = String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
-            return String(target.prefix { $0 != ":" })
+            String(Files.linkTarget("/proc/self/fd/\(name)").prefix { $0 != ":" })
         }.filter { !$0.isEmpty && $0 != "/proc/\(selfPID)/fd" }.sorted()
     }
 

@@ -98,6 +98,13 @@ enum Processes {
 }
 
 enum Files {
+    /// Where a symbolic link leads; empty if there is none.
+    static func linkTarget(_ path: String) -> String {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        let count = readlink(path, &buffer, buffer.count)
+        return String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
+    }
+
     static func text(_ path: String) -> String? {
         bytes(path).map { String(decoding: $0, as: UTF8.self) }
     }
