@@ -12,7 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -26,6 +28,19 @@ static int above_standard(int fd) {
 
 int cmitogen_fakessh_make_folder(char *path) {
     return mkdtemp(path) ? 0 : -errno; // made with mode 0700
+}
+
+int cmitogen_fakessh_lock_folder(const char *path) {
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) return -errno;
+    struct stat status;
+    int error = fstat(fd, &status) < 0 ? errno : status.st_uid != geteuid() ? EPERM : 0;
+    if (!error && flock(fd, LOCK_EX | LOCK_NB) < 0) error = errno;
+    if (error) {
+        close(fd);
+        return -error;
+    }
+    return above_standard(fd);
 }
 
 int cmitogen_fakessh_listen(const char *path) {

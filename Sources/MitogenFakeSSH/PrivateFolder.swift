@@ -15,6 +15,8 @@ internal import Mitogen
 
 /// A folder that only the user may enter (mode 0700), with this executable under the names `ssh`, `scp` and `sftp`, and
 /// with the socket that those find beside themselves.
+///
+/// It is locked while its process lives. One that was killed leaves its folder behind, which the next one removes.
 struct PrivateFolder: Sendable {
     private static let links = ["ssh", "scp", "sftp"]
     /// `sun_path` of unix(7) has room for so many bytes and a NUL.
@@ -23,6 +25,8 @@ struct PrivateFolder: Sendable {
     let path: String
     /// The descriptor of the listening socket; it belongs to the caller.
     let listener: Int32
+    /// The descriptor of the locked folder.
+    private let lock: Int32
 
     private var socketPath: String { "\(path)/\(CMITOGEN_FAKESSH_SOCKET)" }
 
@@ -33,7 +37,9 @@ struct PrivateFolder: Sendable {
     init() throws(MitogenError) {
         cmitogen_fakessh_link_client()
         path = try Self.make()
+        lock = cmitogen_fakessh_lock_folder(path)
         do throws(MitogenError) {
+            if lock < 0 { throw .system("cannot lock \(path)", errno: -lock) }
             for name in Self.links {
                 // This process's file also when it was replaced meanwhile.
                 guard symlink("/proc/\(getpid())/exe", "\(path)/\(name)") == 0 else {
@@ -44,16 +50,42 @@ struct PrivateFolder: Sendable {
             if listener < 0 { throw .system("cannot listen in \(path)", errno: -listener) }
         } catch {
             Self.remove(path)
+            if lock >= 0 { close(lock) }
             throw error
         }
     }
 
+    /// Removes it; to be called once.
     func remove() {
         Self.remove(path)
+        close(lock)
+    }
+
+    /// Removes the folders below another one whose processes have ended without doing so.
+    static func removeLeftovers(in place: String) {
+        guard let directory = opendir(place) else { return }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name.hasPrefix(CMITOGEN_FAKESSH_FOLDER) { names.append(name) }
+        }
+        for name in names {
+            let path = "\(place)/\(name)"
+            let lock = cmitogen_fakessh_lock_folder(path)
+            guard lock >= 0 else { continue }
+            defer { close(lock) }
+            // One without links may have been made in this moment, and not be locked yet.
+            var status = stat()
+            if lstat("\(path)/\(links[0])", &status) == 0 { remove(path) }
+        }
     }
 
     private static func remove(_ path: String) {
-        for name in links + [CMITOGEN_FAKESSH_SOCKET] { unlink("\(path)/\(name)") }
+        // The first link goes last: by it others see that the folder is one.
+        for name in [CMITOGEN_FAKESSH_SOCKET] + links.reversed() { unlink("\(path)/\(name)") }
         rmdir(path)
     }
 
@@ -62,6 +94,7 @@ struct PrivateFolder: Sendable {
         let places = [variable("TMPDIR"), "/tmp", variable("XDG_RUNTIME_DIR"), "/var/tmp"].compactMap(\.self)
         var failures: [String] = []
         for place in places where place.hasPrefix("/") {
+            removeLeftovers(in: place)
             let template = "\(place)/\(CMITOGEN_FAKESSH_FOLDER)XXXXXX"
             guard template.utf8.count + CMITOGEN_FAKESSH_SOCKET.utf8.count < longestSocketPath else {
                 failures.append("the name \(place) is too long for a socket in it")

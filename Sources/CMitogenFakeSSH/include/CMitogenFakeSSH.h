@@ -30,6 +30,9 @@ enum { CMITOGEN_FAKESSH_MOST_BYTES = 8 << 20 };
 
 /// Makes a folder that only the user may enter, below another one, and writes its path over `path`, which ends with six X.
 int cmitogen_fakessh_make_folder(char *path);
+/// Locks a folder of this process's user, until the descriptor that it returns is closed or the process ends, however that
+/// comes about. -EWOULDBLOCK if another process has locked it.
+int cmitogen_fakessh_lock_folder(const char *path);
 /// A socket in the file system that listens, non-blocking.
 int cmitogen_fakessh_listen(const char *path);
 /// The next connection, non-blocking, of a process of this process's user; -EAGAIN if there is none, -EPERM if it was

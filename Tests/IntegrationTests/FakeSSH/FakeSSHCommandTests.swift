@@ -201,6 +201,11 @@ struct FakeSSHCommandTests {
             process.signal(SIGKILL)
             #expect(try await process.wait().status == 128 + SIGKILL)
             #expect(try await process.waitForProcesses(\.isEmpty).isEmpty)
+            // Its folder is left behind, and removed by the next one.
+            func folders() -> [String] { Files.names(in: directory).filter { $0.hasPrefix("mitogen-fakessh-") } }
+            #expect(folders().count == 1)
+            #expect(try await start("ssh host true", directory).wait().status == 0)
+            #expect(folders().isEmpty)
         }
     }
 
