@@ -158,6 +158,16 @@ struct HoldCommandTests {
             #expect(place.connections == 3)
             #expect(try await place.start("run", target + command, environment: ["TERM": "x"]).wait().status == 0)
             #expect(place.connections == 3)
+            // What else is in PATH does not matter, only where the tools are.
+            let venv = ["PATH": "\(place.folder)/venv:/usr/local/bin:/usr/bin:/bin"]
+            #expect(try await place.start("run", target + command, environment: venv).wait().status == 0)
+            #expect(place.connections == 3)
+            mkdir("\(place.folder)/tools", 0o700)
+            try Files.write(Array("#!/bin/sh\n".utf8), to: "\(place.folder)/tools/ssh")
+            chmod("\(place.folder)/tools/ssh", 0o700)
+            let tools = ["PATH": "\(place.folder)/tools:/usr/local/bin:/usr/bin:/bin"]
+            #expect(try await place.start("run", target + command, environment: tools).wait().status == 0)
+            #expect(place.connections == 4)
             // It has a process of its own, which is listed and ended with the other.
             #expect(try await place.start("hold", target, environment: other).wait().status == 0)
             let list = try await place.list()

@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+import Glibc
 import Mitogen
 import Testing
 
@@ -107,8 +108,9 @@ struct HeldHopTests {
 
     @Test("The environment counts as far as connections depend on it")
     func environment() {
+        let search = ProgramSearch(path: "/nonexistent")
         func digest(_ variables: [String], _ programs: [String] = ["1"]) -> String {
-            HoldIdentity(programs: programs, environment: variables.map { ByteString($0) }).digest
+            HoldIdentity(programs: programs, search: search, environment: variables.map { ByteString($0) }).digest
         }
         let plain = digest(["HOME=/root", "SSH_AUTH_SOCK=/a"])
         #expect(digest(["SSH_AUTH_SOCK=/a", "HOME=/root"]) == plain)
@@ -116,7 +118,7 @@ struct HeldHopTests {
             digest(["HOME=/root", "SSH_AUTH_SOCK=/a", "SSH_TTY=/dev/pts/1", "SHLVL=2", "TERM=x", "PWD=/"]) == plain
         )
         let others = [
-            "SSH_AUTH_SOCK=/b", "PATH=/x", "DOCKER_HOST=tcp://x", "KUBECONFIG=/k", "LC_ALL=C", "https_proxy=x",
+            "SSH_AUTH_SOCK=/b", "DOCKER_HOST=tcp://x", "KUBECONFIG=/k", "LC_ALL=C", "https_proxy=x",
             "CONTAINER_HOST=x", "KRB5CCNAME=x", "XDG_RUNTIME_DIR=/run/user/1",
         ]
         for variable in others {
@@ -124,7 +126,31 @@ struct HeldHopTests {
         }
         #expect(digest(["HOME=/root", "SSH_AUTH_SOCK=/a"], ["2"]) != plain)
         // A value with the end of another one in it is another list of variables.
-        #expect(digest(["HOME=a", "PATH=b"]) != digest(["HOME=aPATH=b"]))
+        #expect(digest(["HOME=a", "USER=b"]) != digest(["HOME=aUSER=b"]))
+    }
+
+    @Test("What is found in PATH counts, and not how")
+    func tools() throws {
+        try withFolder { folder in
+            for name in ["one", "two", "venv"] { try #require(mkdir("\(folder)/\(name)", 0o700) == 0) }
+            for file in ["one/ssh", "two/ssh", "venv/python3"] {
+                let descriptor = open("\(folder)/\(file)", O_CREAT | O_WRONLY, 0o700)
+                try #require(descriptor >= 0)
+                close(descriptor)
+            }
+            try #require(symlink("\(folder)/one", "\(folder)/link") == 0)
+            func digest(_ folders: String...) -> String {
+                let path = folders.map { "\(folder)/\($0)" }.joined(separator: ":")
+                let search = ProgramSearch(path: path)
+                return HoldIdentity(programs: [], search: search, environment: [ByteString("PATH=\(path)")]).digest
+            }
+            #expect(digest("one") == digest("venv", "one") && digest("one") == digest("link", "two"))
+            #expect(digest("one") != digest("two") && digest("one") != digest("two", "one"))
+            #expect(digest("venv") != digest("one"))
+            #expect(ProgramSearch(path: "\(folder)/two").path(of: "ssh") == "\(folder)/two/ssh")
+            #expect(ProgramSearch(path: folder).path(of: "one") == nil, "a folder is no program")
+            #expect(ProgramSearch(path: nil).path(of: "sh") != nil)
+        }
     }
 }
 

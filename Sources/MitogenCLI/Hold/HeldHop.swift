@@ -26,7 +26,8 @@ struct HeldHop: Codable, Sendable {
         var path: [HeldHop] = []
         for (index, hop) in hops.enumerated() {
             let before = hops[..<index]
-            let bytes = try open.request(for: hop, behind: before).canonicalBytes()
+            var bytes = try open.request(for: hop, behind: before).canonicalBytes()
+            if before.allSatisfy({ $0.kind == HopKind.local.name }) { bytes += Self.tools(of: hop, settings) }
             let previous = path.last
             path.append(
                 HeldHop(
@@ -37,6 +38,13 @@ struct HeldHop: Codable, Sendable {
             )
         }
         return path
+    }
+
+    /// The paths of the programs that a hop of the table is made by here, which a search in `PATH` decides.
+    private static func tools(of hop: Hop, _ settings: HopSettings) -> [UInt8] {
+        guard let definition = settings.table[hop.kind] else { return [] }
+        let names = [definition.command, definition.copy].compactMap { $0.first?.plain }
+        return names.flatMap { Array((ProgramSearch.own.path(of: $0) ?? "").utf8) + [0] }
     }
 }
 

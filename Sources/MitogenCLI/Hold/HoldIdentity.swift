@@ -16,11 +16,16 @@ struct HoldIdentity: Hashable, Sendable {
 
     /// - Parameters:
     ///   - programs: What tells versions of the tool and its agent apart.
+    ///   - search: Where the tools that make connections are found. `PATH` itself does not count, as much else is in it:
+    ///     the connections are the same in a virtual environment of Python.
     ///   - environment: All variables, `NAME=VALUE`.
-    init(programs: [String], environment: [ByteString]) {
+    init(programs: [String], search: ProgramSearch, environment: [ByteString]) {
+        let tools = Self.tools.map { "\($0)=\(search.path(of: $0) ?? "")" }
         let variables = environment.filter { Self.matters(Self.name(of: $0)) }.map(\.bytes)
         var bytes: [UInt8] = []
-        for text in programs.map({ Array($0.utf8) }) + variables.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
+        for text in (programs + tools).map({ Array($0.utf8) })
+            + variables.sorted(by: { $0.lexicographicallyPrecedes($1) })
+        {
             bytes += text
             bytes.append(0)
         }
@@ -33,6 +38,7 @@ struct HoldIdentity: Hashable, Sendable {
     static func own(image: String) -> HoldIdentity {
         HoldIdentity(
             programs: [Mitogen.version, self.file(ProcessIdentity.executablePath), image, self.file(image)],
+            search: .own,
             environment: ProcessIdentity.environment
         )
     }
@@ -55,8 +61,13 @@ struct HoldIdentity: Hashable, Sendable {
         return self.prefixes.contains { name.hasPrefix($0) } || name.lowercased().hasSuffix("_proxy")
     }
 
+    /// The tools of the tool's own kinds of hops that are looked for in `PATH`. Those of hop tables count for their hops.
+    private static let tools = [
+        "ssh", "sudo", "su", "doas", "docker", "podman", "buildah", "kubectl", "lxc-attach", "lxc", "incus",
+    ]
+
     private static let names: Set = [
-        "HOME", "PATH", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "SUDO_ASKPASS", "XDG_CONFIG_HOME",
+        "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "SUDO_ASKPASS", "XDG_CONFIG_HOME",
         "XDG_RUNTIME_DIR", "XDG_DATA_HOME",
     ]
     private static let prefixes = [

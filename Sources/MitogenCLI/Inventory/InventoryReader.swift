@@ -141,9 +141,7 @@ struct InventoryReader {
     }
 
     private mutating func addByAnsible(_ name: String) throws(ArgumentError) {
-        let path = DescriptorSink.environmentVariable("PATH") ?? ""
-        let isInstalled = path.split(separator: ":").contains { access("\($0)/ansible-inventory", X_OK) == 0 }
-        guard isInstalled else {
+        guard ProgramSearch.own.path(of: "ansible-inventory") != nil else {
             throw ArgumentError(
                 "'\(TerminalSanitizer.visible(name))' needs ansible-inventory, which is not installed: mitogen reads YAML and "
                     + "folders by it; an INI file or JSON needs nothing",
