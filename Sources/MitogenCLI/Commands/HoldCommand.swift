@@ -105,7 +105,7 @@ package struct HoldCommand: ParsableCommand {
 
     private static func check(_ targets: [TargetSpecification]) throws(ArgumentError) {
         guard let target = targets.first(where: { !$0.canBeHeld }) else { return }
-        let name = TerminalSanitizer.visible(target.canonicalText)
+        let name = TerminalSanitizer.visible(target.label)
         throw ArgumentError("'\(name)' needs no connection, so there is nothing to hold")
     }
 

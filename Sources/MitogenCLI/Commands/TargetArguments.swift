@@ -84,7 +84,11 @@ package struct TargetArguments: ParsableArguments {
             throw ArgumentError(self.exclusions.isEmpty ? "--target leaves no target" : "--exclude leaves no target")
         }
         let unmatched = unused.map { "no target matches --exclude '\(TerminalSanitizer.visible($0))'" }
-        return (selection.targets, warnings + unmatched)
+        let merged = NodeSetFolding.text(selection.merged, order: .written)
+        let same =
+            merged.isEmpty
+            ? [] : ["\(TerminalSanitizer.visible(merged)): the same place as a target before, so it is left out"]
+        return (selection.targets, warnings + unmatched + same)
     }
 
     /// How many targets are worked on at a time; nil if all are.

@@ -70,7 +70,7 @@ struct HoldSession: Sendable {
 
     private func show(_ outcome: RunOutcome, of target: TargetSpecification) {
         var sink = DescriptorSink()
-        let name = TerminalSanitizer.visible(target.canonicalText)
+        let name = TerminalSanitizer.visible(target.label)
         guard outcome.isSuccess else {
             let lines = ["\(name): \(outcome.summary)"] + outcome.details.map { "  \($0)" }
             // Where a message cannot be written, nobody can be told that either.

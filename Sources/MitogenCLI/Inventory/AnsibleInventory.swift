@@ -183,6 +183,7 @@ struct AnsibleInventory: Hashable, Sendable {
         _ unused: inout Set<String>
     ) throws(ArgumentError) -> String {
         let variables = AnsibleVariables(self.variables(of: host, tree), host: host, inventory: self.name)
+        if let problem = HopKind.controlCharacterProblem(host) { throw variables.error("the name \(problem)") }
         unused.formUnion(variables.unused)
         var hops = try variables.hops()
         if let via = try variables.text("mitogen_via"), !via.isEmpty {
@@ -197,7 +198,8 @@ struct AnsibleInventory: Hashable, Sendable {
         return hops.joined(separator: "+")
     }
 
-    /// The hops to a gateway: a host of the inventory, with another user if need be, or any other.
+    /// The hops to a gateway, as Mitogen for Ansible has them: `[[METHOD:]USER@]HOST` is an account of a host of the
+    /// inventory. A host that is not in the inventory is reached by ssh, as `[USER@]HOST[:PORT]`.
     private func gateway(
         _ via: String,
         _ path: [String],
@@ -205,7 +207,34 @@ struct AnsibleInventory: Hashable, Sendable {
         _ unused: inout Set<String>
     ) throws(ArgumentError) -> String {
         if self.hosts[via] != nil { return try self.target(of: via, via: path, tree, &unused) }
-        return "\(HopKind.ssh.name):\(via)"
+        guard let sign = via.lastIndex(of: "@"), case let host = String(via[via.index(after: sign)...]),
+            self.hosts[host] != nil
+        else { return HopKind.ssh.name + ":" + Self.written(destination: via) }
+        let account = via[..<sign]
+        let colon = account.lastIndex(of: ":")
+        let method = colon.map { String(account[..<$0]) } ?? "sudo"
+        guard ["sudo", "su", "doas"].contains(method) else {
+            throw ArgumentError(
+                TerminalSanitizer.visible(
+                    "\(self.name): mitogen has no method '\(method)' for mitogen_via '\(via)'; it has sudo, su and doas"
+                ),
+                isAboutFile: true
+            )
+        }
+        let user = TargetEscape.escaped(colon.map { account[account.index(after: $0)...] } ?? account)
+        return try self.target(of: host, via: path, tree, &unused) + "+" + method + (user.isEmpty ? "" : ":\(user)")
+    }
+
+    /// A destination of ssh as it is written in a target, in which the brackets of an address stay.
+    private static func written(destination: String) -> String {
+        let range = SSHDestination.hostRange(in: destination[...])
+        let user = TargetEscape.escaped(destination[..<range.lowerBound])
+        let rest = destination[range.lowerBound...]
+        if SSHDestination.isBareAddress(rest) { return "\(user)[\(rest)]" }
+        let host = destination[range]
+        let isAddress = host.first == "[" && SSHDestination.isBareAddress(host.dropFirst().dropLast())
+        return user + (isAddress ? String(host) : TargetEscape.escaped(host))
+            + TargetEscape.escaped(destination[range.upperBound...])
     }
 }
 
@@ -247,7 +276,7 @@ private struct AnsibleVariables {
         }
     }
 
-    private func error(_ problem: String) -> ArgumentError {
+    func error(_ problem: String) -> ArgumentError {
         ArgumentError(
             TerminalSanitizer.visible("\(self.inventory): host '\(self.host)': \(problem)"),
             isAboutFile: true

@@ -20,13 +20,20 @@ struct RunPreview: Sendable {
 
     /// The targets, one on each line; for a dry run also what would be done there.
     var text: String {
-        let targets = self.options.targets.map { TerminalSanitizer.visible($0.canonicalText) }
+        let targets = self.options.targets.map(Self.line)
         if self.options.listsTargets { return targets.map { "\($0)\n" }.joined() }
         let lines = self.lines.map { line in
             line.name + String(repeating: " ", count: max(1, 10 - line.name.count))
                 + TerminalSanitizer.visible(line.value)
         }
         return (lines + targets.map { "  \($0)" }).joined(separator: "\n") + "\n"
+    }
+
+    /// The hops, and the name behind them as a comment, so that the line can be one of a file of hosts.
+    private static func line(_ target: TargetSpecification) -> String {
+        let hops = target.canonicalText
+        let isPlain = hops == target.label || hops == "\(HopKind.ssh.name):\(target.label)"
+        return TerminalSanitizer.visible(isPlain ? hops : "\(hops)  # \(target.label)")
     }
 
     private struct Line {

@@ -9,13 +9,23 @@ struct HopPattern: Hashable, Sendable {
     let kind: String
     private let argument: Argument
 
+    /// One of the places that it stands for: mostly one hop.
+    struct Step: Hashable, Sendable {
+        let hops: [Hop]
+        /// The hop with the name that an inventory has for its host; nil if no inventory describes it.
+        var inventoryName: String?
+
+        /// The name under which it is shown.
+        var label: String { self.inventoryName ?? self.hops.map(\.canonicalText).joined(separator: "+") }
+    }
+
     private enum Argument: Hashable {
         /// What followed the colon, where it stands for itself; nil if there was no colon.
         case single(String?)
         /// Names, and what stands around them.
         case several(before: String, NodePattern, after: String)
         /// The members of a group: the hops to each, which are several where an inventory describes the member.
-        case members([[Hop]])
+        case members([Step])
     }
 
     /// Parses one hop of `target`.
@@ -72,12 +82,12 @@ struct HopPattern: Hashable, Sendable {
         }
     }
 
-    /// What it stands for, in the order in which it is written: mostly one hop each.
-    var steps: [[Hop]] {
+    /// What it stands for, in the order in which it is written.
+    var steps: [Step] {
         switch self.argument {
-        case .single(let argument): [[Hop(kind: self.kind, argument: argument)]]
+        case .single(let argument): [Step(hops: [Hop(kind: self.kind, argument: argument)])]
         case .several(let before, let pattern, let after):
-            pattern.names.map { [Hop(kind: self.kind, argument: before + $0 + after)] }
+            pattern.names.map { Step(hops: [Hop(kind: self.kind, argument: before + $0 + after)]) }
         case .members(let members): members
         }
     }
@@ -89,7 +99,7 @@ struct HopPattern: Hashable, Sendable {
         case .single(let argument): [argument].compactMap(\.self)
         case .several(let before, let pattern, let after):
             (pattern.count <= TargetSelection.limit ? pattern.names : [pattern.firstName]).map { before + $0 + after }
-        case .members(let members): members.flatMap { $0 }.filter { $0.kind == self.kind }.compactMap(\.argument)
+        case .members(let members): members.flatMap(\.hops).filter { $0.kind == self.kind }.compactMap(\.argument)
         }
     }
 
@@ -140,11 +150,12 @@ struct HopPattern: Hashable, Sendable {
         in target: String,
         _ groups: NodeGroups
     ) throws(TargetSyntaxError) -> Argument {
-        var members: [[Hop]] = []
+        var members: [Step] = []
         for member in try groups.names(in: place.group, of: target) {
             let host = TargetEscape.unescaped(member[...])
             if kind.name == HopKind.ssh.name, let known = try groups.target(ofHost: host) {
-                members.append(try Self.hops(to: host, known, place, in: target))
+                let name = "\(kind.name):\(place.before)\(TargetEscape.escaped(host[...]))\(place.after)"
+                members.append(Step(hops: try Self.hops(to: host, known, place, in: target), inventoryName: name))
                 continue
             }
             guard !member.utf8.contains(where: { "+:".utf8.contains($0) }) else {
@@ -155,7 +166,7 @@ struct HopPattern: Hashable, Sendable {
                 )
             }
             let argument = TargetEscape.unescaped(place.before) + host + String(place.after)
-            members.append([Hop(kind: kind.name, argument: argument)])
+            members.append(Step(hops: [Hop(kind: kind.name, argument: argument)]))
         }
         return .members(members)
     }

@@ -13,16 +13,34 @@ package struct TargetPattern: Hashable, Sendable {
         let isPlainHost: Bool
         /// The name of the host, where an inventory describes it and nothing follows it.
         var inventoryHost: String?
+        /// The name of the host that the first hops lead to, where an inventory describes it.
+        var beginning: Beginning?
+
+        /// A host that an inventory describes.
+        struct Beginning: Hashable, Sendable {
+            /// As it is written in a target.
+            let name: String
+            let hopCount: Int
+        }
 
         var count: Int { self.hops.reduce(1) { $0.saturatingProduct($1.count) } }
 
         /// The targets; the last hop changes fastest.
         var targets: [TargetSpecification] {
-            let chains = self.hops.reduce([[]]) { (chains: [[Hop]], pattern) in
+            let chains = self.hops.reduce([[]]) { (chains: [[HopPattern.Step]], pattern) in
                 let steps = pattern.steps
-                return chains.flatMap { chain in steps.map { chain + $0 } }
+                return chains.flatMap { chain in steps.map { chain + [$0] } }
             }
-            return chains.map { TargetSpecification(hops: $0) }
+            return chains.map { steps in
+                TargetSpecification(hops: steps.flatMap(\.hops), inventoryName: self.inventoryName(of: steps))
+            }
+        }
+
+        /// What an inventory calls a target; nil if no inventory describes a host of it.
+        private func inventoryName(of steps: [HopPattern.Step]) -> String? {
+            guard self.beginning != nil || steps.contains(where: { $0.inventoryName != nil }) else { return nil }
+            let rest = steps.dropFirst(self.beginning?.hopCount ?? 0).map(\.label)
+            return ([self.beginning?.name].compactMap(\.self) + rest).joined(separator: "+")
         }
     }
 
@@ -133,11 +151,13 @@ extension TargetPattern {
             let isHost = known == nil && self.beginsWithHost(name, kinds: kinds)
             let text = (known ?? (isHost ? "\(HopKind.ssh.name):\(name)" : name)) + rest
             let hops = try self.hops(text, in: "\(name)\(rest)", kinds, groups)
+            let count = known.map { TargetEscape.split($0[...]) { $0 == UInt8(ascii: "+") }.count }
             chains.append(
                 Chain(
                     hops: hops,
                     isPlainHost: isHost && hops.count == 1,
-                    inventoryHost: known != nil && rest.isEmpty ? host : nil
+                    inventoryHost: known != nil && rest.isEmpty ? host : nil,
+                    beginning: count.map { Chain.Beginning(name: TargetEscape.escaped(host[...]), hopCount: $0) }
                 )
             )
         }

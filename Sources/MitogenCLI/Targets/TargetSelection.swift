@@ -15,6 +15,9 @@ package struct TargetSelection: Sendable {
     /// The targets, in the order in which they were added.
     package private(set) var targets: [TargetSpecification] = []
 
+    /// Hosts of inventories that are left out because they lead to the same place as one before.
+    private(set) var merged: [String] = []
+
     private var known: Set<TargetSpecification> = []
     /// Those of `known` that came from a range or a file first.
     private var single: Set<TargetSpecification> = []
@@ -60,8 +63,7 @@ package struct TargetSelection: Sendable {
             switch term.operation {
             case .union:
                 let others = try TargetPattern(parsing: term.text, kinds: kinds, groups: groups)
-                let known = Set(targets)
-                targets += try others.targets(limit: self.limit).filter { !known.contains($0) }
+                targets += try others.targets(limit: self.limit)
             case .difference, .intersection:
                 let matcher = try TargetExclusions(single: term.text, kinds: kinds, groups: groups)
                 let keeps = term.operation == .intersection
@@ -110,9 +112,11 @@ package struct TargetSelection: Sendable {
         whenTooMany: (Int) throws(TargetSyntaxError) -> Void
     ) throws(TargetSyntaxError) {
         for target in targets {
-            if self.known.insert(target).inserted {
+            let (isNew, first) = self.known.insert(target)
+            if isNew {
                 if isOnce { self.single.insert(target) }
             } else if isOnce || self.single.contains(target) {
+                if let name = target.inventoryName, name != first.inventoryName { self.merged.append(name) }
                 continue
             }
             if self.targets.count >= Self.limit { try whenTooMany(targets.count) }

@@ -36,13 +36,17 @@ package struct Hop: Hashable, Sendable {
 /// Where a command shall run: a chain of hops joined by `+`.
 ///
 /// `local+local:b` is a child named "b" of a child of this process.
-package struct TargetSpecification: Hashable, Sendable {
+package struct TargetSpecification: Sendable {
     /// The hops, from this machine outwards; never empty.
     package let hops: [Hop]
 
+    /// What an inventory calls it, with the hops behind that; nil if it is named by its hops.
+    let inventoryName: String?
+
     /// Creates a target from hops, of which there must be one at least, without checking them.
-    init(hops: [Hop]) {
+    init(hops: [Hop], inventoryName: String? = nil) {
         self.hops = hops
+        self.inventoryName = inventoryName
     }
 
     /// Parses a single target.
@@ -65,11 +69,14 @@ package struct TargetSpecification: Hashable, Sendable {
         self.hops.map(\.canonicalText).joined(separator: "+")
     }
 
+    /// The name under which it is shown: what an inventory calls it, or else its hops.
+    package var label: String { self.inventoryName ?? self.canonicalText }
+
     /// Names for targets under which their results are shown: no two are equal.
     ///
-    /// The first use of a target has the target's text; the next ones are numbered, as in `local#2`.
+    /// The first use of a target has its ``label``; the next ones are numbered, as in `local#2`.
     package static func labels(for targets: [TargetSpecification]) -> [String] {
-        let texts = targets.map(\.canonicalText)
+        let texts = targets.map(\.label)
         // A name may itself end in "#2", so a number is only given where it meets no other target.
         let reserved = Set(texts)
         var used: Set<String> = []
@@ -82,6 +89,13 @@ package struct TargetSpecification: Hashable, Sendable {
             return "\(text)#\(number)"
         }
     }
+}
+
+// Two names of an inventory that lead to the same place are one target.
+extension TargetSpecification: Hashable {
+    package static func == (first: Self, second: Self) -> Bool { first.hops == second.hops }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(self.hops) }
 }
 
 extension TargetSpecification: CustomStringConvertible {

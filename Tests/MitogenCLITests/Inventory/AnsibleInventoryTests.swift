@@ -72,6 +72,41 @@ struct AnsibleInventoryTests {
         )
     }
 
+    @Test(
+        "A gateway is an account of a host of the inventory, or a destination of ssh with whatever characters",
+        arguments: [
+            ("gate", "ssh:jump@10.0.0.1"), ("root@gate", "ssh:jump@10.0.0.1+sudo:root"),
+            ("doas:a+b@gate", "ssh:jump@10.0.0.1+doas:a\\+b"), ("su:@gate", "ssh:jump@10.0.0.1+su"),
+            ("other", "ssh:other"), ("op@other:2222", "ssh:op@other:2222"), ("a+b@other", "ssh:a\\+b@other"),
+            ("me@[fe80::1%eth0]:22", "ssh:me@[fe80::1%eth0]:22"),
+            ("me@fe80::1", "ssh:me@[fe80::1]"),
+        ]
+    )
+    func gateways(via: String, hops: String) throws {
+        let target = try #require(try Self.target(via: via))
+        #expect(target == "\(hops)+ssh:in")
+        #expect(try TargetSpecification(parsing: target).canonicalText == "\(hops)+ssh:in")
+        // No character of a name is taken for an operator, so the host is refused for what it is.
+        #expect(try Self.target(via: "x[1-2]") == #"ssh:x\[1-2\]+ssh:in"#)
+        #expect(try Self.target(via: "x!y,z") == #"ssh:x\!y\,z+ssh:in"#)
+    }
+
+    private static func target(via: String) throws -> String? {
+        let json =
+            #"{"_meta":{"hostvars":{"gate":{"ansible_host":"10.0.0.1","ansible_user":"jump"},"in":{"mitogen_via":"\#(via)"}}}"#
+            + #","all":{"hosts":["gate","in"]}}"#
+        return try AnsibleInventory(name: "inv", json: Array(json.utf8)).targets().targets["in"]
+    }
+
+    @Test("A gateway by a method that there is not, and a name that would disturb a terminal, cannot be used")
+    func unusable() throws {
+        let json =
+            #"{"all":{"hosts":["gate","in\u0007"]},"_meta":{"hostvars":{"gate":{"mitogen_via":"machinectl:x@gate"}}}}"#
+        let problems = try AnsibleInventory(name: "inv", json: Array(json.utf8)).targets().problems
+        #expect(problems["gate"]?.description.contains("mitogen has no method 'machinectl'") == true)
+        #expect(problems["in\u{7}"]?.description == "inv: host 'in^G': the name may not contain control characters")
+    }
+
     @Test("The group nearer to a host wins, and the host itself over all")
     func precedence() throws {
         let text = """

@@ -100,6 +100,50 @@ struct NodeGroupsTests {
     }
 
     @Test(
+        "Hosts of an inventory are shown by their names, with what is written around them",
+        arguments: [
+            ("@web", ["web1", "web2", "ssh:web3"]), ("app,ssh:db1", ["app", "ssh:db1"]),
+            ("web[1-2]+su:x", ["web1+su:x", "web2+su:x"]), ("web1+local:[a,b]", ["web1+local:a", "web1+local:b"]),
+            ("ssh:gate+ssh:@rack1", ["ssh:gate+ssh:web1", "ssh:gate+ssh:db1"]),
+            ("ssh:me@@rack1", ["ssh:me@web1", "ssh:me@db1"]),
+            ("@web!web2", ["web1", "ssh:web3"]),
+            ("web1,ssh:me@10.0.0.1:2222+sudo", ["web1", "ssh:me@10.0.0.1:2222+sudo"]),
+        ] as [(String, [String])]
+    )
+    func labels(text: String, labels: [String]) throws {
+        var selection = TargetSelection()
+        try selection.add(list: text, groups: Self.groups)
+        #expect(TargetSpecification.labels(for: selection.targets) == labels)
+    }
+
+    @Test("Names of an inventory that lead to one place are one target, and are told")
+    func merged() throws {
+        let targets = ["a1": "ssh:x", "a2": "ssh:x", "a3": "ssh:y"]
+        let source = NodeGroups.Source(name: "g", groups: ["all": ["a1", "a2", "a3"]])
+        let groups = NodeGroups(sources: [source], targets: targets)
+        for text in ["@all", "a[1-3]", "a1,a[2-3]", "a[1-2],a3!b"] {
+            var selection = TargetSelection()
+            try selection.add(list: text, groups: groups)
+            #expect(TargetSpecification.labels(for: selection.targets) == ["a1", "a3"], "\(text)")
+            #expect(selection.merged == ["a2"], "\(text)")
+        }
+        var selection = TargetSelection()
+        try selection.add(list: "@all,a1,@all", groups: groups)
+        #expect(selection.merged == ["a2", "a2"])
+    }
+
+    @Test("Names of an inventory are folded, and do not make targets differ")
+    func names() throws {
+        var selection = TargetSelection()
+        try selection.add(list: "web[1-2]", groups: Self.groups)
+        #expect(NodeSetFolding.text(TargetSpecification.labels(for: selection.targets), order: .written) == "web[1-2]")
+        let plain = try TargetSpecification(parsing: "ssh:10.0.0.2")
+        #expect(selection.targets[1] == plain && selection.targets[1].hashValue == plain.hashValue)
+        #expect(selection.targets[1].label == "web2" && plain.label == "ssh:10.0.0.2")
+        #expect(Set(selection.targets).contains(plain))
+    }
+
+    @Test(
         "Operators of sets combine targets, and plain hosts match every hop by ssh to them",
         arguments: [
             ("ssh:w[1-4]+sudo!w[2-3]", ["ssh:w1+sudo", "ssh:w4+sudo"]),
