@@ -103,7 +103,10 @@ package struct HostsCommand: ParsableCommand {
     )
     package var separator: String?
 
-    @Argument(help: ArgumentHelp("Node sets, which are united; - is standard input.", valueName: "NODESET"))
+    @Argument(
+        help: ArgumentHelp("Node sets, which are united; - is standard input.", valueName: "NODESET"),
+        completion: TargetCompletion.kind
+    )
     package var sets: [String] = []
 
     package init() {}
@@ -123,10 +126,7 @@ package struct HostsCommand: ParsableCommand {
             var sink = DescriptorSink()
             for warning in warnings { try sink.write("mitogen: \(warning)\n", to: .stderr) }
             let lines = try request.lines(texts, groups)
-            try sink.write(
-                lines.map { ByteArguments.visible(TerminalSanitizer.visible($0)) + "\n" }.joined(),
-                to: .stdout
-            )
+            try sink.write(lines.map { "\($0)\n" }.joined(), to: .stdout)
         } catch let error as ArgumentError {
             throw error.forCommandLine
         } catch OutputError.brokenPipe {

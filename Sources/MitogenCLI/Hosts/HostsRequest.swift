@@ -57,36 +57,49 @@ struct HostsRequest: Hashable, Sendable {
         return number
     }
 
-    /// A line end is hard to type.
-    private static func separator(_ text: String) -> String { text.replacing("\\n", with: "\n") }
+    /// A line end and a tab are hard to type.
+    private static func separator(_ text: String) -> String {
+        text.replacing("\\n", with: "\n").replacing("\\t", with: "\t")
+    }
 
-    /// The lines to write.
+    /// The lines to write, in which names cannot disturb a terminal.
     ///
     /// - Throws: ``ArgumentError``.
     func lines(_ texts: [String], _ groups: NodeGroups) throws(ArgumentError) -> [String] {
         if self.form == .groups {
             var names: [String] = []
             for source in groups.sources { names += try source.list() ?? [] }
-            return NodeSet(names).names.map { "@\($0)" }
+            return NodeSet(names).names.map { "@\(Self.visible($0))" }
+        }
+        if self.form == .count, self.parts == nil, self.pick == nil {
+            return ["\(try NodeCounter(self.expressions(texts), groups).count)"]
         }
         var names = NodeSet()
-        for text in texts { names.combine(with: try groups.names(inExpression: text), .union) }
-        for text in self.exclusions { names.combine(with: try groups.names(inExpression: text), .difference) }
-        for text in self.intersections { names.combine(with: try groups.names(inExpression: text), .intersection) }
-        for text in self.differences { names.combine(with: try groups.names(inExpression: text), .symmetricDifference) }
+        for (text, operation) in self.expressions(texts) {
+            names.combine(with: try groups.names(inExpression: text), operation)
+        }
         var sorted = NodeSet(names.sorted)
         if let pick { sorted = NodeSet(NodeSet(Array(sorted.names.shuffled().prefix(pick))).sorted) }
         guard let parts else { return self.lines(of: sorted.names) }
         return sorted.parts(parts).flatMap { self.lines(of: $0) }
     }
 
+    /// All node sets with what they do, in the order in which they count.
+    private func expressions(_ texts: [String]) -> [(text: String, operation: NodeSetExpression.Operator)] {
+        texts.map { ($0, .union) } + self.exclusions.map { ($0, .difference) }
+            + self.intersections.map { ($0, .intersection) } + self.differences.map { ($0, .symmetricDifference) }
+    }
+
     private func lines(of names: [String]) -> [String] {
         switch self.form {
         case .count: ["\(names.count)"]
         case .expanded(let separator):
-            names.isEmpty ? [] : names.joined(separator: separator).split(separator: "\n").map(String.init)
+            names.map(Self.visible).joined(separator: separator).split(separator: "\n").map(String.init)
         case .folded, .groups:
-            names.isEmpty ? [] : [NodeSetFolding.text(names, order: .sorted, autostep: self.autostep)]
+            names.isEmpty
+                ? [] : [Self.visible(NodeSetFolding.text(names, order: .sorted, autostep: self.autostep))]
         }
     }
+
+    private static func visible(_ text: String) -> String { ByteArguments.visible(TerminalSanitizer.visible(text)) }
 }

@@ -153,12 +153,19 @@ package struct NodeGroups: Sendable {
     }
 
     private static func expanded(_ text: String) throws(ArgumentError) -> [String] {
+        let pattern = try self.pattern(text)
+        guard pattern.count <= NodeSet.limit else {
+            throw ArgumentError(
+                "'\(TerminalSanitizer.visible(text))': it stands for more than \(NodeSet.limit) names"
+            )
+        }
+        return pattern.names
+    }
+
+    /// An operand that names no group.
+    static func pattern(_ text: String) throws(ArgumentError) -> NodePattern {
         do throws(NodePatternError) {
-            let pattern = try NodePattern(parsing: text[...], as: .text)
-            guard pattern.count <= NodeSet.limit else {
-                throw NodePatternError(bracket: text, problem: "it stands for more than \(NodeSet.limit) names")
-            }
-            return pattern.names
+            return try NodePattern(parsing: text[...], as: .text)
         } catch {
             let shown = (text: TerminalSanitizer.visible(text), bracket: TerminalSanitizer.visible(error.bracket))
             let problem = TerminalSanitizer.visible(error.problem)
