@@ -14,7 +14,15 @@ final class TerminalSession {
     private var said: [UInt8] = []
     private var status: Int32?
 
-    init(_ program: String, _ arguments: [String]) throws {
+    /// - Parameters:
+    ///   - environment: Variables besides the usual ones, or in their places.
+    ///   - size: The rows and columns of the terminal; it has none by default, as a serial line.
+    init(
+        _ program: String,
+        _ arguments: [String],
+        environment: [String: String] = [:],
+        size: (rows: UInt16, columns: UInt16)? = nil
+    ) throws {
         var path = [CChar](repeating: 0, count: 128)
         let terminal = cmitogen_open_terminal(&path, path.count)
         guard terminal >= 0 else { throw ToolProcess.Failure(what: "cannot open a pseudo-terminal") }
@@ -25,8 +33,13 @@ final class TerminalSession {
         settings.c_oflag |= tcflag_t(OPOST | ONLCR)
         settings.c_lflag |= tcflag_t(ISIG | ICANON | ECHO)
         tcsetattr(terminal, TCSANOW, &settings)
+        if let size {
+            var window = winsize(ws_row: size.rows, ws_col: size.columns, ws_xpixel: 0, ws_ypixel: 0)
+            _ = ioctl(terminal, UInt(TIOCSWINSZ), &window)
+        }
         var argv = ([program] + arguments).map { strdup($0) } + [nil]
-        let variables = ["PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/tmp", "TERM=xterm", "PS1=$ "]
+        let usual = ["PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/tmp", "TERM": "xterm", "PS1": "$ "]
+        let variables = usual.merging(environment) { _, new in new }.map { "\($0.key)=\($0.value)" }
         var envp = variables.map { strdup($0) } + [nil]
         defer { for text in argv + envp { free(text) } }
         var stage: Int32 = 0

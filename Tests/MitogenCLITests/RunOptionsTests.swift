@@ -18,6 +18,23 @@ struct RunOptionsTests {
         return try #require(command as? RunCommand).options()
     }
 
+    @Test("Options about accounts are those of their hops")
+    func accounts() throws {
+        let hops = try Self.parse(["--sudo-terminal", "--doas-prompt", "Pass:", "true"]).hops
+        #expect(hops.requestsSudoTerminal && hops.doasPrompt == "Pass:" && hops.sudoPrompt == nil)
+        #expect(try !Self.parse(["true"]).hops.requestsSudoTerminal)
+        let both = #expect(throws: (any Error).self) {
+            _ = try MitogenCommand.parseAsRoot(["run", "--ask-passphrase", "--passphrase-file", "/x", "true"])
+        }
+        #expect(both.map { MitogenCommand.message(for: $0).contains("--ask-passphrase") } == true)
+        for options in [["--owner"], ["--numeric-ids"], []] {
+            let command = try MitogenCommand.parseAsRoot(["copy"] + options + ["-t", "local", "x", ":y"])
+            let copy = try #require(command as? CopyCommand)
+            #expect(copy.files.owner == (options == ["--owner"]))
+            #expect(copy.files.numericIDs == (options == ["--numeric-ids"]))
+        }
+    }
+
     @Test("Without options the command runs in a child of this process")
     func defaults() throws {
         let options = try Self.parse(["uname", "-a"])

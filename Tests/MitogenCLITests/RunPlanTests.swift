@@ -98,17 +98,44 @@ struct RunPlanTests {
     }
 
     @Test("The help texts fit on a terminal of 80 columns", arguments: HelpTopic.allCases)
-    func topics(topic: HelpTopic) {
-        #expect(HelpTopic.text(for: ["help", topic.rawValue]) == topic.text)
+    func topics(topic: HelpTopic) throws {
+        #expect(try HelpTopic.text(for: ["help", topic.rawValue]) == topic.text)
         #expect(topic.text.count > 300)
         for line in topic.text.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
-        #expect(HelpTopic.text(for: ["help", "run"]) == nil && HelpTopic.text(for: [topic.rawValue]) == nil)
+        #expect(try HelpTopic.text(for: ["help", "run"]) == nil && HelpTopic.text(for: [topic.rawValue]) == nil)
+        #expect(try HelpTopic.text(for: ["help", "help"]) == nil && HelpTopic.text(for: ["help", "manual"]) == nil)
+    }
+
+    @Test("A first word that is no command is told with those that there are")
+    func unknownCommands() throws {
+        let error = #expect(throws: ArgumentError.self) { try MitogenTool.checkCommand(["rum", "true"]) }
+        #expect(
+            error?.description.hasPrefix("there is no command 'rum'; did you mean 'run'? known are run, hosts, ")
+                == true
+        )
+        for words in [[], ["run"], ["manual", "x"], ["help"], ["--version"], ["-x"]] {
+            try MitogenTool.checkCommand(words)
+        }
+    }
+
+    @Test("Help about what does not exist is an error that names what there is")
+    func unknownTopics() {
+        let unknown = #expect(throws: ArgumentError.self) { try HelpTopic.text(for: ["help", "nothing"]) }
+        #expect(
+            unknown?.description.hasPrefix(
+                "there is no help about 'nothing'; there is some about the topics targets, connections, output, exit-status "
+                    + "and the commands run, hosts, "
+            ) == true
+        )
+        let near = #expect(throws: ArgumentError.self) { try HelpTopic.text(for: ["help", "target"]) }
+        #expect(near?.description.contains("did you mean 'targets'? There is some") == true)
+        #expect(throws: ArgumentError.self) { try HelpTopic.text(for: ["help", "run", "x"]) }
     }
 
     @Test("The help of run fits on two screens of 80 columns")
     func help() {
         let lines = RunCommand.helpMessage(columns: 80).split(separator: "\n", omittingEmptySubsequences: false)
-        #expect(lines.count <= 120)
+        #expect(lines.count <= 80)
         for line in lines { #expect(line.count <= 80, "\(line)") }
     }
 

@@ -75,9 +75,9 @@ struct SmallTextTests {
     @Test(
         "What is no assignment is explained without showing it",
         arguments: [
-            ("SECRET", "an environment variable is written NAME=VALUE, but there is no '='"),
-            ("", "an environment variable is written NAME=VALUE, but there is no '='"),
-            ("=SECRET", "an environment variable is written NAME=VALUE, but there is no name before the '='"),
+            ("SECRET", "--env is written NAME=VALUE, but there is no '='"),
+            ("", "--env is written NAME=VALUE, but there is no '='"),
+            ("=SECRET", "--env is written NAME=VALUE, but there is no name before the '='"),
         ]
     )
     func badAssignments(text: String, message: String) {
@@ -99,17 +99,17 @@ struct SmallTextTests {
     @Test(
         "What is no timeout is explained",
         arguments: [
-            ("", "a timeout is a number of seconds such as 30 or 0.5, not ''"),
-            (".", "a timeout is a number of seconds such as 30 or 0.5, not '.'"),
-            ("1.2.3", "a timeout is a number of seconds such as 30 or 0.5, not '1.2.3'"),
-            ("-1", "a timeout is a number of seconds such as 30 or 0.5, not '-1'"),
-            ("1e3", "a timeout is a number of seconds such as 30 or 0.5, not '1e3'"),
-            ("inf", "a timeout is a number of seconds such as 30 or 0.5, not 'inf'"),
-            ("5\u{1b}", "a timeout is a number of seconds such as 30 or 0.5, not '5^['"),
-            ("0", "a timeout must be more than 0 seconds"),
-            ("0.0", "a timeout must be more than 0 seconds"),
-            ("2592000.5", "a timeout may be at most 2592000 seconds (30 days)"),
-            (String(repeating: "9", count: 400), "a timeout may be at most 2592000 seconds (30 days)"),
+            ("", "--timeout is a number of seconds such as 30 or 0.5, not ''"),
+            (".", "--timeout is a number of seconds such as 30 or 0.5, not '.'"),
+            ("1.2.3", "--timeout is a number of seconds such as 30 or 0.5, not '1.2.3'"),
+            ("-1", "--timeout is a number of seconds such as 30 or 0.5, not '-1'"),
+            ("1e3", "--timeout is a number of seconds such as 30 or 0.5, not '1e3'"),
+            ("inf", "--timeout is a number of seconds such as 30 or 0.5, not 'inf'"),
+            ("5\u{1b}", "--timeout is a number of seconds such as 30 or 0.5, not '5^['"),
+            ("0", "--timeout must be more than 0 seconds"),
+            ("0.0", "--timeout must be more than 0 seconds"),
+            ("2592000.5", "--timeout may be at most 2592000 seconds (30 days)"),
+            (String(repeating: "9", count: 400), "--timeout may be at most 2592000 seconds (30 days)"),
         ]
     )
     func badTimeouts(text: String, message: String) {

@@ -30,10 +30,10 @@ package struct EnvironmentAssignment: Hashable, Sendable {
     package init(parsing text: String) throws(ArgumentError) {
         // The value is not shown: it may be a secret.
         guard let sign = text.unicodeScalars.firstIndex(of: "=") else {
-            throw ArgumentError("an environment variable is written NAME=VALUE, but there is no '='")
+            throw ArgumentError("--env is written NAME=VALUE, but there is no '='")
         }
         guard sign != text.startIndex else {
-            throw ArgumentError("an environment variable is written NAME=VALUE, but there is no name before the '='")
+            throw ArgumentError("--env is written NAME=VALUE, but there is no name before the '='")
         }
         self.name = String(text.unicodeScalars[..<sign])
         self.value = String(text.unicodeScalars[text.unicodeScalars.index(after: sign)...])
@@ -49,17 +49,19 @@ package struct TimeoutArgument: Hashable, Sendable {
     package let duration: Duration
 
     /// Parses a number of seconds such as `30` or `0.5`.
-    package init(parsing text: String) throws(ArgumentError) {
+    ///
+    /// - Parameter option: The option that has it, for messages.
+    package init(parsing text: String, of option: String = "--timeout") throws(ArgumentError) {
         let digits = text.utf8.filter { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }.count
         let points = text.utf8.filter { $0 == UInt8(ascii: ".") }.count
         // Double also reads "1e3", "0x10", "inf" and "nan", which are slips rather than times.
         guard digits > 0, points <= 1, digits + points == text.utf8.count, let seconds = Double(text) else {
             let shown = TerminalSanitizer.visible(text)
-            throw ArgumentError("a timeout is a number of seconds such as 30 or 0.5, not '\(shown)'")
+            throw ArgumentError("\(option) is a number of seconds such as 30 or 0.5, not '\(shown)'")
         }
-        guard seconds > 0 else { throw ArgumentError("a timeout must be more than 0 seconds") }
+        guard seconds > 0 else { throw ArgumentError("\(option) must be more than 0 seconds") }
         guard seconds <= Double(Self.maximumSeconds) else {
-            throw ArgumentError("a timeout may be at most \(Self.maximumSeconds) seconds (30 days)")
+            throw ArgumentError("\(option) may be at most \(Self.maximumSeconds) seconds (30 days)")
         }
         // Rounded up: a time that is too short to be counted must not become none.
         self.duration = .milliseconds(max(1, Int((seconds * 1000).rounded(.up))))

@@ -25,7 +25,8 @@ package struct BenchCommand: ParsableCommand {
 
     @Option(
         name: [.customShort("t"), .customLong("target")],
-        help: ArgumentHelp("The one context to measure; hops are written as for 'mitogen run'.", valueName: "TARGET")
+        help: ArgumentHelp("The one context to measure; hops are written as for 'mitogen run'.", valueName: "TARGET"),
+        completion: TargetCompletion.kind
     )
     package var target: String = "local"
 

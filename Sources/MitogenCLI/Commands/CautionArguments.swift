@@ -59,15 +59,7 @@ package struct CautionArguments: ParsableArguments {
             plan.allowedFailures = try RunPlan.Amount(parsing: maximumFailures, from: 0, option: "--max-fail")
         }
         plan.retries = try Self.number(self.retry, "--retry", from: 0, to: 1000) ?? 0
-        if let stagger {
-            do throws(ArgumentError) {
-                plan.stagger = try TimeoutArgument(parsing: stagger).duration
-            } catch {
-                throw ArgumentError(
-                    "--stagger is a number of seconds such as 2 or 0.5, not '\(TerminalSanitizer.visible(stagger))'"
-                )
-            }
-        }
+        if let stagger { plan.stagger = try TimeoutArgument(parsing: stagger, of: "--stagger").duration }
         return plan
     }
 

@@ -209,7 +209,7 @@ package struct ConnectionArguments: ParsableArguments {
         settings.usesImageCache = !avoidsImageCache
         if let hopTable { settings.table = try HopTable(path: hopTable) } else { settings.table = try .usual() }
         if let connectTimeout {
-            settings.connectTimeout = try TimeoutArgument(parsing: connectTimeout).duration
+            settings.connectTimeout = try TimeoutArgument(parsing: connectTimeout, of: "--connect-timeout").duration
         }
         return settings
     }

@@ -13,10 +13,31 @@ enum HelpTopic: String, CaseIterable {
     case output
     case exitStatus = "exit-status"
 
-    /// The text, if words ask for one.
-    static func text(for words: [String]) -> String? {
-        guard words.count == 2, words[0] == "help" else { return nil }
-        return self.init(rawValue: words[1])?.text
+    /// The text, if words ask for one; nil if they ask for something else, or for what the parser knows.
+    ///
+    /// - Throws: ``ArgumentError`` if they ask for help about what does not exist.
+    static func text(for words: [String]) throws(ArgumentError) -> String? {
+        guard words.count > 1, words[0] == "help", words[1].first != "-" else { return nil }
+        guard words.count == 2 else {
+            throw ArgumentError(
+                "help is about one command or topic: mitogen help \(TerminalSanitizer.visible(words[1]))"
+            )
+        }
+        if let topic = self.init(rawValue: words[1]) { return topic.text }
+        let hidden = MitogenCommand.configuration.subcommands.compactMap { $0.configuration.commandName }
+        let commands = ToolDescription.ofTool().commands.map(\.name)
+        if words[1] == "help" || hidden.contains(words[1]) || commands.contains(words[1]) { return nil }
+        throw Self.unknown(words[1], commands)
+    }
+
+    private static func unknown(_ word: String, _ commands: [String]) -> ArgumentError {
+        let topics = self.allCases.map(\.rawValue)
+        let near = Suggestion.nearest(to: word, in: topics + commands)
+        let question = near.map { "did you mean '\($0)'? There" } ?? "there"
+        let known = "the topics \(topics.joined(separator: ", ")) and the commands \(commands.joined(separator: ", "))"
+        return ArgumentError(
+            "there is no help about '\(TerminalSanitizer.visible(word))'; \(question) is some about \(known)"
+        )
     }
 
     /// The text, on lines of at most 80 columns.

@@ -22,7 +22,7 @@ package enum MitogenTool {
         self.startLogging()
         do {
             let words = ByteArguments.ofProcess()
-            if let text = HelpTopic.text(for: words) {
+            if let text = try self.text(for: words) {
                 var sink = DescriptorSink()
                 try sink.write(text, to: .stdout)
                 Glibc.exit(0)
@@ -34,6 +34,29 @@ package enum MitogenTool {
         } catch {
             self.exit(with: error)
         }
+    }
+
+    /// What is written for words that ask for a text only; nil for all others.
+    private static func text(for words: [String]) throws -> String? {
+        if words == ["--version"] { return VersionReport.ofTool().text }
+        do throws(ArgumentError) {
+            try self.checkCommand(words)
+            return try HelpTopic.text(for: words) ?? CompletionScript.text(for: words)
+        } catch {
+            throw error.forCommandLine
+        }
+    }
+
+    /// - Throws: ``ArgumentError`` for a first word that is no command.
+    static func checkCommand(_ words: [String]) throws(ArgumentError) {
+        guard let first = words.first, first.first != "-", first != "help" else { return }
+        let all = MitogenCommand.configuration.subcommands.compactMap { $0.configuration.commandName }
+        guard !all.contains(first) else { return }
+        let known = ToolDescription.ofTool().commands.map(\.name)
+        let near = Suggestion.nearest(to: first, in: known).map { "; did you mean '\($0)'?" } ?? ";"
+        throw ArgumentError(
+            "there is no command '\(TerminalSanitizer.visible(first))'\(near) known are \(known.joined(separator: ", "))"
+        )
     }
 
     private static func exit(with error: any Error) -> Never {

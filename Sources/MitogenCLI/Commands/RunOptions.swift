@@ -87,7 +87,7 @@ package struct RunOptions: Hashable, Sendable {
             throw ArgumentError("--list-hosts and --dry-run exclude each other: a dry run lists the hosts, too")
         }
         if self.command.isEmpty, arguments.script == nil, !self.listsTargets {
-            throw ArgumentError("there is no command to run")
+            throw ArgumentError("there is no command to run: mitogen run [OPTION]... [--] COMMAND [ARG...]")
         }
         if arguments.script == nil, self.command.first?.bytes.isEmpty == true {
             throw ArgumentError("the name of the program to run is empty")

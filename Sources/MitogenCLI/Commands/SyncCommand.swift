@@ -151,7 +151,8 @@ package struct SyncTargetArguments: ParsableArguments {
         help: ArgumentHelp(
             "Where to bring the files, as for 'mitogen run'; may be given several times. (default: local)",
             valueName: "TARGET"
-        )
+        ),
+        completion: TargetCompletion.kind
     )
     package var targets: [String] = []
 
@@ -166,7 +167,8 @@ package struct SyncTargetArguments: ParsableArguments {
 
     @Option(
         name: [.customShort("x"), .customLong("exclude-target")],
-        help: ArgumentHelp("Leave out a target, as -x of 'mitogen run'.", valueName: "TARGET")
+        help: ArgumentHelp("Leave out a target, as -x of 'mitogen run'.", valueName: "TARGET"),
+        completion: TargetCompletion.kind
     )
     package var exclusions: [String] = []
 

@@ -32,7 +32,8 @@ package struct TreeCommand: ParsableCommand {
         help: ArgumentHelp(
             "Node sets of targets, as for 'mitogen run'; may be given several times. (default: local)",
             valueName: "TARGET"
-        )
+        ),
+        completion: TargetCompletion.kind
     )
     package var targets: [String] = []
 

@@ -92,7 +92,7 @@ struct ManualPage: Hashable, Sendable {
     }
 
     private static func topicLines(_ topic: String) -> [String] {
-        (HelpTopic.text(for: ["help", topic]) ?? "").split(separator: "\n", omittingEmptySubsequences: false).map {
+        (HelpTopic(rawValue: topic)?.text ?? "").split(separator: "\n", omittingEmptySubsequences: false).map {
             self.line(String($0))
         }
     }

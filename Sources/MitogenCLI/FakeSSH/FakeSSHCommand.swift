@@ -48,7 +48,8 @@ package struct FakeSSHCommand: ParsableCommand {
 
     @Option(
         name: [.customShort("t"), .customLong("target")],
-        help: ArgumentHelp("Where ssh leads, instead of the first word.", valueName: "TARGET")
+        help: ArgumentHelp("Where ssh leads, instead of the first word.", valueName: "TARGET"),
+        completion: TargetCompletion.kind
     )
     package var target: String?
 

@@ -27,7 +27,7 @@ enum TargetCompletion {
             (try? source.list() ?? []) ?? []
         }
         let kinds = HopKind.known.map { kind in
-            if case .none = kind.argument { kind.name } else { kind.name == HopKind.ssh.name ? "ssh:" : kind.name }
+            if case .required = kind.argument { "\(kind.name):" } else { kind.name }
         }
         return NodeSet(names).names.map { "@\($0)" } + NodeSet(groups.targets.values.sorted()).names + kinds
     }

@@ -92,6 +92,23 @@ struct CautionCommandTests {
         #expect(session.text.contains("the answer was no; not run: local:[2-3]") == !isYes)
     }
 
+    @Test("An interruption is no answer, whether the question is of --confirm or of --canary")
+    func interruptions() async throws {
+        let mitogen = try #require(BuiltProgram.path(of: "mitogen"))
+        let command = ["--", "sh", "-c", "echo done-$((6*7))"]
+        let first = try TerminalSession(mitogen, ["run", "-t", "local:[1-3]", "--confirm", "2"] + command)
+        try await first.wait(for: "[y/N]")
+        first.type("\u{3}")
+        // The tool catches no signals yet.
+        #expect(try await first.waitForEnd() == SIGINT)
+        #expect(!first.text.contains("done-42") && !first.text.contains("the answer was"))
+        let second = try TerminalSession(mitogen, ["run", "-t", "local:[1-3]", "--canary", "1"] + command)
+        try await second.wait(for: "go on with 2? [y/N]")
+        second.type("\u{3}")
+        #expect(try await second.waitForEnd() == 130 << 8)
+        #expect(second.text.ranges(of: "done-42").count == 1 && !second.text.contains("the answer was"))
+    }
+
     @Test("Without a terminal a question is an error before the first connection")
     func noTerminal() async throws {
         for options in [["--confirm", "1"], ["--canary", "1"]] {

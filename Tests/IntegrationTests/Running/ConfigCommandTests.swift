@@ -66,7 +66,9 @@ struct ConfigCommandTests {
             mkdir("\(home)/.ssh", 0o700)
             try Files.write(Array("Host db1 *.org\n".utf8), to: "\(home)/.ssh/config")
             let words = try await ToolProcess.run(["hosts", "--completions"], environment: ["HOME": home])
-            #expect(words.lines.prefix(5) == ["@web", "ssh:db1", "local", "fork", "ssh:"])
+            #expect(words.lines.first == "@web")
+            // Where ClusterShell is installed its groups are offered, too.
+            #expect(words.lines.filter { !$0.hasPrefix("@") }.prefix(4) == ["ssh:db1", "local", "fork", "ssh:"])
             for shell in ["bash", "zsh", "fish"] {
                 let script = try await ToolProcess.run(["--generate-completion-script", shell])
                 #expect(script.status == 0 && script.text.contains("mitogen hosts --completions"))
@@ -90,6 +92,44 @@ struct ConfigCommandTests {
         #expect(piped.errors.split(separator: "\n").count == 1)
     }
 
+    @Test("On a dumb terminal, and where there is no terminal, nothing is drawn; NO_COLOR leaves out colours only")
+    func plainTerminals() async throws {
+        let mitogen = try #require(BuiltProgram.path(of: "mitogen"))
+        let arguments = ["run", "-t", "local:[1-2]", "--live", "--", "sh", "-c", "echo begun; exit 3"]
+        let dumb = try TerminalSession(mitogen, arguments, environment: ["TERM": "dumb"])
+        #expect(try await dumb.waitForEnd() == 5 << 8)
+        #expect(!dumb.text.contains("\u{1b}") && !dumb.text.contains("begun"))
+        #expect(dumb.text.contains("2 targets in ") && dumb.text.hasSuffix("exit 3: local:[1-2]\r\n"))
+        let grouped = ["run", "-t", "local:[1-2]", "--", "sh", "-c", "exit 3"]
+        let plain = try TerminalSession(mitogen, grouped, environment: ["NO_COLOR": "1"])
+        #expect(try await plain.waitForEnd() == 5 << 8)
+        #expect(plain.text.contains("!! local:1") && !plain.text.contains("\u{1b}[1"))
+        let coloured = try TerminalSession(mitogen, grouped)
+        #expect(try await coloured.waitForEnd() == 5 << 8)
+        #expect(coloured.text.contains("\u{1b}[1;31m!! local:1"))
+    }
+
+    @Test("The live view fits into a small terminal")
+    func smallTerminal() async throws {
+        let mitogen = try #require(BuiltProgram.path(of: "mitogen"))
+        let script = "echo a-long-line-that-has-no-room-in-thirty-columns; sleep 0.7"
+        let session = try TerminalSession(
+            mitogen,
+            ["run", "-t", "local:[1-9]", "--live", "--", "sh", "-c", script],
+            size: (rows: 6, columns: 30)
+        )
+        try await session.wait(for: "runs")
+        #expect(try await session.waitForEnd() == 0)
+        let views = session.text.split(separator: "\u{1b}[J", omittingEmptySubsequences: false)
+        #expect(views.count > 1)
+        for view in views.dropLast() {
+            let lines = view.split(separator: "\r\n", omittingEmptySubsequences: false)
+            #expect(lines.count <= 6, "\(view)")
+            for line in lines where !line.contains("\u{1b}") { #expect(line.count <= 30, "\(line)") }
+        }
+        #expect(session.text.contains("9 targets in "))
+    }
+
     @Test("A package has the programs, man pages and completions, and is used where nothing else is")
     func package() async throws {
         let tools = ["/usr/bin/dpkg-deb", "/usr/bin/strip", "/usr/bin/tar"]
@@ -111,7 +151,7 @@ struct ConfigCommandTests {
                 cd \(root)/usr/share
                 zcat man/man1/mitogen-run.1.gz | grep -q canary
                 grep -q -- '--completions' bash-completion/completions/mitogen zsh/vendor-completions/_mitogen
-                ls fish/vendor_completions.d/mitogen.fish doc/mitogen/copyright doc/mitogen/CHANGELOG.md.gz >/dev/null
+                ls fish/vendor_completions.d/mitogen.fish doc/mitogen/copyright doc/mitogen/changelog.gz >/dev/null
                 tar -tzf \(directory)/\(archive) | grep -q '^mitogen-[^/]*/bin/mitogen-agent$'
                 mkdir \(root)/proc \(root)/dev \(root)/tmp
                 exec unshare -m sh -c 'mount -t proc proc "$1/proc" && mount --bind /dev "$1/dev" &&

@@ -101,7 +101,8 @@ struct ResultCommandTests {
             ["run", "-t", "ssh:w!", "true"], ["run", "-t", "@nowhere", "true"], ["hosts", "a["],
             ["hosts", "--nonsense"],
             ["run", "--fanout", "x", "true"], ["tree", "-t", "a"], ["doctor"], ["copy"], ["no-such-command"],
-            ["run", "-i", "/no/such/file", "-t", "@web", "true"], ["run", "-i", "web1,", "--all", "true"],
+            ["run", "-i", "/no/such/file", "-t", "@web", "true"], ["help", "nothing"], ["help", "run", "x"],
+            ["run", "-i", "web1,", "--all", "true"],
         ]
         for arguments in cases {
             let result = try await ToolProcess.run(arguments)

@@ -1,0 +1,23 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import MitogenProtocol
+
+/// What a program file says of itself, for people who want to know what they have.
+package struct ImageDescription: Sendable, Hashable {
+    /// The machine that it is for, as `uname -m` calls it there.
+    package let machine: String
+    /// The hexadecimal digits of its build id.
+    package let buildID: String
+
+    /// Reads the front of a file.
+    ///
+    /// - Throws: ``MitogenError`` with `.imageUnusable` if it cannot be read, is not a program or has no build id.
+    package init(ofFile path: String) throws(MitogenError) {
+        self.buildID = try ImageIdentity.ofFile(path)
+        self.machine = TargetPlatform.machineName(elf: ELFImage(try ImageIdentity.front(of: path))?.machine ?? 0)
+    }
+}
