@@ -27,7 +27,7 @@ public enum FakeSSH {
     /// shell, in its home directory, as sshd does it; `-s sftp` starts the sftp-server that is there.
     ///
     /// Input, output, standard error and exit status are carried as they are, with the windows of
-    /// ``Context/run(_:stdin:environment:workingDirectory:timeout:onOutput:)-(_,_,_,String?,_,_)``. A signal that ends
+    /// ``ProcessHost/run(_:stdin:environment:workingDirectory:timeout:teardown:checked:onOutput:)``. A signal that ends
     /// the ssh ends its command. An ssh ends with 255 if a signal has ended the command, if the connection is lost, and
     /// if it is asked for what is not possible; it says so on its standard error. When the program has ended, what is left
     /// of its ssh processes is ended.

@@ -97,7 +97,7 @@ struct SSHSession: Sendable {
         let result = try await destination.run(
             RemoteShell.arguments(for: invocation.request),
             stdin: invocation.readsNothing ? .null : .stream(AsyncStream { await request.input.read() }),
-            environment: variables,
+            environment: .inherited.updating(variables),
             whenClosed: { stream in
                 switch stream {
                 case .input: request.input.shutDown()

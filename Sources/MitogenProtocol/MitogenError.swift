@@ -101,6 +101,8 @@ public struct MitogenError: Error, Sendable {
         public static let unknownActor = Code("unknownActor")
         /// A command has failed, or was ended because its time was over; see `ProcessResult.checked()`.
         public static let commandFailed = Code("commandFailed")
+        /// What gives a command its input has failed; see `ProcessInput`.
+        public static let inputFailed = Code("inputFailed")
         /// The callee does not know the function.
         public static let unknownFunction = Code("unknownFunction")
     }

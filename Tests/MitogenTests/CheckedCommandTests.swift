@@ -40,6 +40,11 @@ struct CheckedCommandTests {
                 return true
             }
             #expect(result.status == .exited(0) && pieces == Array("one\ntwo\n".utf8))
+            let lines = try await here.withOutput(of: ["sh", "-c", "echo one; echo two"], checked: true) { output in
+                try await output.lines().reduce(into: [String]()) { $0.append($1) }
+            }
+            #expect(lines == ["one", "two"])
+            #expect(try await here.runScript(Array("echo $1".utf8), arguments: ["three"]).outputText == "three\n")
         }
     }
 }

@@ -36,6 +36,8 @@ public struct ExternalContext: Sendable {
     public var parentIDs: [ContextID] { router.parentIDs }
     /// The master of the tree.
     public var master: Context { router.context(0) }
+    /// The context that the function runs in, to call functions and services in, and to send to.
+    public var here: Context { router.myself() }
     /// The context that started this one.
     public var parent: Context? { parentID.map { router.context($0) } }
 

@@ -20,7 +20,7 @@ final class Command: Sendable {
     private struct State {
         var outputs: [Int32: Side] = [:]
         var input: Side?
-        var pendingInput = Queue<[UInt8]>()
+        var pendingInput = Queue<ArraySlice<UInt8>>()
         var inputEnds = false
         /// How many pieces of output were sent.
         var pieces = 0
@@ -39,6 +39,7 @@ final class Command: Sendable {
     private let caller: ContextID
     private let handle: Handle
     private let process: SpawnedProcess
+    private let teardown: [RunProcess.Step]
     private let gate: Gate
     private let state = Mutex(State())
     private let end = OneShot<RunProcess.Output>()
@@ -51,12 +52,17 @@ final class Command: Sendable {
         self.router = router
         self.caller = caller
         handle = request.handle
+        teardown = request.teardown
         gate = Gate(Window(ProcessWindow.output, first: request.window))
-        let pipes = try Pipes(hasInput: request.hasInput)
+        let pipes = try CommandPipes(hasInput: request.hasInput)
         do throws(MitogenError) {
             var request = SpawnRequest(
                 arguments: request.command.arguments,
-                environment: Self.environment(adding: request.command.environment),
+                environment: Self.environment(
+                    adding: request.command.environment,
+                    removing: request.command.unset,
+                    inherits: request.command.inheritsEnvironment
+                ),
                 directory: request.command.directory,
                 descriptors: (
                     pipes.input.map { .descriptor($0.child) } ?? .null, .descriptor(pipes.output.child),
@@ -79,17 +85,24 @@ final class Command: Sendable {
         start(pipes, timeout: request.timeout)
     }
 
-    /// This process's environment with `additions` in it.
-    static func environment(adding additions: [ByteString]) -> [ByteString] {
+    /// This process's environment, or an empty one, with some variables set and others removed.
+    ///
+    /// - Parameters:
+    ///   - additions: Variables as `NAME=VALUE`.
+    ///   - removed: Names.
+    ///   - inherits: Whether this process's variables are in it; true by default.
+    static func environment(
+        adding additions: [ByteString],
+        removing removed: [ByteString] = [],
+        inherits: Bool = true
+    ) -> [ByteString] {
+        guard inherits else { return additions }
         let equalsSign = UInt8(ascii: "=")
-        let names = additions.map { $0.bytes.prefix { $0 != equalsSign } }
-        let kept = ProcessIdentity.environment.filter { entry in
-            !names.contains { $0 == entry.bytes.prefix { $0 != equalsSign } }
-        }
-        return kept + additions
+        let names = Set(additions.map { $0.bytes.prefix { $0 != equalsSign } } + removed.map { $0.bytes[...] })
+        return ProcessIdentity.environment.filter { !names.contains($0.bytes.prefix { $0 != equalsSign }) } + additions
     }
 
-    private func start(_ pipes: Pipes, timeout: Double?) {
+    private func start(_ pipes: CommandPipes, timeout: Double?) {
         let broker = router.broker
         for (descriptor, isError) in [(pipes.output.own, false), (pipes.error.own, true)] {
             let side = Side(descriptor: descriptor, keepsAlive: true) { [weak self] _, scratch in
@@ -224,7 +237,7 @@ final class Command: Sendable {
     func receive(_ control: ProcessControl) {
         if let credit = control.credit { gate.add(Credit(bytes: credit)) }
         state.withLock { state in
-            if let bytes = control.input, !bytes.isEmpty { state.pendingInput.append(bytes) }
+            if let bytes = control.input, !bytes.isEmpty { state.pendingInput.append(bytes[...]) }
             if control.endsInput == true { state.inputEnds = true }
         }
         writeInput()
@@ -248,7 +261,8 @@ final class Command: Sendable {
                 send(.closed(.input))  // it does not want any more
                 return closeInput()
             }
-            state.withLock { $0.pendingInput.prepend(Array(bytes.dropFirst(max(0, count)))) }
+            // A slice: the rest of a large piece is not copied for each write.
+            state.withLock { $0.pendingInput.prepend(bytes.dropFirst(max(0, count))) }
             return router.broker.startTransmit(side)
         }
     }
@@ -276,59 +290,9 @@ final class Command: Sendable {
         terminate()
     }
 
-    /// TERM to the command's process group, KILL to what is left of it 2 s later.
+    /// Goes through the steps that the caller has chosen, and ends with KILL.
     func terminate() {
         guard end.outcome == nil else { return }
-        process.end(.command)
-    }
-}
-
-/// The ends of a command's pipes.
-private struct Pipes {
-    struct Ends {
-        let own: Int32
-        let child: Int32
-    }
-
-    let input: Ends?
-    let output: Ends
-    let error: Ends
-
-    init(hasInput: Bool) throws(MitogenError) {
-        output = try Self.make(childWrites: true)
-        do throws(MitogenError) {
-            error = try Self.make(childWrites: true)
-        } catch {
-            Self.close(output)
-            throw error
-        }
-        do throws(MitogenError) {
-            input = hasInput ? try Self.make(childWrites: false) : nil
-        } catch {
-            Self.close(output)
-            Self.close(self.error)
-            throw error
-        }
-    }
-
-    private static func make(childWrites: Bool) throws(MitogenError) -> Ends {
-        var ends: [Int32] = [0, 0]
-        let result = cmitogen_pipe(&ends, childWrites)
-        guard result >= 0 else { throw .system("cannot make a pipe", errno: -result, .spawnError) }
-        if !childWrites { _ = cmitogen_set_nonblocking(ends[1], true) }
-        return childWrites ? Ends(own: ends[0], child: ends[1]) : Ends(own: ends[1], child: ends[0])
-    }
-
-    private static func close(_ ends: Ends) {
-        _ = systemClose(ends.own)
-        _ = systemClose(ends.child)
-    }
-
-    func closeChildEnds() {
-        for ends in [input, output, error] { if let ends { _ = systemClose(ends.child) } }
-    }
-
-    func closeParentEnds() {
-        for ends in [input, output, error] { if let ends { _ = systemClose(ends.own) } }
+        process.end(.command(teardown))
     }
 }

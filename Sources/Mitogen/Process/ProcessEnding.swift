@@ -54,11 +54,16 @@ struct ProcessEnding: Sendable {
         steps: [Step(SIGTERM, .group), Step(SIGKILL, .group, after: .seconds(1))],
         rest: .isEndedInTime
     )
-    /// A command that was given up. It may finish what it does.
-    static let command = ProcessEnding(
-        steps: [Step(SIGTERM, .group), Step(SIGKILL, .group, after: .seconds(2))],
-        rest: .isKilled
-    )
+    /// A command that was given up, which may finish what it does as long as its caller says.
+    static func command(_ teardown: [RunProcess.Step]) -> ProcessEnding {
+        var delay = Duration.zero
+        var steps: [Step] = []
+        for step in teardown {
+            steps.append(Step(step.signal, .group, after: delay))
+            delay += Duration(checkedSeconds: step.wait) ?? .zero
+        }
+        return ProcessEnding(steps: steps + [Step(SIGKILL, .group, after: delay)], rest: .isKilled)
+    }
     /// A command of a context that ends, which waits for it no longer than it has itself.
     static let commandAtEnd = ProcessEnding(steps: [Step(SIGTERM, .group)], rest: .isKilled)
 }

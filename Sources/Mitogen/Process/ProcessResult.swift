@@ -18,6 +18,8 @@ public struct ProcessResult: Sendable, Hashable {
     let command: String
     /// Where it ran, for messages.
     let context: String
+    /// The end of its standard error, for messages, also if that was passed on.
+    let errorTail: [UInt8]
 
     /// The standard output as text, with U+FFFD for what is not UTF-8.
     public var outputText: String { String(decoding: standardOutput, as: UTF8.self) }
@@ -30,15 +32,37 @@ public struct ProcessResult: Sendable, Hashable {
     /// let version = try await host.run(["git", "--version"]).checked().outputText
     /// ```
     ///
+    /// `checked: true` of ``ProcessHost/run(_:stdin:environment:workingDirectory:timeout:teardown:outputLimit:checked:)``
+    /// does the same.
+    ///
     /// - Returns: The same result, if the exit status is 0.
     /// - Throws: ``MitogenError`` with `.commandFailed`: the message has the command and how it ended, and
-    ///   ``MitogenError/diagnostics`` the last 20 lines of what it wrote to its standard error, where that was collected.
+    ///   ``MitogenError/diagnostics`` the last 20 lines of what it wrote to its standard error, 16 KiB at most.
     @discardableResult
     public func checked() throws(MitogenError) -> ProcessResult {
         if !hasTimedOut, status == .exited(0) { return self }
-        let lines = errorText.split(separator: "\n").suffix(20).map(String.init)
         let end = hasTimedOut ? "was ended because its time was over" : "has failed: \(status)"
-        throw MitogenError(.commandFailed, "\(command) \(end)", context: context, diagnostics: lines)
+        throw MitogenError(
+            .commandFailed,
+            "\(command) \(end)",
+            context: context,
+            diagnostics: ErrorTail.lines(of: errorTail)
+        )
+    }
+}
+
+extension ProcessResult {
+    /// The same end with the output that was collected meanwhile.
+    func collected(_ output: [UInt8], _ errors: [UInt8]) -> ProcessResult {
+        ProcessResult(
+            status: status,
+            standardOutput: output,
+            standardError: errors,
+            hasTimedOut: hasTimedOut,
+            command: command,
+            context: context,
+            errorTail: errorTail
+        )
     }
 }
 
@@ -51,17 +75,4 @@ public struct ProcessOutput: Sendable, Hashable {
 
     public let source: Source
     public let bytes: [UInt8]
-}
-
-/// What a command reads from its standard input.
-public enum ProcessInput: Sendable {
-    /// `/dev/null`.
-    case null
-    /// These bytes, then the end.
-    case bytes([UInt8])
-    /// What the sequence gives, as it comes and as fast as the command reads it, then the end.
-    case stream(AsyncStream<[UInt8]>)
-
-    /// A text, in UTF-8, then the end.
-    public static func string(_ text: String) -> ProcessInput { .bytes(Array(text.utf8)) }
 }

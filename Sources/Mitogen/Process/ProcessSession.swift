@@ -20,9 +20,15 @@ final class ProcessSession: Sendable {
         var tally = Tally()
         /// Told once each, whatever the context says.
         var closed: Set<CommandStream> = []
+        /// What the pieces cost that were given out, and may still be dealt with.
+        var taken: [Int] = []
+        var errorTail = ErrorTail()
+        var handle: Handle = 0
         var call: RunningCall?
+        var timer: Timer?
     }
 
+    private let request: ProcessRequest
     private let context: Context
     private let router: Router
     private let share: LinkBudget.Share
@@ -31,68 +37,104 @@ final class ProcessSession: Sendable {
     /// Closed until the command has started and says so: what came earlier would find nobody.
     private let input = Gate(ProcessWindow.input)
     private let state = Mutex(State())
-    private let ownHandle = Mutex<Handle>(0)
 
-    /// How long after its time limit a command's end is waited for: as long as its own side may take to end it, and to
-    /// say so.
-    private static let grace = Duration.seconds(5)
+    /// How long a command's end is waited for after its time limit and the steps that end it.
+    private static let grace = Duration.seconds(3)
 
-    init(context: Context) throws(MitogenError) {
+    init(_ request: ProcessRequest, in context: Context) throws(MitogenError) {
+        self.request = request
         self.context = context
         router = try context.callableRouter
         share = LinkBudget.Share(of: router.budget(of: context.id))
         let handle = try router.addHandler(respondent: context) { [weak self] message in self?.receive(message) }
-        ownHandle.withLock { $0 = handle }
+        state.withLock { $0.handle = handle }
     }
 
-    var handle: Handle { ownHandle.withLock { $0 } }
+    var handle: Handle { state.withLock { $0.handle } }
 
-    func close() {
-        try? router.deleteHandler(handle)
-    }
-
-    func run(
-        _ request: RunProcess,
-        stdin: ProcessInput,
-        within timeout: Duration?,
-        _ whenClosed: @Sendable (CommandStream) async -> Void,
-        _ onOutput: (ProcessOutput) async -> Bool
-    ) async throws(MitogenError) -> RunProcess.Output {
-        var request = request
-        request.window = state.withLock { state in
+    /// Asks for the command.
+    func start(_ message: RunProcess, within timeout: Duration?) throws(MitogenError) {
+        var message = message
+        message.window = state.withLock { state in
             _ = state.account.begin(share: share.adjust)
             return state.account.limit
         }
         // The command's own limit is what is left of the task's, and its end is waited for a little longer.
-        let call = try context.caller.start(request, keepsDeadline: false)
-        state.withLock { $0.call = call }
+        let call = try context.caller.start(message, keepsDeadline: false)
         let timer = timeout.map { giveUp(call, after: $0) }
-        defer { timer?.cancel() }
+        state.withLock { ($0.call, $0.timer) = (call, timer) }
         call.pending.whenResolved { [weak self] in self?.callDidEnd($0) }
-        return try await withInput(stdin) { () async throws(MitogenError) in
-            while let arrival = try await nextArrival(of: call) {
-                switch arrival {
-                case .closed(let stream): await whenClosed(stream)
-                case .piece(let piece):
-                    if await pass(on: piece, to: onOutput) { continue }
-                    call.cancel(because: MitogenError(.cancelled, "the command's output is not wanted any more"))
-                    return RunProcess.Output(status: .signaled(15), hasTimedOut: false)
+    }
+
+    /// Gives the command up if it still runs.
+    func close() {
+        let (call, timer) = state.withLock { ($0.call, $0.timer) }
+        timer?.cancel()
+        end(call, because: MitogenError(.cancelled, "the command's output is not wanted any more"))
+        try? router.deleteHandler(handle)
+    }
+
+    // MARK: What comes
+
+    /// The next piece of output; nil after the last one. What was given out before counts as dealt with.
+    func next() async throws(MitogenError) -> ProcessOutput? {
+        giveCredit()
+        while let arrival = try await nextArrival() {
+            switch arrival {
+            case .closed(let stream): await request.whenClosed(stream)
+            case .piece(let piece):
+                state.withLock { state in
+                    state.taken.append(ProcessEvent.cost(of: piece.bytes))
+                    if piece.source == .standardError { state.errorTail.add(piece.bytes) }
                 }
+                return piece
             }
-            return try await call.reply(timeout: nil).output()
         }
+        return nil
     }
 
     /// What comes next; nil if nothing does, and also if the call has failed, which says why.
-    private func nextArrival(of call: RunningCall) async throws(MitogenError) -> Arrival? {
+    private func nextArrival() async throws(MitogenError) -> Arrival? {
         do throws(MitogenError) {
             return try await output.get()
         } catch {
             // The command has ended well, but its output is not all here.
-            if case .success(let answer)? = call.pending.outcome, !answer.isDead { throw error }
+            if case .success(let answer)? = state.withLock({ $0.call })?.pending.outcome, !answer.isDead { throw error }
             return nil
         }
     }
+
+    /// How the command has ended, when ``next()`` has given nil.
+    ///
+    /// - Throws: Why it is not known; `.commandFailed` if it is checked.
+    func result() async throws(MitogenError) -> ProcessResult {
+        guard let call = state.withLock({ $0.call }) else { throw MitogenError(.misuse, "the command was not started") }
+        let end: RunProcess.Output
+        do throws(MitogenError) {
+            end = try await call.reply(timeout: nil).output()
+        } catch {
+            throw await context.explain(error, of: request.command)
+        }
+        let result = result(end)
+        return request.isChecked ? try result.checked() : result
+    }
+
+    /// What becomes of a command that is ended because its output is not wanted.
+    var endedEarly: ProcessResult { result(RunProcess.Output(status: .signaled(15), hasTimedOut: false)) }
+
+    private func result(_ end: RunProcess.Output) -> ProcessResult {
+        ProcessResult(
+            status: end.status,
+            standardOutput: [],
+            standardError: [],
+            hasTimedOut: end.hasTimedOut,
+            command: request.command.name,
+            context: context.displayName,
+            errorTail: state.withLock { $0.errorTail.bytes }
+        )
+    }
+
+    // MARK: The end
 
     /// Gives the command up, also if its answer is here and only output is missing.
     private func end(_ call: RunningCall?, because error: MitogenError) {
@@ -103,7 +145,8 @@ final class ProcessSession: Sendable {
     /// The other side keeps the time limit, unless it stands still.
     private func giveUp(_ call: RunningCall, after timeout: Duration) -> Timer {
         let name = context.displayName
-        return router.broker.schedule(after: timeout + Self.grace) { [weak self] in
+        let latest = timeout + request.teardown.longest + Self.grace
+        return router.broker.schedule(after: latest) { [weak self] in
             let error = MitogenError(
                 .timeoutError,
                 "the command has not ended within \(timeout), and \(name) does not answer",
@@ -163,14 +206,14 @@ final class ProcessSession: Sendable {
         if isComplete { output.finish(with: nil) }
     }
 
-    private func pass(on piece: ProcessOutput, to onOutput: (ProcessOutput) async -> Bool) async -> Bool {
-        guard await onOutput(piece) else { return false }
-        let cost = ProcessEvent.cost(of: piece.bytes)
-        let credit = state.withLock { $0.account.consume(cost, share: share.adjust) }
-        if let credit, let message = message(ProcessControl(handle: handle, credit: credit.bytes)) {
-            router.route(message)
+    private func giveCredit() {
+        let credits = state.withLock { state in
+            defer { state.taken.removeAll(keepingCapacity: true) }
+            return state.taken.compactMap { state.account.consume($0, share: share.adjust) }
         }
-        return true
+        for credit in credits {
+            if let message = message(ProcessControl(handle: handle, credit: credit.bytes)) { router.route(message) }
+        }
     }
 
     private func message(_ control: ProcessControl) -> Message? {
@@ -181,46 +224,45 @@ final class ProcessSession: Sendable {
 
     // MARK: Input
 
+    /// Our own end of the input is closed: not the fault of what gives it.
+    private struct InputNotWanted: Error {}
+
     /// Runs `body` while the input is sent.
-    private func withInput<Value: Sendable>(
-        _ stdin: ProcessInput,
-        _ body: () async throws(MitogenError) -> Value
-    ) async throws(MitogenError) -> Value {
-        let input: AsyncStream<[UInt8]>
-        switch stdin {
-        case .null: return try await body()
-        case .bytes(let bytes):
-            input = AsyncStream {
-                $0.yield(bytes); $0.finish()
-            }
-        case .stream(let stream): input = stream
-        }
-        let result = await withTaskGroup(of: Void.self) { group -> Result<Value, MitogenError> in
-            group.addTask { await self.send(input) }
+    func sending<Value>(_ write: ProcessInput.Writer?, _ body: () async -> Value) async -> Value {
+        guard let write else { return await body() }
+        return await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.send(write) }
             defer { group.cancelAll() }
-            do throws(MitogenError) {
-                return .success(try await body())
-            } catch {
-                return .failure(error)
-            }
+            return await body()
         }
-        return try result.get()
     }
 
-    private func send(_ input: AsyncStream<[UInt8]>) async {
-        do throws(MitogenError) {
-            for await bytes in input {
-                for start in stride(from: 0, to: bytes.count, by: 64 << 10) {
-                    let piece = Array(bytes[start..<min(bytes.count, start + 64 << 10)])
-                    try await self.input.enter(piece.count)
-                    guard let message = message(ProcessControl(handle: handle, input: piece)) else { return }
-                    await router.routeInTurn(message)
-                }
+    private func send(_ write: ProcessInput.Writer) async {
+        do {
+            try await write { piece in
+                do throws(MitogenError) { try await self.send(piece) } catch { throw InputNotWanted() }
             }
-            try await self.input.enter()
-            if let message = message(ProcessControl(handle: handle, endsInput: true)) { router.route(message) }
+        } catch is InputNotWanted {
+            return
         } catch {
-            // The command has ended, or is given up.
+            // Leaving it at that would have the command take half of its input for all of it.
+            if !Task.isCancelled { end(state.withLock { $0.call }, because: failure(of: error)) }
+            return
         }
+        guard (try? await input.enter()) != nil else { return }
+        if let message = message(ProcessControl(handle: handle, endsInput: true)) { router.route(message) }
+    }
+
+    private func send(_ bytes: [UInt8]) async throws(MitogenError) {
+        for start in stride(from: 0, to: bytes.count, by: 64 << 10) {
+            let piece = Array(bytes[start..<min(bytes.count, start + 64 << 10)])
+            try await input.enter(piece.count)
+            if let message = message(ProcessControl(handle: handle, input: piece)) { await router.routeInTurn(message) }
+        }
+    }
+
+    private func failure(of error: any Error) -> MitogenError {
+        (error as? MitogenError ?? MitogenError(.inputFailed, "the command's input has failed: \(error)"))
+            .inContext(context.displayName)
     }
 }

@@ -14,31 +14,49 @@ internal import MitogenProtocol
 #endif
 
 /// Runs a command in the context that it is called in; the library's own remote function behind
-/// ``Context/run(_:stdin:environment:workingDirectory:timeout:outputLimit:)-(_,_,_,String?,_,_)``.
+/// ``ProcessHost/run(_:stdin:environment:workingDirectory:timeout:teardown:outputLimit:checked:)``.
 struct RunProcess: RemoteFunction {
     /// What to start, as bytes: nothing on the way may change them.
     struct Invocation: Codable, Sendable {
         var arguments: [ByteString]
-        /// Variables as `NAME=VALUE`.
+        /// Variables to set, as `NAME=VALUE`.
         var environment: [ByteString]
+        /// The names of variables that it does not have.
+        var unset: [ByteString]
+        /// Whether it has the context's variables, too.
+        var inheritsEnvironment: Bool
         var directory: ByteString?
         /// What is brought along and run with the arguments, instead of a program that is there.
         var script: [UInt8]?
 
-        init(_ arguments: [String], _ environment: [String: String], _ directory: String?) {
-            self.arguments = arguments.map { ByteString($0) }
-            self.environment = environment.sorted { $0.key < $1.key }.map { ByteString("\($0.key)=\($0.value)") }
-            self.directory = directory.map { ByteString($0) }
-        }
-
-        init(_ arguments: [ByteString], _ environment: [ByteString: ByteString], _ directory: ByteString?) {
-            self.arguments = arguments
-            self.environment = environment.map { ByteString(bytes: $0.key.bytes + "=".utf8 + $0.value.bytes) }
-            self.directory = directory
+        init<Word: ProcessWord>(
+            _ arguments: [Word],
+            _ environment: ProcessEnvironment,
+            _ directory: Word?,
+            script: [UInt8]? = nil
+        ) {
+            self.arguments = arguments.map(\.byteString)
+            self.environment = environment.additions
+            unset = environment.removals
+            inheritsEnvironment = environment.isInherited
+            self.directory = directory?.byteString
+            self.script = script
         }
 
         /// What to call it in messages.
         var name: String { script == nil ? arguments.first?.description ?? "" : "the script" }
+    }
+
+    /// A step of ending it; see ``TeardownStep``.
+    struct Step: Codable, Sendable {
+        var signal: Int32
+        /// In seconds.
+        var wait: Double
+
+        init(_ step: TeardownStep) {
+            signal = step.signal
+            wait = Double(step.wait.nanoseconds) / 1e9
+        }
     }
 
     var command: Invocation
@@ -48,6 +66,7 @@ struct RunProcess: RemoteFunction {
     var handle: Handle
     /// How many bytes of output may be sent unasked.
     var window = Credit.first
+    var teardown: [Step]
 
     struct Output: Codable, Sendable {
         var status: ExitStatus

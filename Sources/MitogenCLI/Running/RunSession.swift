@@ -237,13 +237,14 @@ struct RunSession: Sendable {
         onOutput: (ProcessOutput) async -> Bool
     ) async throws(MitogenError) -> ProcessResult {
         let input = self.input.map { ProcessInput.stream($0.stream(for: target)) } ?? .null
+        let environment = ProcessEnvironment.inherited.updating(self.options.environment)
         let directory =
             self.options.directory ?? self.targetConnections.startingFolder(of: self.options.targets[target])
         guard let script = self.options.script else {
             return try await context.run(
                 self.options.command,
                 stdin: input,
-                environment: self.options.environment,
+                environment: environment,
                 workingDirectory: directory,
                 timeout: self.options.timeout,
                 onOutput: onOutput
@@ -253,7 +254,7 @@ struct RunSession: Sendable {
             script,
             arguments: self.options.command,
             stdin: input,
-            environment: self.options.environment,
+            environment: environment,
             workingDirectory: directory,
             timeout: self.options.timeout,
             onOutput: onOutput

@@ -26,7 +26,8 @@ extension LibraryTests.Commands {
             let argument = try await context.run(["printf", "%s", Self.all])
             #expect(argument.standardOutput == Self.all.bytes)
             let variables: [ByteString: ByteString] = ["PLAIN": "é", ByteString(bytes: [0x58, 0xe9]): Self.all]
-            let environment = try await context.run(["env", "-0"], environment: variables).standardOutput
+            let environment = try await context.run(["env", "-0"], environment: .inherited.updating(variables))
+                .standardOutput
             let entries = environment.split(separator: 0).map(Array.init)
             #expect(entries.contains([0x58, 0xe9, 0x3d] + Self.all.bytes))
             #expect(entries.contains(Array("PLAIN=é".utf8)))

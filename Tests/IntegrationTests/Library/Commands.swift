@@ -22,7 +22,7 @@ extension LibraryTests {
 }
 
 /// What a command has written so far.
-private final class TextBox: Sendable {
+final class TextBox: Sendable {
     private let storage = Mutex("")
     var text: String { storage.withLock { $0 } }
 
@@ -108,7 +108,11 @@ extension LibraryTests.Commands {
             let child = try await router.local()
             let variables = ["MITOGEN_TEST": "a b\n=c", "LANG": "C.test"]
             let script = "printf '%s|%s|%s' \"$MITOGEN_TEST\" \"$LANG\" \"${PATH:+has path}\""
-            let result = try await child.run(["sh", "-c", script], environment: variables, workingDirectory: "/usr")
+            let result = try await child.run(
+                ["sh", "-c", script],
+                environment: .inherited.updating(variables),
+                workingDirectory: "/usr"
+            )
             #expect(result.outputText == "a b\n=c|C.test|has path")
             #expect(try await child.run(["pwd"], workingDirectory: "/usr").outputText == "/usr\n")
         }

@@ -5,21 +5,10 @@ struct Follow: RemoteStream {
     var path: String
 
     func run(in context: ExternalContext, yield: StreamWriter<String>) async throws {
-        var rest = ""
-        let result = try await context.run(["tail", "-n", "+1", "-F", path]) { piece in
-            guard piece.source == .standardOutput else { return true }
-            var lines = (rest + String(decoding: piece.bytes, as: UTF8.self)).split(
-                separator: "\n",
-                omittingEmptySubsequences: false
-            )
-            rest = String(lines.removeLast())
-            for line in lines {
-                // Who does not want more cancels this function, and with it the command.
-                do { try await yield(String(line)) } catch { return false }
-            }
-            return true
+        // Who does not want more cancels this function, and with it the command.
+        try await context.withOutput(of: ["tail", "-n", "+1", "-F", path], checked: true) { output in
+            for try await line in output.lines() { try await yield(line) }
         }
-        try result.checked()
     }
 }
 
