@@ -175,8 +175,8 @@ package final class AtomicFile {
         return FileFailure(.cannotReplace, failure.path, failure.message, hint: inPlaceHint)
     }
 
-    private static let inPlaceHint =
-        "the file itself can be written: --in-place (writesInPlace) does, without replacing it"
+    private static let inPlaceHint: Hint =
+        "the file itself can be written: \(.writesInPlace) does, without replacing it"
 
     // MARK: Writing
 

@@ -34,7 +34,7 @@ public struct FileTransferReport: Sendable {
             first.code,
             "\(first.message) (and \(failures.count - 1) more failures)",
             context: first.context,
-            hint: first.hint
+            hint: first.advice
         )
     }
 }

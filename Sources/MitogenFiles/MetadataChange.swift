@@ -49,7 +49,7 @@ struct MetadataChange {
         guard result < 0 else { return }
         var failure = FileFailure(errno: Int(result), path, "give it to user \(owner.user), group \(owner.group)")
         if options.owner == .writer {
-            failure.hint = "the file that is replaced belongs to them; --in-place (writesInPlace) writes into it"
+            failure.hint = "the file that is replaced belongs to them; \(.writesInPlace) writes into it"
         }
         throw failure
     }

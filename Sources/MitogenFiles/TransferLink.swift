@@ -167,6 +167,6 @@ extension FileFailure {
             case .timeoutError: .stalled
             default: .connection
             }
-        self.init(reason, [], error.message, hint: error.hint)
+        self.init(reason, [], error.message, hint: error.advice)
     }
 }

@@ -102,7 +102,7 @@ package struct TreeWalker {
         let isContents = Self.isContents(root)
         if isContents, status.kind != .folder { throw FileFailure(.isNotFolder, path, "is not a folder") }
         if status.kind == .folder, !options.isRecursive {
-            throw FileFailure(.isFolder, path, "is a folder", hint: "-r (isRecursive) transfers folders")
+            throw FileFailure(.isFolder, path, "is a folder", hint: "\(.isRecursive) transfers folders")
         }
         let name = isContents ? [] : FilePath.split(path).name
         return try entry(path, in: .workingDirectory, status, path: name, shown: path, follows: true)

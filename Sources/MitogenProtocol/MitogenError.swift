@@ -116,8 +116,10 @@ public struct MitogenError: Error, Sendable {
     public let remote: RemoteFailure?
     /// The last lines that the peer wrote to its standard error.
     public let diagnostics: [String]
-    /// What to try.
-    public let hint: String?
+    /// What to try, with the names of the API; a user of the tool reads those of its options.
+    public var hint: String? { advice?.apiText }
+    /// What to try, with names that are still to be put into words.
+    package let advice: Hint?
     /// What the attempt to connect did, if it is one that has failed.
     public let connection: ConnectionReport?
 
@@ -141,12 +143,33 @@ public struct MitogenError: Error, Sendable {
         hint: String? = nil,
         connection: ConnectionReport? = nil
     ) {
+        self.init(
+            code,
+            message,
+            context: context,
+            remote: remote,
+            diagnostics: diagnostics,
+            hint: hint.map { Hint($0) },
+            connection: connection
+        )
+    }
+
+    /// An error whose hint has names in it.
+    package init(
+        _ code: Code,
+        _ message: String,
+        context: String? = nil,
+        remote: RemoteFailure? = nil,
+        diagnostics: [String] = [],
+        hint: Hint?,
+        connection: ConnectionReport? = nil
+    ) {
         self.code = code
         self.message = message
         self.context = context
         self.remote = remote
         self.diagnostics = diagnostics
-        self.hint = hint
+        advice = hint
         self.connection = connection
     }
 
@@ -170,7 +193,7 @@ public struct MitogenError: Error, Sendable {
             context: name,
             remote: remote,
             diagnostics: diagnostics,
-            hint: hint,
+            hint: advice,
             connection: connection
         )
         error.dead = dead
@@ -185,14 +208,17 @@ public struct MitogenError: Error, Sendable {
             context: context,
             remote: remote,
             diagnostics: diagnostics,
-            hint: hint,
+            hint: advice,
             connection: connection
         )
     }
 }
 
 extension MitogenError: CustomStringConvertible {
-    public var description: String {
+    public var description: String { text(hint: hint) }
+
+    /// The error for people, with this for its hint.
+    package func text(hint: String?) -> String {
         var text = message
         if let context { text = "\(context): \(text)" }
         if let traceback = remote?.traceback { text += "\n\(traceback)" }

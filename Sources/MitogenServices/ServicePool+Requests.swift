@@ -138,7 +138,8 @@ extension ServicePool {
             throw MitogenError(
                 .callError,
                 Self.isUnknown(name),
-                hint: "add it with ServicePool.add, or make its type an ActivatableService and name it in "
+                hint:
+                    "\(.programsOnly)add it with ServicePool.add, or make its type an ActivatableService and name it in "
                     + "ServicePool.register"
             )
         }

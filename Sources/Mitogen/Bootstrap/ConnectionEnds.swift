@@ -62,7 +62,11 @@ struct ConnectionEnds {
         let master = cmitogen_open_terminal(&buffer, buffer.count)
         guard master >= 0 else {
             let error = MitogenError.system("cannot open a pseudo-terminal", errno: -master)
-            throw MitogenError(error.code, error.message, hint: error.hint ?? "the limit is the sysctl kernel.pty.max")
+            throw MitogenError(
+                error.code,
+                error.message,
+                hint: error.advice ?? "the limit is the sysctl kernel.pty.max"
+            )
         }
         return (master, String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
     }
@@ -97,7 +101,7 @@ struct ConnectionEnds {
             )
         } catch {
             closeNearEnds()
-            throw MitogenError(error.code, "Child start failed: \(error.message)", hint: error.hint)
+            throw MitogenError(error.code, "Child start failed: \(error.message)", hint: error.advice)
         }
     }
 

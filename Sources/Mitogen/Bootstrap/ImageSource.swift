@@ -35,7 +35,7 @@ struct ImageSource: Sendable {
                     .imageUnusable,
                     "this program cannot run as a context, because it never asks whether it was started as one",
                     hint:
-                        "make its @main type a MitogenProgram, or call Mitogen.runChildIfRequested() first; a test names "
+                        "\(.programsOnly)make its @main type a MitogenProgram, or call Mitogen.runChildIfRequested() first; a test names "
                         + "the program to start, as RouterConfiguration.image, or uses a tree of MitogenTesting"
                 )
             }
@@ -103,7 +103,7 @@ enum ImageIdentity {
             throw MitogenError(
                 .imageUnusable,
                 "\(name) is linked dynamically, so it cannot run on other machines (it is the image for \(platform))",
-                hint: "add to its target in Package.swift: "
+                hint: "\(.programsOnly)add to its target in Package.swift: "
                     + "linkerSettings: [.unsafeFlags([\"-static-executable\"], .when(platforms: [.linux]))]"
             )
         }

@@ -76,7 +76,7 @@ extension Select {
             throw MitogenError(
                 .misuse,
                 "a stream has more than one value, and this Select takes one event of each source",
-                hint: "make it with Select(isOneShot: false)"
+                hint: "\(.programsOnly)make it with Select(isOneShot: false)"
             )
         }
         let session = try values.start()

@@ -64,7 +64,7 @@ final class ChildWire: Sendable {
         do throws(MitogenError) {
             spawned = try ends.spawn(plan.arguments, environment: plan.environment, on: broker)
         } catch {
-            throw MitogenError(.spawnError, error.message, hint: error.hint ?? plan.container?.missingToolHint)
+            throw MitogenError(.spawnError, error.message, hint: error.advice ?? plan.container?.missingToolHint)
         }
         return takeOver(spawned, ends, questions, rewritten: plan.withoutEcho, on: broker, whenLine: whenLine)
     }

@@ -137,6 +137,6 @@ extension MitogenError {
     /// Says also which containers a pod has.
     fileprivate func listing(_ containers: PodContainers) -> MitogenError {
         let names = containers.names.joined(separator: ", ")
-        return MitogenError(code, "\(message); it has \(names)", diagnostics: diagnostics, hint: hint)
+        return MitogenError(code, "\(message); it has \(names)", diagnostics: diagnostics, hint: advice)
     }
 }

@@ -280,7 +280,7 @@ final class ConnectionAttempt: Sendable {
     }
 
     private func giveUp(_ error: MitogenError) {
-        bootstrap { $0.giveUp(error.code, error.message, hint: error.hint) }
+        bootstrap { $0.giveUp(error.code, error.message, hint: error.advice) }
     }
 
     private func upload(_ result: Result<ImageStore.Upload, MitogenError>, _ wire: ChildWire) {

@@ -111,7 +111,7 @@ extension Router {
                     context: via.displayName,
                     hint:
                         "look whether that context, or the way to it, stands still; allow more time with "
-                        + "`connectTimeout` (--connect-timeout)"
+                        + "\(.connectTimeout)"
                 )
             }
         } catch {

@@ -56,6 +56,7 @@ package struct ConnectionFailure: Codable, Sendable {
     var message: String
     var context: String?
     var diagnostics: [String]
+    /// As `Hint` encodes itself.
     var hint: String?
     var connection: ConnectionReport?
 
@@ -64,7 +65,7 @@ package struct ConnectionFailure: Codable, Sendable {
         message = error.message
         context = error.context
         diagnostics = error.diagnostics.suffix(100).map { String($0.prefix(2000)) }
-        hint = error.hint
+        hint = error.advice?.encoded
         connection = error.connection
     }
 
@@ -82,7 +83,7 @@ package struct ConnectionFailure: Codable, Sendable {
             message,
             context: context,
             diagnostics: diagnostics,
-            hint: hint,
+            hint: hint.map { Hint(encoded: $0) },
             connection: connection
         )
     }
@@ -93,7 +94,7 @@ package struct ConnectionFailure: Codable, Sendable {
             message,
             context: context.map { "\(name) → \($0)" } ?? name,
             diagnostics: diagnostics,
-            hint: hint,
+            hint: hint.map { Hint(encoded: $0) },
             connection: connection
         )
     }

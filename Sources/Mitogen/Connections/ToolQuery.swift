@@ -42,7 +42,7 @@ final class ToolQuery: Sendable {
         _ command: [String],
         environment: [ByteString] = ProcessIdentity.environment,
         hearsErrors: Bool = false,
-        hint: String? = nil,
+        hint: Hint? = nil,
         on broker: Broker
     ) throws(MitogenError) {
         self.command = command
@@ -67,7 +67,7 @@ final class ToolQuery: Sendable {
         } catch {
             _ = systemClose(output.read)
             if let errors { _ = systemClose(errors.read) }
-            throw MitogenError(error.code, error.message, hint: hint ?? error.hint)
+            throw MitogenError(error.code, error.message, hint: hint ?? error.advice)
         }
         let (said, complained) = (Lines(), Lines())
         self.said = said

@@ -252,7 +252,7 @@ struct Caller: Sendable {
             .channelError,
             "\(text): the call of \(functionName) with its arguments has \(data.count) bytes",
             context: context.displayName,
-            hint: "send it in pieces, or raise RouterConfiguration.maxMessageSize"
+            hint: "send it in pieces\(.maxMessageSize)"
         )
     }
 

@@ -102,7 +102,7 @@ public struct Context: Sendable {
                 throw MitogenError(
                     .misuse,
                     "a message has named the program itself as the context to call",
-                    hint: "router.myself() calls functions, commands and services in the program"
+                    hint: "\(.programsOnly)router.myself() calls functions, commands and services in the program"
                 )
             }
             return router

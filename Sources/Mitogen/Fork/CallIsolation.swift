@@ -143,7 +143,7 @@ enum IsolatedAnswer<Output: Codable & Sendable>: Codable, Sendable {
             context: error.context,
             remote: remote,
             diagnostics: error.diagnostics,
-            hint: error.hint,
+            hint: error.advice,
             connection: error.connection
         )
     }

@@ -46,7 +46,7 @@ extension ForkServer {
     func giveUp() {
         finish(
             "the fork server was ended, because it had not answered in time",
-            hint: "look whether its preload function hangs; allow it more time with `connectTimeout`"
+            hint: "look whether its preload function hangs; allow it more time with \(.connectTimeout)"
         )
         process.terminate()
     }
@@ -57,7 +57,7 @@ extension ForkServer {
         process.terminate()
     }
 
-    private func finish(_ text: String, hint: String) {
+    private func finish(_ text: String, hint: Hint) {
         finish(MitogenError(.spawnError, text, diagnostics: process.lastLines, hint: hint))
     }
 

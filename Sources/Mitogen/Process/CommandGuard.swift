@@ -29,8 +29,8 @@ struct CommandGuard: Sendable {
         pid = cmitogen_guard_start(&output)
         guard pid > 0 else {
             let error = MitogenError.system("cannot make the process that guards commands", errno: -pid, .spawnError)
-            let limits = "the limits are pids.max of the cgroup, ulimit -u, and vm.overcommit_memory"
-            throw MitogenError(error.code, error.message, hint: error.hint ?? limits)
+            let limits: Hint = "the limits are pids.max of the cgroup, ulimit -u, and vm.overcommit_memory"
+            throw MitogenError(error.code, error.message, hint: error.advice ?? limits)
         }
         descriptor = output
     }

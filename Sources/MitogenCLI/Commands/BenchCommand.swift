@@ -61,7 +61,7 @@ package struct BenchCommand: ParsableCommand {
             } catch OutputError.brokenPipe {
                 return RunExitStatus.brokenPipe
             } catch {
-                try? sink.write("mitogen: \(error)\n", to: .stderr)
+                try? sink.write("mitogen: \(toolText(error))\n", to: .stderr)
                 return 1
             }
         }

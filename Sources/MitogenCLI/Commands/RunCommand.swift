@@ -115,13 +115,13 @@ package struct RunCommand: ParsableCommand {
         do throws(MitogenError) {
             image = try AgentImage.locate()
         } catch {
-            try? sink.write("mitogen: \(error)\n", to: .stderr)
+            try? sink.write("mitogen: \(toolText(error))\n", to: .stderr)
             throw ExitCode(RunExitStatus.unreachable)
         }
         do {
             throw ExitCode(try RunExecution(options: options, image: image).perform())
         } catch let error as OutputError {
-            try? sink.write("mitogen: \(error)\n", to: .stderr)
+            try? sink.write("mitogen: \(toolText(error))\n", to: .stderr)
             throw ExitCode(RunExitStatus.failed)
         }
     }

@@ -55,7 +55,7 @@ extension AgentImage {
         do throws(MitogenError) {
             return try self.locate()
         } catch {
-            try? sink.write("mitogen: \(error)\n", to: .stderr)
+            try? sink.write("mitogen: \(toolText(error))\n", to: .stderr)
             throw ExitCode(RunExitStatus.unreachable)
         }
     }

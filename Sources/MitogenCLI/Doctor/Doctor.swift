@@ -40,7 +40,7 @@ struct Doctor: Sendable {
         } catch OutputError.brokenPipe {
             return RunExitStatus.brokenPipe
         } catch {
-            TargetConnections.complain("\(error)")
+            TargetConnections.complain(toolText(error))
             return RunExitStatus.failed
         }
     }

@@ -79,7 +79,7 @@ struct HopFinding: Sendable {
         var lines = [Line(name: "cause", value: "\(failure.code): \(failure.message)")]
         if let context = failure.context { lines.append(Line(name: "at", value: context)) }
         lines += failure.diagnostics.suffix(Self.shownLines).map { Line(name: "said", value: $0) }
-        if let hint = failure.hint { lines.append(Line(name: "hint", value: hint)) }
+        if let hint = failure.toolHint { lines.append(Line(name: "hint", value: hint)) }
         return lines
     }
 
@@ -161,7 +161,7 @@ struct HopFinding: Sendable {
         if let stage = failure.stage { members.append(("stage", self.string(stage.rawValue))) }
         if let context = failure.context { members.append(("context", self.string(context))) }
         members.append(("said", "[" + failure.diagnostics.map(self.string).joined(separator: ",") + "]"))
-        if let hint = failure.hint { members.append(("hint", self.string(hint))) }
+        if let hint = failure.toolHint { members.append(("hint", self.string(hint))) }
         return "{" + members.map { "\"\($0.0)\":\($0.1)" }.joined(separator: ",") + "}"
     }
 

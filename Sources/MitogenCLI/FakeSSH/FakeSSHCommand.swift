@@ -81,7 +81,7 @@ package struct FakeSSHCommand: ParsableCommand {
             image = try AgentImage.locate()
         } catch {
             var sink = DescriptorSink()
-            try? sink.write("mitogen: \(error)\n", to: .stderr)
+            try? sink.write("mitogen: \(toolText(error))\n", to: .stderr)
             throw ExitCode(RunExitStatus.unreachable)
         }
         throw ExitCode(try FakeSSHExecution(options: options, image: image).perform())

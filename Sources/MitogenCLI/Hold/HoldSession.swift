@@ -32,7 +32,7 @@ struct HoldSession: Sendable {
             await attachment.router.join()
             return RunExitStatus.reduce(outcomes)
         } catch {
-            cmitogen_complain("mitogen: \(TerminalSanitizer.visible("\(error)"))\n")
+            cmitogen_complain("mitogen: \(TerminalSanitizer.visible(toolText(error)))\n")
             return RunExitStatus.unreachable
         }
     }
@@ -138,14 +138,14 @@ struct HoldSession: Sendable {
                     defer { attachment.router.shutdown() }
                     try await body(attachment)
                 } catch let error as MitogenError {
-                    cmitogen_complain("mitogen: \(TerminalSanitizer.visible("\(error)"))\n")
+                    cmitogen_complain("mitogen: \(TerminalSanitizer.visible(toolText(error)))\n")
                     status = RunExitStatus.failed
                 }
             }
         } catch OutputError.brokenPipe {
             return RunExitStatus.brokenPipe
         } catch {
-            cmitogen_complain("mitogen: \(TerminalSanitizer.visible("\(error)"))\n")
+            cmitogen_complain("mitogen: \(TerminalSanitizer.visible(toolText(error)))\n")
             return RunExitStatus.failed
         }
         return status

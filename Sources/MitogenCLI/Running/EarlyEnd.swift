@@ -58,7 +58,7 @@ extension TargetConnections {
         do {
             return try await self.with(targets, settings, image: image, usesHeld: usesHeld, body)
         } catch {
-            self.complain("\(error)")
+            self.complain(toolText(error))
             return RunExitStatus.unreachable
         }
     }

@@ -90,7 +90,7 @@ struct RunExecution: Sendable {
                 return status == 0 && source.failure != nil ? RunExitStatus.failed : status
             }
         } catch {
-            cmitogen_complain("mitogen: \(TerminalSanitizer.visible("\(error)"))\n")
+            cmitogen_complain("mitogen: \(TerminalSanitizer.visible(toolText(error)))\n")
             return RunExitStatus.unreachable
         }
     }

@@ -45,7 +45,7 @@ extension FailureReport {
         var lines = [error.message]
         let said = error.diagnostics.suffix(HopFinding.shownLines)
         if !said.isEmpty { lines += ["last lines received:"] + said.map { "  \($0)" } }
-        if let hint = error.hint { lines.append("hint: \(hint)") }
+        if let hint = error.toolHint { lines.append("hint: \(hint)") }
         self.init(
             code: error.code.description,
             message: lines.joined(separator: "\n"),

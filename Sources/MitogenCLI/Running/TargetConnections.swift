@@ -208,7 +208,7 @@ extension MitogenError {
             self.message,
             context: self.context,
             diagnostics: self.diagnostics,
-            hint: [what, self.hint].compactMap { $0 }.joined(separator: "; "),
+            hint: [what, self.toolHint].compactMap { $0 }.joined(separator: "; "),
             connection: self.connection
         )
     }

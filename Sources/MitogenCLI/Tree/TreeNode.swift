@@ -87,7 +87,7 @@ struct TreeNode: Sendable {
         var lines: [String] = []
         if let failure {
             lines.append(TerminalSanitizer.visible("\(self.target ?? ""): \(failure.code): \(failure.message)"))
-            if let hint = failure.hint { lines.append("  hint: \(TerminalSanitizer.visible(hint))") }
+            if let hint = failure.toolHint { lines.append("  hint: \(TerminalSanitizer.visible(hint))") }
         }
         return lines + self.branches.flatMap(\.failureLines)
     }

@@ -229,7 +229,7 @@ package struct AttemptMachine<Process: Sendable, Wire: Sendable>: Sendable {
             throw MitogenError(
                 .imageMismatch,
                 "the child is Mitogen \(greeting.version), this program is \(version)",
-                hint: "install the same version as `executable`"
+                hint: "\(.programsOnly)install the same version as `executable`"
             )
         }
         return greeting
@@ -262,8 +262,7 @@ package struct AttemptMachine<Process: Sendable, Wire: Sendable>: Sendable {
                 .timeoutError,
                 "connecting took longer than \(timeout), while \(waiting)",
                 hint:
-                    "allow more time with `connectTimeout` (--connect-timeout), or connect to fewer targets at a time "
-                    + "(--fanout)"
+                    "allow more time with \(.connectTimeout), or connect to fewer targets at a time\(.fanout)"
             )
         )
     }

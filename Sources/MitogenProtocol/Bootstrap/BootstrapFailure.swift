@@ -23,7 +23,7 @@ package struct BootstrapFailure: Error, Sendable, Equatable {
     package let stage: ConnectionStage
     package let code: MitogenError.Code
     package let message: String
-    package var hint: String?
+    package var hint: Hint?
     /// How the tool ended, if it has.
     package var exit: BootstrapExit?
     /// The last lines that the tool and the far side have said.
@@ -55,8 +55,7 @@ package struct BootstrapFailure: Error, Sendable, Equatable {
             stage: stage,
             code: .noImage,
             message: "there is no image of this program for the target's platform, \(platform)",
-            hint: "build the program for it, and put that at \(place) or supply it with a `PayloadProvider`; or name "
-                + "it with `executable` if it is installed there"
+            hint: "build the program for it, and put that at \(place)\(.payloadProvider)\(.executableElsewhere)"
         )
     }
 }
@@ -113,8 +112,7 @@ extension BootstrapFailure {
                 : "no folder of the target lets a program be written and run",
             hint: isFull
                 ? "free some space there, or set TMPDIR to a folder that has it"
-                : "set TMPDIR to a folder where programs run, mount one, or put the program there and name it "
-                    + "with `executable`",
+                : "set TMPDIR to a folder where programs run, or mount one\(.executableElsewhere)",
             tried: tried
         )
     }

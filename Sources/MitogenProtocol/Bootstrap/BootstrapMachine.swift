@@ -172,8 +172,7 @@ package struct BootstrapMachine: Sendable {
         return giveUp(
             .timeoutError,
             "connecting took longer than \(timeout), while \(doing)",
-            hint: "the last lines may say what it waits for; allow more time with `connectTimeout` "
-                + "(--connect-timeout)"
+            hint: "the last lines may say what it waits for; allow more time with \(.connectTimeout)"
         )
     }
 
@@ -181,7 +180,7 @@ package struct BootstrapMachine: Sendable {
     package mutating func giveUp(
         _ code: MitogenError.Code,
         _ message: String,
-        hint: String? = nil
+        hint: Hint? = nil
     ) -> [BootstrapAction] {
         isSettled ? [] : fail(BootstrapFailure(stage: stage, code: code, message: message, hint: hint))
     }

@@ -160,7 +160,7 @@ package enum ContainerFailure: Sendable, Hashable, CaseIterable {
         }
     }
 
-    private func hint(_ target: ContainerTarget) -> String {
+    private func hint(_ target: ContainerTarget) -> Hint {
         switch self {
         case .noSuchContainer: "`\(target.listCommand)` lists what is there"
         case .noSuchPodContainer:
@@ -183,7 +183,7 @@ package enum ContainerFailure: Sendable, Hashable, CaseIterable {
         }
     }
 
-    private static func engineHint(_ target: ContainerTarget) -> String {
+    private static func engineHint(_ target: ContainerTarget) -> Hint {
         let works = "`\(target.probeCommand)` must work on the machine where the connection is made"
         return switch target.tool {
         case .docker: "\(works): start the daemon, or set DOCKER_HOST"
@@ -192,7 +192,7 @@ package enum ContainerFailure: Sendable, Hashable, CaseIterable {
         }
     }
 
-    private static func permissionHint(_ target: ContainerTarget) -> String {
+    private static func permissionHint(_ target: ContainerTarget) -> Hint {
         switch target.tool {
         case .docker, .lxd: "connect through sudo, or put the user into the group \(target.tool.rawValue)"
         case .incus: "connect through sudo, or put the user into the group incus-admin"

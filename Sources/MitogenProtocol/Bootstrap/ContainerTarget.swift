@@ -77,17 +77,17 @@ package struct ContainerTarget: Sendable, Codable, Equatable {
     private var namespaceWords: String { namespace.map { " --namespace \($0)" } ?? "" }
 
     /// What to do when the tool cannot be started.
-    package var missingToolHint: String {
-        "install \(tool.program) on the machine where the connection is made, or name its path in the options"
+    package var missingToolHint: Hint {
+        "install \(tool.program) on the machine where the connection is made\(.toolPath)"
     }
 
     /// The end of a hint: what leads there without a shell, if anything does.
-    package var hintWithoutShell: String { namespaceHint("no shell") }
+    package var hintWithoutShell: Hint { namespaceHint("no shell") }
 
     /// The end of a hint: what leads there where no program can be put, if anything does.
-    var hintWithoutPlace: String { namespaceHint("no folder, as it runs the program from memory") }
+    var hintWithoutPlace: Hint { namespaceHint("no folder, as it runs the program from memory") }
 
-    private func namespaceHint(_ needs: String) -> String {
+    private func namespaceHint(_ needs: String) -> Hint {
         switch tool {
         // An instance of another machine cannot be entered by its namespaces.
         case .docker, .podman, .lxc, .lxd, .incus:
@@ -100,7 +100,7 @@ package struct ContainerTarget: Sendable, Codable, Equatable {
     }
 
     /// What to do when the tool has ended without a word that is understood.
-    var silentEndHint: String? {
+    var silentEndHint: Hint? {
         switch tool {
         case .lxc: "many versions of LXC hide why a program failed; see its logs on the host, below /var/log/lxc"
         case .lxd: "many versions of LXD hide why a program failed; see its logs on the host, below /var/log/lxd"

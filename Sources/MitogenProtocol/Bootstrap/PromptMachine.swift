@@ -16,7 +16,7 @@ package struct PromptMachine: Sendable {
         /// `yes` and a line end.
         case acceptHostKey
         /// The attempt has failed.
-        case fail(MitogenError.Code, message: String, hint: String?)
+        case fail(MitogenError.Code, message: String, hint: Hint?)
     }
 
     private static let longestLine = 4096
@@ -109,7 +109,7 @@ package struct PromptMachine: Sendable {
             if table.hostKeyAnswer == .accept { return .acceptHostKey }
             return .fail(
                 .hostKeyError,
-                message: "\(table.tool) asks whether the host's key is the right one\(insistence)",
+                message: "\(table.tool) asks whether the host's key is the right one",
                 hint: hostKeyHint
             )
         }
@@ -194,14 +194,14 @@ package struct PromptMachine: Sendable {
             return .fail(
                 .passwordRequired,
                 message: "the key \(key) is encrypted, and no passphrase was given",
-                hint: "give its passphrase (`passphrase`, --ask-passphrase), or load it into an agent with `ssh-add`"
+                hint: "give its passphrase (\(.passphrase)), or load it into an agent with `ssh-add`"
             )
         }
         guard !typedPassphrase else {
             return .fail(
                 .passwordError,
                 message: "the passphrase of the key \(key) is incorrect",
-                hint: "check it with `ssh-keygen -y -f KEY` (`passphrase`, --ask-passphrase); it was typed once"
+                hint: "check it with `ssh-keygen -y -f KEY` (\(.passphrase)); it was typed once"
             )
         }
         typedPassphrase = true
@@ -245,14 +245,14 @@ package struct PromptMachine: Sendable {
                     .passwordRequired,
                     message: "\(table.tool) password was requested, but none specified",
                     hint: "offer a key that the host accepts (`ssh-copy-id HOST`), or give a password "
-                        + "(`password`, --ask-password); an encrypted key needs its `passphrase` (--ask-passphrase)"
+                        + "(\(.password)); an encrypted key needs its passphrase (\(.passphrase))"
                 )
             }
             return .fail(
                 .authenticationFailed,
                 message: "\(table.tool) authentication is incorrect",
-                hint: "check the user, and the key that is offered: `ssh-add -l`, `identityFile` (--identity), and "
-                    + "~/.ssh/authorized_keys on the host; an encrypted key needs its `passphrase` (--ask-passphrase)"
+                hint: "check the user, and the key that is offered: `ssh-add -l`, \(.identityFile), and "
+                    + "~/.ssh/authorized_keys on the host; an encrypted key needs its passphrase (\(.passphrase))"
             )
         case .hostKeyRefused: return hostKeyRefused
         case .notPermitted:
@@ -265,8 +265,7 @@ package struct PromptMachine: Sendable {
             return .fail(
                 .terminalRequired,
                 message: "\(table.tool) wants a terminal: \(Transcript.printable(original))",
-                hint: "set `Defaults:USER !requiretty` in /etc/sudoers, or ask for a terminal with `requestsTerminal` "
-                    + "(--sudo-terminal)"
+                hint: "set `Defaults:USER !requiretty` in /etc/sudoers, or ask for a terminal with \(.requestsTerminal)"
             )
         }
     }
@@ -275,33 +274,31 @@ package struct PromptMachine: Sendable {
         sawChangedKey
             ? .fail(
                 .hostKeyChanged,
-                message: "the host's key has changed, \(table.tool) refuses to connect\(insistence)",
+                message: "the host's key has changed, \(table.tool) refuses to connect",
                 hint: "somebody may be in between; if the host was set up anew, remove its old key with "
-                    + "`ssh-keygen -R HOST`"
+                    + "`ssh-keygen -R HOST`\(insistence)"
             )
             : .fail(
                 .hostKeyError,
-                message: "\(table.tool) reported an unrecognized or mismatching host key\(insistence)",
+                message: "\(table.tool) reported an unrecognized or mismatching host key",
                 hint: hostKeyHint
             )
     }
 
     /// Whose wish it is, where it is not the user's own configuration.
-    private var insistence: String {
+    private var insistence: Hint {
         guard table.insistsOnHostKeys else { return "" }
-        return "; mitogen insists on a known key, as `checkHostKeys` is `.enforce` (--check-host-keys enforce)"
+        return "; mitogen insists on a known key because of \(.enforcedHostKeys): with \(.configuredHostKeys) the ssh "
+            + "configuration's `StrictHostKeyChecking` counts"
     }
 
-    private var hostKeyHint: String {
+    private var hostKeyHint: Hint {
         "log in once with `ssh HOST`, add its key to ~/.ssh/known_hosts (`ssh-keyscan HOST`), or accept new keys with "
-            + "`checkHostKeys = .accept` (--check-host-keys accept)"
-            + (table.insistsOnHostKeys
-                ? "; with `.configured` (--check-host-keys configured) the ssh configuration's `StrictHostKeyChecking` counts"
-                : "")
+            + "\(.acceptedHostKeys)\(insistence)"
     }
 
-    private var passwordOption: String {
-        table.tool == "SSH" ? "`password`, --ask-password" : "`password`, --ask-become-password"
+    private var passwordOption: Hint.Name {
+        table.tool == "SSH" ? .password : .becomePassword
     }
 
     private var incorrectPassword: Answer {

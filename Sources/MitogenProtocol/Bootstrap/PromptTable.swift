@@ -67,7 +67,7 @@ package struct PromptTable: Sendable {
     /// The file that says what the tool permits.
     package var policy: String
     /// What sets another question for the password, for people.
-    package var promptSetting: String
+    package var promptSetting: Hint.Name
     /// Whether only a question can be all that a tool without children has written on an unfinished line, even if what
     /// is typed is shown: not so if what comes from the far side is on the same terminal.
     package var asksOpenly: Bool
@@ -83,7 +83,7 @@ package struct PromptTable: Sendable {
     package init(
         tool: String,
         policy: String = "",
-        promptSetting: String = "`passwordPrompt`",
+        promptSetting: Hint.Name = .passwordPrompt,
         asksOpenly: Bool = false,
         passwordPrompts: [Prompt] = [],
         passphrasePrompts: [Prompt] = [],
@@ -152,7 +152,7 @@ extension PromptTable {
         tool: "sudo",
         policy:
             "`ALL=(ALL) NOPASSWD: ALL` or the like for it in /etc/sudoers (`visudo`; `sudo -l -U USER` lists rules)",
-        promptSetting: "`passwordPrompt` (--sudo-prompt)",
+        promptSetting: .sudoPrompt,
         asksOpenly: true,
         passwordPrompts: [.ending(sudoPrompt), .leading("[sudo: \(sudoPrompt)] ")],
         rules: [
@@ -190,7 +190,7 @@ extension PromptTable {
         PromptTable(
             tool: "su",
             policy: "a line for it in /etc/pam.d/su",
-            promptSetting: "`passwordPrompt` (--su-prompt)",
+            promptSetting: .suPrompt,
             asksOpenly: true,
             passwordPrompts: [.ending(suPrompt), .ending(passwordPrompt)],
             rules: (suIncorrectPrompts + incorrectPrompts).map { Rule($0, .incorrectPassword) }
@@ -210,7 +210,7 @@ extension PromptTable {
         PromptTable(
             tool: "doas",
             policy: "a `permit` rule for it in /etc/doas.conf",
-            promptSetting: "`passwordPrompt` (--doas-prompt)",
+            promptSetting: .doasPrompt,
             asksOpenly: true,
             passwordPrompts: [.ending(suPrompt), .ending(passwordPrompt)],
             rules: (doasIncorrectPrompts + incorrectPrompts).map {

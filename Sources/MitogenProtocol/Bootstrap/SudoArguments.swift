@@ -112,7 +112,7 @@ package struct SudoArguments: Sendable, Equatable, Codable {
 
     private mutating func take(_ option: SudoOption, _ shown: String, _ value: String?) throws(MitogenError) {
         if case .refused(let hint) = option.effect {
-            throw MitogenError(.misuse, "\(shown) in sudoArguments is not supported", hint: hint)
+            throw MitogenError(.misuse, "\(shown) in sudoArguments is not supported", hint: "\(.programsOnly)\(hint)")
         }
         if option.value == .required, value?.isEmpty ?? true {
             throw MitogenError(.misuse, "\(shown) in sudoArguments needs a value")
@@ -140,7 +140,8 @@ package struct SudoArguments: Sendable, Equatable, Codable {
         MitogenError(
             .misuse,
             "sudoArguments can only have options of sudo, not \(word.debugDescription)",
-            hint: "what sudo runs is the library's own command; variables are set with `run` or `--preserve-env`"
+            hint:
+                "\(.programsOnly)what sudo runs is the library's own command; variables are set with `run` or `--preserve-env`"
         )
     }
 }
@@ -157,7 +158,7 @@ private struct SudoOption {
         case user, group, role, type, setHome, login, preserveGroups, preserveEnvironment
         /// It makes no difference here.
         case ignored
-        case refused(hint: String)
+        case refused(hint: Hint)
     }
 
     let letter: Character?

@@ -14,7 +14,7 @@ package struct ToolFailures: Sendable {
         let context: String?
         let code: MitogenError.Code
         let message: String
-        let hint: String
+        let hint: Hint
         /// Whether a line that has one of the texts says that the server closed the connection before it said its version.
         let isBeforeVersion: Bool
 
@@ -23,7 +23,7 @@ package struct ToolFailures: Sendable {
             _ message: String,
             says texts: [String],
             with context: String? = nil,
-            hint: String,
+            hint: Hint,
             isBeforeVersion: Bool = false
         ) {
             self.texts = texts
@@ -127,14 +127,14 @@ extension ToolFailures {
                 says: ["connection refused"],
                 hint:
                     "check that sshd runs there (`systemctl status ssh`) and that the port is right (`Port` in the ssh "
-                    + "configuration, HOST:PORT in a target)"
+                    + "configuration, \(.port))"
             ),
             Rule(
                 .noRoute,
                 "there is no way to the host",
                 says: ["no route to host", "network is unreachable", "host is down"],
                 hint: "check the address and this machine's routes with `ip route get ADDRESS`, or go through another "
-                    + "host (`via`, `ProxyJump`)"
+                    + "host (\(.via), `ProxyJump`)"
             ),
             Rule(
                 .timeoutError,
@@ -150,7 +150,7 @@ extension ToolFailures {
                 .authenticationFailed,
                 "ssh offered more keys than the server lets it try",
                 says: ["too many authentication failures"],
-                hint: "name the right key (`identityFile`, --identity) and set `IdentitiesOnly yes`"
+                hint: "name the right key (\(.identityFile)) and set `IdentitiesOnly yes`"
             ),
             Rule(
                 .streamError,
@@ -162,7 +162,7 @@ extension ToolFailures {
                 .misuse,
                 "ssh does not take its configuration",
                 says: ["bad configuration option", "bad owner or permissions on", "can't open user config file"],
-                hint: "repair the file that it names, or choose another with `configFile`, --ssh-config"
+                hint: "repair the file that it names, or choose another with \(.configFile)"
             ),
             Rule(
                 .connectionRefused,
@@ -198,7 +198,7 @@ extension ToolFailures {
                 hint:
                     "it probably has too many connections that are not logged in (`MaxStartups` in its sshd_config), or "
                     + "refuses this machine for a while (`PerSourcePenalties`, fail2ban): connect to fewer targets at a "
-                    + "time (--fanout), or see the server's log (`journalctl -u ssh`)",
+                    + "time\(.fanout), or see the server's log (`journalctl -u ssh`)",
                 isBeforeVersion: true
             ),
             Rule(
@@ -207,7 +207,7 @@ extension ToolFailures {
                 says: ["connection closed by", "connection reset by", "closed by remote host", "broken pipe"],
                 hint:
                     "the server's log says why (`journalctl -u ssh`): `AllowUsers`, a full disk, or `MaxStartups`, for "
-                    + "which connect to fewer targets at a time (--fanout)"
+                    + "which connect to fewer targets at a time\(.fanout)"
             ),
         ]
     )

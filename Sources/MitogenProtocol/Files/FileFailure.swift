@@ -38,9 +38,9 @@ package struct FileFailure: Error, Sendable, Hashable {
     package var path: [UInt8]
     /// What happened, without the path.
     package var message: String
-    package var hint: String?
+    package var hint: Hint?
 
-    package init(_ reason: Reason, _ path: [UInt8], _ message: String, hint: String? = nil) {
+    package init(_ reason: Reason, _ path: [UInt8], _ message: String, hint: Hint? = nil) {
         self.reason = reason
         self.path = path
         self.message = message
@@ -104,7 +104,7 @@ extension MitogenError.Code {
 
 extension FileFailure: PickleValueConvertible {
     package var pickleValue: PickleValue {
-        .tuple([.integer(reason.rawValue), .bytes(path), .string(message), hint.map { .string($0) } ?? .none])
+        .tuple([.integer(reason.rawValue), .bytes(path), .string(message), hint.map { .string($0.encoded) } ?? .none])
     }
 
     package init(pickleValue: PickleValue) throws(PickleError) {
@@ -113,6 +113,6 @@ extension FileFailure: PickleValueConvertible {
         reason = Reason(rawValue: try fields.number()) ?? .other
         path = try fields.bytes()
         message = try fields.text()
-        hint = try fields.optionalText()
+        hint = try fields.optionalText().map { Hint(encoded: $0) }
     }
 }

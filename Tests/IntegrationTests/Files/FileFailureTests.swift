@@ -98,7 +98,7 @@ extension LibraryTests.FileFailures {
             try #require(mount("\(folder)/under", "\(folder)/mounted", nil, UInt(MS_BIND), nil) == 0)
             defer { umount2("\(folder)/mounted", Int32(MNT_DETACH)) }
             let busy = try await failure(pushing: "\(folder)/a", to: "\(folder)/mounted")
-            #expect(busy.code == .fileError && busy.hint?.contains("--in-place") == true, "\(busy)")
+            #expect(busy.code == .fileError && busy.hint?.contains("`writesInPlace`") == true, "\(busy)")
             #expect(TestFiles.names(in: folder) == ["a", "mounted", "under"])
             #expect(Files.bytes("\(folder)/under") == [1, 2, 3])
 
@@ -112,7 +112,7 @@ extension LibraryTests.FileFailures {
             try #require(mount("\(folder)/under", "\(folder)/ro/file", nil, UInt(MS_BIND), nil) == 0)
             defer { umount2("\(folder)/ro/file", Int32(MNT_DETACH)) }
             let inside = try await failure(pushing: "\(folder)/a", to: "\(folder)/ro/file")
-            #expect(inside.hint?.contains("--in-place") == true, "\(inside)")
+            #expect(inside.hint?.contains("`writesInPlace`") == true, "\(inside)")
             try await withFixtureRouter { router in
                 let child = try await router.local()
                 for name in ["mounted", "ro/file"] {
@@ -133,7 +133,7 @@ extension LibraryTests.FileFailures {
             mkfifo("\(folder)/fifo", 0o644)
             try Files.write([1], to: "\(folder)/a")
             let cases: [(String, String, MitogenError.Code, String)] = [
-                ("sub", "new", .isFolder, "-r"), ("fifo", "new", .fileError, "FIFO"),
+                ("sub", "new", .isFolder, "`isRecursive`"), ("fifo", "new", .fileError, "FIFO"),
                 ("none", "new", .noSuchFile, "none"),
                 ("a", "sub", .isFolder, "sub/a: is a folder"), ("a", "fifo", .fileError, "FIFO"),
             ]

@@ -264,7 +264,7 @@ struct SSHSetups {
                 }
                 #expect(error.code == .timeoutError)
                 #expect(error.message.contains("tool -G"), "\(error)")
-                #expect(error.hint?.contains("--connect-timeout") == true)
+                #expect(error.hint?.contains("`connectTimeout`") == true)
             }
         }
     }

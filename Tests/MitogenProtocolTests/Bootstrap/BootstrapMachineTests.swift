@@ -131,7 +131,9 @@ struct BootstrapMachineTests {
         #expect(failure.message.contains(platform.isEmpty ? "unknown" : platform))
         let words = platform.split(separator: " ").map(String.init)
         #expect(
-            failure.hint?.contains("<program>-\(words.isEmpty ? "unknown-unknown" : words.joined(separator: "-"))")
+            failure.hint?.apiText.contains(
+                "<program>-\(words.isEmpty ? "unknown-unknown" : words.joined(separator: "-"))"
+            )
                 == true
         )
         #expect(machine.receive(output: "\(Self.marker) Linux x86_64 cached\n".utf8).isEmpty)
@@ -206,7 +208,7 @@ struct BootstrapMachineTests {
         let failure = try #require(lastFailure(machine.processDidExit(.exited(0))))
         #expect(failure.code == .eofError && failure.retry == nil)
         #expect(failure.message.contains("another program: /bin/true \u{FFFD}[1m"))
-        #expect(failure.hint?.contains("same version") == true)
+        #expect(failure.hint?.apiText.contains("same version") == true)
     }
 
     @Test("An executable's strange words are sent when they are asked for")

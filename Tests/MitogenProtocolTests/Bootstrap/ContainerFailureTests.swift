@@ -196,7 +196,7 @@ struct ContainerFailureTests {
     func withoutShell(tool: ContainerTool) {
         func hint(_ name: String, isImage: Bool = false) -> String {
             let target = ContainerTarget(tool, name, isImage: isImage)
-            return ContainerFailure.noShell.failure(target, during: .connecting).hint ?? ""
+            return ContainerFailure.noShell.failure(target, during: .connecting).hint?.apiText ?? ""
         }
         let hasOne = [.docker, .podman, .lxc, .lxd, .incus].contains(tool)
         #expect(hint("web").contains("from root, `setns-\(tool.rawValue):web` needs no shell") == hasOne)
@@ -207,7 +207,7 @@ struct ContainerFailureTests {
     @Test("What is paused goes on with a command that there is")
     func paused() {
         func hint(_ tool: ContainerTool) -> String? {
-            ContainerFailure.paused.failure(ContainerTarget(tool, "web"), during: .connecting).hint
+            ContainerFailure.paused.failure(ContainerTarget(tool, "web"), during: .connecting).hint?.apiText
         }
         #expect(hint(.docker) == "let it go on: `docker unpause web`")
         #expect(hint(.podman) == "let it go on: `podman unpause web`")
@@ -256,7 +256,7 @@ struct ContainerFailureTests {
         var machine = try machine(tool)
         let failure = try #require(end(&machine, 1))
         #expect(failure.code == .eofError)
-        #expect(failure.hint?.contains("/var/log/\(tool)") == true)
+        #expect(failure.hint?.apiText.contains("/var/log/\(tool)") == true)
     }
 
     @Test("Every failure of every tool has words of its own")
@@ -265,7 +265,7 @@ struct ContainerFailureTests {
             let target = ContainerTarget(tool, "web", username: "joe")
             let failures = ContainerFailure.allCases.map { $0.failure(target, during: .connecting) }
             #expect(Set(failures.map(\.message)).count == failures.count)
-            #expect(failures.allSatisfy { $0.hint?.isEmpty == false })
+            #expect(failures.allSatisfy { $0.hint?.apiText.isEmpty == false })
             #expect(failures.contains { $0.message.contains("joe") })
         }
     }

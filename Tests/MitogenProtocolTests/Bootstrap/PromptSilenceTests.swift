@@ -94,8 +94,8 @@ struct PromptSilenceTests {
             let shown = try #require(sample.text.split(separator: "\r\n").last).prefix { $0 != "\u{A0}" && $0 != " " }
             #expect(code == .unknownPrompt)
             #expect(message.contains(shown))
-            #expect(hint?.contains("--su-prompt") == true)
-            #expect(hint?.contains("--ask-become-password") == !hasPassword)
+            #expect(hint?.names.contains(.suPrompt) == true)
+            #expect(hint?.names.contains(.becomePassword) == !hasPassword)
         }
     }
 

@@ -178,7 +178,7 @@ extension ShellTests {
         let failure = try #require(try runMounted(name, none).failure)
         #expect(failure.code == .diskFull)
         #expect(failure.message.contains("inodes"))
-        #expect(failure.hint?.contains("df -i") == true)
+        #expect(failure.hint?.apiText.contains("df -i") == true)
         #expect(failure.tried.contains("/tmp (no inodes left)"))
         // A disk without space for a file's name, either, is one without space.
         let full = try runMounted("sh", Self.mounts("nr_inodes=1,size=64k") + Self.hide("perl", "python3"))

@@ -167,8 +167,7 @@ final class ProgramCopy: Sendable {
             .noShell,
             "\(place) has no sh, and \(tool.program) could not copy the program to \(path) there (\(status))",
             diagnostics: lines,
-            hint: "where the file system is read-only, put the program into the image and name it with `executable`"
-                + (tool.container?.hintWithoutShell ?? "")
+            hint: "the file system may be read-only\(.executableInImage)" + (tool.container?.hintWithoutShell ?? "")
         )
     }
 }

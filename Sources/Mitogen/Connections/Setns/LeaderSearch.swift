@@ -24,8 +24,7 @@ final class LeaderSearch: Sendable {
             ),
             environment: ToolLocale.environment,
             hearsErrors: true,
-            hint: "install \(target.program) on the machine where the connection is made, or name its path with "
-                + "`toolPath`",
+            hint: "install \(target.program) on the machine where the connection is made\(.toolPath)",
             on: broker
         )
     }
