@@ -5,6 +5,7 @@
 //
 
 internal import CMitogenPlatform
+public import Logging
 
 /// The library's version and entry points.
 ///
@@ -141,6 +142,11 @@ public protocol MitogenProgram: SendableMetatype {
     /// How the program's router behaves; the defaults if not given.
     static var configuration: RouterConfiguration { get }
 
+    /// From which level up the program logs to standard error, as by
+    /// ``Mitogen/Mitogen/bootstrapLogging(path:level:io:)`` at the beginning of ``main(router:)``; nil, the default,
+    /// leaves swift-log as it is.
+    static var logLevel: Logger.Level? { get }
+
     #if Metrics || Tracing
         /// Called once in every process of the program, contexts included, before anything else of the program runs
         /// there: the place to call `MetricsSystem.bootstrap` and `InstrumentationSystem.bootstrap`. Does nothing if
@@ -154,6 +160,7 @@ public protocol MitogenProgram: SendableMetatype {
 
 extension MitogenProgram {
     public static var configuration: RouterConfiguration { RouterConfiguration() }
+    public static var logLevel: Logger.Level? { nil }
 
     /// The process's entry point. It is synchronous, because an asynchronous one costs every context 18 ms when it
     /// ends (architecture decision D4).
@@ -163,6 +170,9 @@ extension MitogenProgram {
         #else
             Mitogen.runChildIfRequested()
         #endif
-        MasterRuntime.run(configuration: configuration) { router in try await main(router: router) }
+        MasterRuntime.run(configuration: configuration) { router in
+            if let level = logLevel { try Mitogen.bootstrapLogging(level: level) }
+            try await main(router: router)
+        }
     }
 }

@@ -29,7 +29,7 @@ extension Context {
         var push = FilePush([source], to: destination)
         push.options = options
         guard let report = try await push.run(on: [self]).first else {
-            throw MitogenError(.misuse, "\(displayName) is no target")
+            throw MitogenError(.misuse, "\(name) is no target")
         }
         return try report.checked()
     }

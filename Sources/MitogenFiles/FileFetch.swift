@@ -60,7 +60,7 @@ public struct FileFetch: Sendable {
         } catch {
             if error.reason == .cancelled, Task.isCancelled { return .failure(error.error(in: nil)) }
             let isThere = error.reason == .connection || error.reason == .stalled
-            report.failures.append(error.error(in: isThere ? context.displayName : nil))
+            report.failures.append(error.error(in: isThere ? context.name : nil))
         }
         return .success(report)
     }
@@ -82,7 +82,7 @@ public struct FileFetch: Sendable {
                 }
                 if case .entry(let entry) = item, !scope.allows(entry) {
                     let failure = FileFailure(.unsafePath, entry.path, "was sent without having been asked for")
-                    report.failures.append(failure.error(in: context.displayName))
+                    report.failures.append(failure.error(in: context.name))
                     return report
                 }
                 note(item)
@@ -96,7 +96,7 @@ public struct FileFetch: Sendable {
                 case .none: break
                 case .offset(let offset): try await answers?.send(offset)
                 case .finished(let counts): report.finish(counts)
-                case .sourceFailed(let cause): failure = cause.error(in: context.displayName)
+                case .sourceFailed(let cause): failure = cause.error(in: context.name)
                 case .failed(let cause):
                     failure = cause.error(in: nil)
                     if cause.isFatal {

@@ -206,7 +206,7 @@ private final class TransferReports: Sendable {
     /// - Returns: The target that was named, and the error; nil if there is no such number.
     private func add(_ failure: FileFailure, to number: Int) -> (target: Int, error: MitogenError)? {
         guard let target = numbers.firstIndex(of: number) else { return nil }
-        let error = failure.error(in: targets[number].displayName)
+        let error = failure.error(in: targets[number].name)
         state.withLock { state in
             guard state.reports[number].failures.count < Self.mostFailures else { return }
             state.reports[number].failures.append(error)

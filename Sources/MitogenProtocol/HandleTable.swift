@@ -12,9 +12,10 @@ public enum HandlePolicy: Sendable {
     case parents
     /// A directly connected peer, for itself.
     case immediatePeer
-    /// Whoever the function accepts. It is called while the router decides, so it must return at once and not call
-    /// the router.
-    case custom(@Sendable (MessageHeader) -> Bool)
+    /// Whoever the function accepts: it gets the message's header, and the context at the other end of the stream that
+    /// it came on, nil if it was sent here. It is called while the router decides, so it must return at once and not
+    /// call the router.
+    case custom(@Sendable (_ header: MessageHeader, _ peer: ContextID?) -> Bool)
 }
 
 /// The handles of one router, and what is behind each (Mitogen wire protocol, section 4.5).
@@ -171,7 +172,7 @@ package struct HandleTable: Sendable {
         case .anyone: true
         case .parents: hasParentAuthority
         case .immediatePeer: peer == nil || peer == header.srcID
-        case .custom(let isAccepted): isAccepted(header)
+        case .custom(let isAccepted): isAccepted(header, peer)
         }
     }
 

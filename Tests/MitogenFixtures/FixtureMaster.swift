@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import Logging
 internal import Mitogen
 
 #if canImport(Glibc)
@@ -21,6 +22,7 @@ public enum FixtureMaster {
         case "raw-child": RawChild.run(behaviour: arguments.dropFirst().first ?? "")
         case "leak-check": LeakCheck.run()
         case "stress": StressRun.run(Array(arguments.dropFirst()))
+        case "measured": Measured.main()
         case "relay": LinkRelay.run(Array(arguments.dropFirst()))
         default: Runner.main()
         }
@@ -59,12 +61,30 @@ public enum FixtureMaster {
         }
     }
 
+    /// A program that logs, and measures, from its beginning.
+    private enum Measured: MitogenProgram {
+        static var logLevel: Logger.Level? { .warning }
+
+        static var configuration: RouterConfiguration {
+            var configuration = RouterConfiguration()
+            configuration.isProfilingEnabled = true
+            return configuration
+        }
+
+        static func main(router: Router) async throws {
+            let logger = Logger(label: "fixture")
+            logger.info("not told")
+            logger.warning("told")
+            try await demonstrate(router)
+        }
+    }
+
     private static func demonstrate(_ router: Router) async throws {
         let child = try await router.local { $0.name = "first" }
         print(try await child.call(Add(1, 2)))
         let nested = try await router.local(via: child) { $0.name = "second" }
         print(try await nested.call(Add(3, 4)))
-        print(nested.name ?? "unnamed", nested.id)
+        print(nested.name, nested.id)
         let result = try await nested.run(["uname", "-a"])
         print(result.status, result.outputText)
     }

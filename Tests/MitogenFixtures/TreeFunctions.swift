@@ -25,6 +25,9 @@ public struct WhoAmI: RemoteFunction {
         public var taskLocalIDs: [ContextID]
         public var taskLocalParentIDs: [ContextID]
         public var taskLocalIsMaster: Bool
+        /// The same in a task that inherits nothing.
+        public var detachedIDs: [ContextID]
+        public var detachedIsMaster: Bool
         public var masterID: ContextID
         public var directParentID: ContextID?
         public var isUnidirectional: Bool
@@ -35,6 +38,9 @@ public struct WhoAmI: RemoteFunction {
 
     public func run(in context: ExternalContext) async throws -> Report {
         let inTask = await Task { Mitogen.contextID }.value
+        let detached = await Task.detached {
+            (ids: [Mitogen.contextID] + Mitogen.parentIDs, isMaster: Mitogen.isMaster)
+        }.value
         return Report(
             contextID: context.contextID,
             parentID: context.parentID,
@@ -44,6 +50,8 @@ public struct WhoAmI: RemoteFunction {
             taskLocalIDs: [Mitogen.contextID, inTask],
             taskLocalParentIDs: Mitogen.parentIDs,
             taskLocalIsMaster: Mitogen.isMaster,
+            detachedIDs: detached.ids,
+            detachedIsMaster: detached.isMaster,
             masterID: context.master.id,
             directParentID: context.parent?.id,
             isUnidirectional: context.router.isUnidirectional,
@@ -228,7 +236,7 @@ public struct Listen: RemoteFunction {
             case .anyone: .anyone
             case .parents: .parents
             case .immediatePeer: .immediatePeer
-            case .custom: .custom { $0.srcID == 2 }
+            case .custom: .custom { header, _ in header.srcID == 2 }
             }
         return try router.addHandler(at: handle, persists: persists, policy: policy) { [weak router, tells] message in
             if let tells {

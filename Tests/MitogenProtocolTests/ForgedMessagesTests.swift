@@ -24,7 +24,7 @@ struct ForgedMessagesTests {
                 _ = state.handles.add("shutdown", at: StandardHandle.shutdown, policy: .parents)
                 _ = state.handles.add("route", at: StandardHandle.addRoute, policy: .immediatePeer)
                 _ = state.handles.add("open", at: 1000)
-                _ = state.handles.add("own", at: 1001, policy: .custom { $0.srcID == id })
+                _ = state.handles.add("own", at: 1001, policy: .custom { header, _ in header.srcID == id })
                 for other in tree.ids.prefix(4) { _ = state.handles.add("reply", persists: false, respondent: other) }
                 states[id] = state
             }

@@ -87,7 +87,7 @@ struct HandleTableTests {
     @Test("The respondent is looked at before the policy")
     func order() {
         var table = HandleTable()
-        _ = table.add("x", policy: .custom { _ in false }, respondent: 7)
+        _ = table.add("x", policy: .custom { _, _ in false }, respondent: 7)
         #expect(outcome(&table, 1000, from: 8) == "reply from unexpected context")
         #expect(outcome(&table, 1000, from: 7) == "refused by policy")
     }
@@ -98,7 +98,7 @@ struct HandleTableTests {
         _ = table.add("anyone", at: 1, policy: .anyone)
         _ = table.add("parents", at: 2, policy: .parents)
         _ = table.add("peer", at: 3, policy: .immediatePeer)
-        _ = table.add("custom", at: 4, policy: .custom { $0.srcID == 7 })
+        _ = table.add("custom", at: 4, policy: .custom { header, _ in header.srcID == 7 })
         let refused = "refused by policy"
         #expect(outcome(&table, 1, replyTo: replyTo) == "anyone")
         #expect(outcome(&table, 2, replyTo: replyTo) == refused)
@@ -108,6 +108,11 @@ struct HandleTableTests {
         #expect(outcome(&table, 3, replyTo: replyTo, peer: nil) == "peer")
         #expect(outcome(&table, 4, replyTo: replyTo) == "custom")
         #expect(outcome(&table, 4, from: 8, replyTo: replyTo) == refused)
+        // A policy sees by which way a message came.
+        _ = table.add("by way", at: 5, policy: .custom { header, peer in peer == 6 && header.srcID == 7 })
+        #expect(outcome(&table, 5, replyTo: replyTo, peer: 6) == "by way")
+        #expect(outcome(&table, 5, replyTo: replyTo, peer: 7) == refused)
+        #expect(outcome(&table, 5, replyTo: replyTo, peer: nil) == refused)
     }
 
     @Test("A handle is registered once, unless it is to be replaced, or was removed")

@@ -60,7 +60,7 @@ extension Router {
     /// What a context of this tree is for those that attach themselves.
     package func description(of context: Context) -> AttachedContext {
         let via = context.via.flatMap { $0.id == contextID ? nil : $0.id }
-        return AttachedContext(id: context.id, name: context.name, info: peerInfo(context.id), via: via)
+        return AttachedContext(id: context.id, name: context.state.name, info: peerInfo(context.id), via: via)
     }
 
     /// The context that the listener has described.

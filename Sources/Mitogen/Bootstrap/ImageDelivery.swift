@@ -76,9 +76,9 @@ extension Router {
                 }
             }
         }
-        let what = "the image for \(platform) did not reach \(context.displayName)"
+        let what = "the image for \(platform) did not reach \(context.name)"
         let limit = max(.zero, deadline - .now)
-        let place = failure.context ?? context.displayName
+        let place = failure.context ?? context.name
         do throws(MitogenError) {
             let image = try await shot.value(within: limit, on: broker, what)
             if image != nil { return }

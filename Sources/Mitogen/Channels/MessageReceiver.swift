@@ -142,8 +142,8 @@ public final class MessageReceiver: AsyncSequence, Sendable {
     }
 
     private func name(ofSource message: Message) -> String? {
-        if message.srcID == router.contextID { return respondent?.displayName }
-        return router.contextByID(message.srcID, creates: false)?.displayName
+        if message.srcID == router.contextID { return respondent?.name }
+        return router.contextByID(message.srcID, creates: false)?.name
     }
 
     // MARK: AsyncSequence

@@ -151,7 +151,7 @@ final class Outbox: Sendable {
     // MARK: Ending
 
     private func fail(_ dead: Message) {
-        let name = router?.contextByID(key.contextID, creates: false)?.displayName ?? "context \(key.contextID)"
+        let name = router?.contextByID(key.contextID, creates: false)?.name ?? "context \(key.contextID)"
         fail(MitogenError(dead: dead, context: name))
     }
 

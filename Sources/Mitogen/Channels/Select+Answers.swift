@@ -108,7 +108,7 @@ extension Select {
         do throws(MitogenError) {
             return .success(try values.decode(try result.get()))
         } catch {
-            return .failure(error.inContext(values.context.displayName))
+            return .failure(error.inContext(values.context.name))
         }
     }
 }

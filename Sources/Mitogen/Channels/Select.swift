@@ -10,7 +10,7 @@ internal import Synchronization
 ///
 /// ```swift
 /// let select = Select<Int>()
-/// for worker in workers { try select.add(try worker.startCall(Work()), tag: worker.displayName) }
+/// for worker in workers { try select.add(try worker.startCall(Work()), tag: worker.name) }
 /// for try await event in select { print(event.tag ?? "?", event.result) }
 /// ```
 ///

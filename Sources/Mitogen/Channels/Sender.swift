@@ -46,7 +46,7 @@ public struct Sender<Element: Codable & Sendable>: PickleValueConvertible, Senda
         do throws(PickleError) {
             data = try PickleEncoder(options: end.writerOptions).encode(value)
         } catch {
-            throw MitogenError(.unencodable, "cannot encode \(Element.self): \(error)", context: context.displayName)
+            throw MitogenError(.unencodable, "cannot encode \(Element.self): \(error)", context: context.name)
         }
         try await end.send(data, within: timeout)
     }

@@ -54,7 +54,7 @@ final class SenderEnd: Sendable {
         guard case .failure(let error) = result, error.code == .cancelled, isOver.outcome != nil else {
             return try result.get()
         }
-        throw MitogenError(.timeoutError, "the value was not sent within \(timeout)", context: context.displayName)
+        throw MitogenError(.timeoutError, "the value was not sent within \(timeout)", context: context.name)
     }
 
     func send(_ data: [UInt8]) async throws(MitogenError) {
@@ -65,7 +65,7 @@ final class SenderEnd: Sendable {
             throw MitogenError(
                 .channelError,
                 "\(DeadReason.tooLarge(maximum: router.maxMessageSize)): the value takes \(data.count)",
-                context: context.displayName,
+                context: context.name,
                 hint: "send it in pieces"
             )
         }
@@ -76,7 +76,7 @@ final class SenderEnd: Sendable {
             return !state.isClosed
         }
         guard isOpen, let outbox else {
-            throw MitogenError(.channelError, "the Sender has been closed", context: context.displayName)
+            throw MitogenError(.channelError, "the Sender has been closed", context: context.name)
         }
         var rest: OneShot<Void>?
         defer { if rest == nil { didSend(router) } }

@@ -18,6 +18,8 @@ internal import Synchronization
 /// The life of a process that was started as a context (Mitogen semantics, sections 5.4, 5.5 and 5.8).
 enum ChildRuntime {
     private static let wasAsked = Atomic<Bool>(false)
+    /// The router of a process that was started as a context, and is one until it ends.
+    static let processRouter = Mutex<Router?>(nil)
 
     #if Metrics || Tracing
         /// What the program wants done in every context, first of all.
@@ -135,6 +137,7 @@ enum ChildRuntime {
         let broker = try Broker(shutdownTimeout: .seconds(3))
         let logTarget = ForwardingLogHandler.install(level: configuration.logLevel)
         let router = try makeRouter(configuration, broker)
+        processRouter.withLock { $0 = router }
         output.capture(on: broker, router)
         router.dispatcher.install(in: router, waitingFor: configuration.fork?.delaysCalls == true ? forkedStart : nil)
         router.addHandler(StandardHandle.shutdown, .parents) { router, _, _ in router.shutdown() }

@@ -106,9 +106,9 @@ extension Router {
                 }
                 throw MitogenError(
                     .timeoutError,
-                    "connecting took longer than \(limit), and \(via.displayName), which makes the connection, does not "
+                    "connecting took longer than \(limit), and \(via.name), which makes the connection, does not "
                         + "say what it waits for",
-                    context: via.displayName,
+                    context: via.name,
                     hint:
                         "look whether that context, or the way to it, stands still; allow more time with "
                         + "\(.connectTimeout)"

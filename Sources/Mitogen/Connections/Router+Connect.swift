@@ -23,15 +23,15 @@ extension Router {
         var answer = try await proxy(request, by: via, within: limit)
         if let failure = answer.failure, let platform = failure.missingImage {
             // It only has its own image. What this context has for the platform, it gets.
-            let error = failure.error(via: via.displayName)
+            let error = failure.error(via: via.name)
             try await deliverImage(for: platform, to: via, until: start + limit, after: error)
             answer = try await proxy(request, by: via, within: max(.zero, start + limit - .now))
         }
-        if let failure = answer.failure { throw failure.error(via: via.displayName) }
+        if let failure = answer.failure { throw failure.error(via: via.name) }
         guard let id = answer.id else {
-            throw MitogenError(.streamError, "\(via.displayName) made a connection but named no context")
+            throw MitogenError(.streamError, "\(via.name) made a connection but named no context")
         }
-        let name = "\(via.displayName).\(answer.name ?? "\(id)")"
+        let name = "\(via.name).\(answer.name ?? "\(id)")"
         let isPossible = core.withLock { core in
             let known = core.contexts[id]
             // What the listener of an attached program has named is not new.
@@ -40,7 +40,7 @@ extension Router {
             return core.state.mayHaveStarted(id, via.id, isNew: isNew)
         }
         guard isPossible else {
-            throw MitogenError(.streamError, "\(via.displayName) named context \(id), which it cannot have started")
+            throw MitogenError(.streamError, "\(via.name) named context \(id), which it cannot have started")
         }
         return core.withLock { core in
             core.state.table.peers[id] = PeerInfo(revision: answer.revision, capabilities: answer.capabilities)

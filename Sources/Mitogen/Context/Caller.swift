@@ -251,7 +251,7 @@ struct Caller: Sendable {
         throw MitogenError(
             .channelError,
             "\(text): the call of \(functionName) with its arguments has \(data.count) bytes",
-            context: context.displayName,
+            context: context.name,
             hint: "send it in pieces\(.maxMessageSize)"
         )
     }

@@ -25,8 +25,9 @@ public struct Context: Sendable {
         self.state = state
     }
 
-    /// The name that it was given when it was started, or that its route was announced with.
-    public var name: String? { state.name }
+    /// The name that it was given when it was started, or that its route was announced with; `context` and its number
+    /// where this router knows none, as of a context that was decoded outside a remote function.
+    public var name: String { state.name ?? "context \(id)" }
 
     /// The context through which it was started, if it was not started here.
     public var via: Context? {
@@ -36,9 +37,6 @@ public struct Context: Sendable {
 
     /// What the connection to it took; nil if it was made neither here nor for here.
     public var connection: ConnectionReport? { state.connection }
-
-    /// What to call it in messages for people.
-    package var displayName: String { name ?? "context \(id)" }
 
     // MARK: Messages
 
@@ -63,6 +61,46 @@ public struct Context: Sendable {
         return PendingMessage(pending: pending, handle: handle, context: self, router: router)
     }
 
+    /// Sends a message that may be answered again and again.
+    ///
+    /// - Parameters:
+    ///   - message: What to send; its destination and reply handle are filled in.
+    ///   - persists: False to take one answer only.
+    /// - Returns: Where the answers arrive, which takes them from this context only. It ends with `.channelError` when
+    ///   this context, the way to it or the router goes, and is closed with its last reference.
+    /// - Throws: ``MitogenError`` with `.misuse` if no router is known, or that is shut down.
+    public func sendAsync(_ message: Message, persists: Bool) throws(MitogenError) -> MessageReceiver {
+        let router = try reachableRouter
+        let receiver = try MessageReceiver(router: router, persists: persists, respondent: self)
+        var message = message
+        message.dstID = id
+        message.replyTo = receiver.handle
+        router.route(message)
+        return receiver
+    }
+
+    /// Sends a message, waits for its answer and decodes that.
+    ///
+    /// - Parameters:
+    ///   - message: What to send; its destination and reply handle are filled in.
+    ///   - type: What the answer is decoded as.
+    ///   - timeout: How long to wait at most; for ever by default.
+    /// - Returns: The answer's value.
+    /// - Throws: ``MitogenError`` as ``sendAwait(_:timeout:)``; `.callError` if the answer is an error, as Python's
+    ///   `CallError` is; `.streamError` if it is not a `type`.
+    public func sendAwait<Value: Decodable>(
+        _ message: Message,
+        as type: Value.Type,
+        timeout: Duration? = nil
+    ) async throws(MitogenError) -> Value {
+        let answer = try await sendAwait(message, timeout: timeout)
+        do throws(MitogenError) {
+            return try answer.decode(as: type)
+        } catch {
+            throw error.inContext(name)
+        }
+    }
+
     /// Sends a message and waits for its answer.
     ///
     /// - Parameters:
@@ -85,7 +123,7 @@ public struct Context: Sendable {
     var reachableRouter: Router {
         get throws(MitogenError) {
             guard let router else {
-                throw MitogenError(.misuse, "\(displayName) was decoded outside a call, so no router is known for it")
+                throw MitogenError(.misuse, "\(name) was decoded outside a call, so no router is known for it")
             }
             return router
         }
@@ -120,17 +158,15 @@ public struct Context: Sendable {
     /// - Throws: ``MitogenError``: when waiting, `.channelError` if the context refuses, `.timeoutError`, and `.cancelled`
     ///   if the calling task is.
     public func shutdown(waits: Bool = false, timeout: Duration? = nil) async throws(MitogenError) {
-        let router = try reachableRouter
-        let request = Message(dstID: id, handle: StandardHandle.shutdown)
-        // With the router all contexts have ended.
-        guard waits, !router.core.withLock({ $0.isShutDown }) else { return router.route(request) }
-        // Who does end sends no answer, but is then known to be gone.
-        let pending = PendingReply()
-        let handle = router.send(request, awaiting: pending)
-        defer { try? router.deleteHandler(handle) }
-        let answer = try await pending.value(within: timeout, on: router.broker, "\(displayName) has not ended")
-        let error = MitogenError(dead: answer, localID: router.contextID, context: displayName)
-        if error.dead != .gone { throw error }
+        guard waits else { return try reachableRouter.route(Message(dstID: id, handle: StandardHandle.shutdown)) }
+        try await startShutdown().wait(timeout: timeout)
+    }
+
+    /// Asks the context to end, with all that it started; its end is waited for later.
+    ///
+    /// - Throws: ``MitogenError`` with `.misuse` if no router is known for the context.
+    public func startShutdown() throws(MitogenError) -> PendingShutdown {
+        try PendingShutdown(of: self, through: reachableRouter)
     }
 
     /// What happens to this context, from now on.
@@ -197,11 +233,13 @@ extension Context: Hashable {
 }
 
 extension Context: CustomStringConvertible {
-    public var description: String { "Context(\(id), \(name.map { "'\($0)'" } ?? "unnamed"))" }
+    public var description: String { "Context(\(id), \(state.name.map { "'\($0)'" } ?? "unnamed"))" }
 }
 
 extension Context: PickleValueConvertible {
-    public var pickleValue: PickleValue { .context(id: id, name: name.map { String($0.unicodeScalars.prefix(99)) }) }
+    public var pickleValue: PickleValue {
+        .context(id: id, name: state.name.map { String($0.unicodeScalars.prefix(99)) })
+    }
 
     /// Takes the context that a message names: one that the router of the running remote function knows.
     public init(pickleValue: PickleValue) throws(PickleError) {

@@ -57,7 +57,7 @@ package struct RunningCall: Sendable {
     func giveUp(after timeout: Duration) -> Timer {
         router.broker.schedule(after: timeout) {
             let error = MitogenError(.timeoutError, "\(functionName) has not returned within \(timeout)")
-            cancel(because: error.inContext(context.displayName))
+            cancel(because: error.inContext(context.name))
         }
     }
 
@@ -110,7 +110,7 @@ package struct CallReply: Sendable {
                 dead: message,
                 to: call.functionName,
                 localID: call.router.contextID,
-                context: call.context.displayName
+                context: call.context.name
             )
         }
         let value = try message.rawValue(localID: .max)
@@ -120,20 +120,20 @@ package struct CallReply: Sendable {
 
     /// An error of this library keeps its code, so that it can be told apart wherever it happened.
     private func remoteError(_ remote: RemoteFailure) -> MitogenError {
-        guard let code = remote.libraryCode else { return remote.error.inContext(call.context.displayName) }
+        guard let code = remote.libraryCode else { return remote.error.inContext(call.context.name) }
         // The callee knows no more than the name that it was sent, which is not for people.
         let isUnknown = code == .unknownFunction
         return MitogenError(
             code,
             isUnknown ? "\(call.functionName): \(remote.message)" : remote.message,
-            context: call.context.displayName,
+            context: call.context.name,
             remote: remote,
             hint: isUnknown ? "both sides must be the same program, or share the library that the function is in" : nil
         )
     }
 
     private func failure(_ code: MitogenError.Code, _ text: String) -> MitogenError {
-        MitogenError(code, text, context: call.context.displayName)
+        MitogenError(code, text, context: call.context.name)
     }
 }
 

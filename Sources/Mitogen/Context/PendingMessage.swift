@@ -27,10 +27,10 @@ public final class PendingMessage: Sendable {
     ///   - throwsDead: Whether a dead message is thrown, as `.channelError`, or returned; thrown by default.
     /// - Throws: ``MitogenError``: `.channelError`, `.timeoutError`, and `.cancelled` if the calling task is.
     public func get(timeout: Duration? = nil, throwsDead: Bool = true) async throws(MitogenError) -> Message {
-        let what = "no answer from \(context.displayName)"
+        let what = "no answer from \(context.name)"
         let message = try await pending.value(within: timeout, on: router.broker, what)
         if throwsDead, message.isDead {
-            throw MitogenError(dead: message, localID: router.contextID, context: context.displayName)
+            throw MitogenError(dead: message, localID: router.contextID, context: context.name)
         }
         return message
     }
@@ -40,7 +40,7 @@ public final class PendingMessage: Sendable {
         pending.outcome.map { outcome in
             outcome.flatMap { message in
                 guard message.isDead else { return .success(message) }
-                return .failure(MitogenError(dead: message, localID: router.contextID, context: context.displayName))
+                return .failure(MitogenError(dead: message, localID: router.contextID, context: context.name))
             }
         }
     }

@@ -75,7 +75,7 @@ public struct RemoteValues<Element: Decodable & Sendable>: AsyncSequence, Sendab
                 if let message = try await session?.next() { return try values.decode(message) }
             } catch {
                 end()
-                throw error.inContext(values.context.displayName)
+                throw error.inContext(values.context.name)
             }
             end()
             return nil

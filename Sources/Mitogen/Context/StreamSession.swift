@@ -111,7 +111,7 @@ final class StreamSession: Sendable {
 
     private func receive(_ message: Message) {
         if message.isDead {
-            let error = MitogenError(dead: message, localID: router.contextID, context: context.displayName)
+            let error = MitogenError(dead: message, localID: router.contextID, context: context.name)
             return arrivals.close(with: error)
         }
         if let count = StreamMessages.count(in: message) { return end { $0.tally.expect(count) } }

@@ -127,7 +127,7 @@ enum IsolatedAnswer<Output: Codable & Sendable>: Codable, Sendable {
         case .success(let output): return output
         case .failure(let known): failure = known
         }
-        let error = failure.error.error(via: context.displayName)
+        let error = failure.error.error(via: context.name)
         let remote = failure.remoteType.map { type in
             RemoteFailure(
                 typeName: type,

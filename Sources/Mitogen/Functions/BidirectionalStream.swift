@@ -61,7 +61,7 @@ extension Context {
             }
             return OpenStream(pieces, session, sender)
         } catch {
-            throw error.inContext(displayName)
+            throw error.inContext(name)
         }
     }
 }
@@ -127,7 +127,7 @@ public final class OpenStream<Input: Codable & Sendable, Element: Codable & Send
             }
             return value
         } catch {
-            throw error.inContext(context.displayName)
+            throw error.inContext(context.name)
         }
     }
 }

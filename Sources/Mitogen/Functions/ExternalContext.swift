@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import Synchronization
+
 /// Where a remote function runs, and who called it (the API document's `econtext`).
 public struct ExternalContext: Sendable {
     /// The router of this process. Contexts can be started with it.
@@ -55,12 +57,19 @@ public struct ExternalContext: Sendable {
 }
 
 extension Mitogen {
-    /// Whether this process is the master of its tree, as seen by the remote function that runs; true outside one.
-    public static var isMaster: Bool { ExternalContext.current?.isMaster ?? true }
-    /// This process's number; 0 outside remote functions.
-    public static var contextID: ContextID { ExternalContext.current?.contextID ?? 0 }
-    /// The number of the context that started this one; nil outside remote functions.
-    public static var parentID: ContextID? { ExternalContext.current?.parentID }
-    /// The numbers of the ancestors, the nearest first; empty outside remote functions.
-    public static var parentIDs: [ContextID] { ExternalContext.current?.parentIDs ?? [] }
+    /// The router of the function that runs; outside functions that of the process, if it was started as a context.
+    ///
+    /// A detached task, or a thread of the program's own, has no function.
+    private static var router: Router? {
+        ExternalContext.current?.router ?? ChildRuntime.processRouter.withLock { $0 }
+    }
+
+    /// Whether this process is the master of its tree.
+    public static var isMaster: Bool { router?.isMaster ?? true }
+    /// This process's number; 0 in a master, and in a program that has attached itself to a tree but in its functions.
+    public static var contextID: ContextID { router?.contextID ?? 0 }
+    /// The number of the context that started this one; nil in a master.
+    public static var parentID: ContextID? { router?.parentID }
+    /// The numbers of the ancestors, the nearest first; empty in a master.
+    public static var parentIDs: [ContextID] { router?.parentIDs ?? [] }
 }

@@ -100,10 +100,10 @@ enum ForwardedLogs {
     static let contextKey = "mitogen_context"
 
     static func emit(_ record: ForwardedLog, from context: Context) {
-        let logger = Logger(label: "\(record.name).[\(context.displayName)]")
+        let logger = Logger(label: "\(record.name).[\(context.name)]")
         var metadata = LogMetadata.metadata(record.metadata)
         // Whatever the record says: where it comes from is known here.
-        metadata[contextKey] = "\(context.displayName)"
+        metadata[contextKey] = "\(context.name)"
         logger.log(level: Logger.Level(pythonLevel: record.level), "\(record.text)", metadata: metadata)
     }
 }

@@ -27,7 +27,7 @@ internal import MitogenProtocol
                 "rpc.system": "mitogen",
                 "rpc.method": .string(span.operationName),
                 "mitogen.context.id": .int64(Int64(destination.id)),
-                "mitogen.context.name": .string(destination.displayName),
+                "mitogen.context.name": .string(destination.name),
             ])
         }
 

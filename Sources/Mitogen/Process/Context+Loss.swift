@@ -21,7 +21,7 @@ extension Context {
         return MitogenError(
             .channelError,
             "the connection was lost while \(command.name) ran\(cause); whether and how the command has ended is not known",
-            context: displayName
+            context: name
         )
     }
 }

@@ -46,7 +46,7 @@ extension Context {
                 while let piece = try await session.next() {
                     guard output.count + errors.count + piece.bytes.count <= outputLimit else {
                         let text = "\(request.command.name) wrote more than \(outputLimit) bytes"
-                        throw MitogenError(.misuse, text, context: displayName)
+                        throw MitogenError(.misuse, text, context: name)
                     }
                     switch piece.source {
                     case .standardOutput: output += piece.bytes

@@ -129,7 +129,7 @@ final class ProcessSession: Sendable {
             standardError: [],
             hasTimedOut: end.hasTimedOut,
             command: request.command.name,
-            context: context.displayName,
+            context: context.name,
             errorTail: state.withLock { $0.errorTail.bytes }
         )
     }
@@ -144,7 +144,7 @@ final class ProcessSession: Sendable {
 
     /// The other side keeps the time limit, unless it stands still.
     private func giveUp(_ call: RunningCall, after timeout: Duration) -> Timer {
-        let name = context.displayName
+        let name = context.name
         let latest = timeout + request.teardown.longest + Self.grace
         return router.broker.schedule(after: latest) { [weak self] in
             let error = MitogenError(
@@ -161,7 +161,7 @@ final class ProcessSession: Sendable {
 
     private func receive(_ message: Message) {
         if message.isDead {
-            let error = MitogenError(dead: message, localID: router.contextID, context: context.displayName)
+            let error = MitogenError(dead: message, localID: router.contextID, context: context.name)
             return output.close(with: error)
         }
         guard let event = ProcessEvent(decoding: message.data) else { return }
@@ -182,7 +182,7 @@ final class ProcessSession: Sendable {
         }
         guard isAllowed else {
             let text = "the command's context sends more output than it may"
-            return end(call, because: MitogenError(.streamError, text, context: context.displayName))
+            return end(call, because: MitogenError(.streamError, text, context: context.name))
         }
         output.put(.piece(piece))
         end { $0.receive() }
@@ -263,6 +263,6 @@ final class ProcessSession: Sendable {
 
     private func failure(of error: any Error) -> MitogenError {
         (error as? MitogenError ?? MitogenError(.inputFailed, "the command's input has failed: \(error)"))
-            .inContext(context.displayName)
+            .inContext(context.name)
     }
 }

@@ -42,7 +42,7 @@ extension Router {
         do throws(MitogenError) {
             rest = try await sendParts(of: message, transfer, creditHandle, unless: pending)
         } catch {
-            throw error.inContext(destination.displayName)
+            throw error.inContext(destination.name)
         }
         rest?.whenResolved { [weak self] _ in try? self?.deleteHandler(creditHandle) }
         return rest

@@ -113,7 +113,7 @@ public final class Router: Sendable {
         }
         addMasterHandlers()
         if DiagnosisEnvironment.wantsDebug { enableDebug() }
-        if DiagnosisEnvironment.wantsProfiling { isProfilingEnabled = true }
+        if DiagnosisEnvironment.wantsProfiling || configuration.isProfilingEnabled { isProfilingEnabled = true }
     }
 
     init(

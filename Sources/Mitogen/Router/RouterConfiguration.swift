@@ -45,6 +45,10 @@ public struct RouterConfiguration: Sendable {
         set { ownForwardedLogLevel = newValue }
     }
 
+    /// Whether the router measures from its beginning, and contexts that are started; see ``Router/isProfilingEnabled``.
+    /// False by default.
+    public var isProfilingEnabled = false
+
     private var ownForwardedLogLevel: Int?
     /// How long large messages wait for another that does not get on.
     package var stallLimit: Duration = .seconds(60)

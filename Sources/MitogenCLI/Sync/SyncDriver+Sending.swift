@@ -27,7 +27,7 @@ extension SyncDriver {
     private mutating func noteConflict(_ change: SyncChange) async throws(MitogenError) {
         guard case .conflict(let reason) = change.action else { return }
         let path = FilePath.join(options.destination.bytes, change.entry.path)
-        await fail(FileFailure(.isFolder, path, reason).error(in: session.context.displayName))
+        await fail(FileFailure(.isFolder, path, reason).error(in: session.context.name))
     }
 
     func announceSize() {
@@ -122,7 +122,7 @@ extension SyncDriver {
                 guard records.count <= blocks.count * blocks.recordSize else { throw unexpected }
                 guard isLast else { continue }
                 do throws(DeltaError) { return try DeltaSignature(blocks: blocks, records: records) } catch {
-                    throw MitogenError(.channelError, "\(error)", context: session.context.displayName)
+                    throw MitogenError(.channelError, "\(error)", context: session.context.name)
                 }
             default: throw unexpected
             }

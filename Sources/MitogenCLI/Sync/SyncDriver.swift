@@ -83,9 +83,9 @@ struct SyncDriver {
                 if failure.reason == .checksumMismatch, let change = deltas.removeValue(forKey: entry) {
                     repeats.append(change)
                 } else {
-                    await fail(failure.error(in: session.context.displayName))
+                    await fail(failure.error(in: session.context.name))
                 }
-            case .gaveUp(let failure): throw failure.error(in: session.context.displayName)
+            case .gaveUp(let failure): throw failure.error(in: session.context.name)
             case let event: return event
             }
         }
@@ -96,7 +96,7 @@ struct SyncDriver {
         guard error.code == .channelError else { return error }
         // Its stream ends with the function that takes them, or with the connection.
         while let event = try? await replies.next() {
-            if case .gaveUp(let failure) = event { return failure.error(in: session.context.displayName) }
+            if case .gaveUp(let failure) = event { return failure.error(in: session.context.name) }
         }
         return error
     }
@@ -110,7 +110,7 @@ struct SyncDriver {
         MitogenError(
             .channelError,
             "the target answers something that was not asked",
-            context: session.context.displayName
+            context: session.context.name
         )
     }
 

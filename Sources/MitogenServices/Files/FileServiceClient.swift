@@ -61,7 +61,7 @@ struct FileServiceClient: Sendable {
             throw MitogenError(
                 .fileChanged,
                 "\(path): \(count) bytes came of the \(metadata.size) that were announced",
-                context: context.displayName
+                context: context.name
             )
         }
         try take(.end(digest: digest.finish()), writer)

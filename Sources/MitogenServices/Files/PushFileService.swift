@@ -138,7 +138,7 @@ public final class PushFileService: ActivatableService {
     func forward(_ path: [UInt8], to context: Context) async throws(MitogenError) {
         guard context.id != router.contextID else { return }
         guard let next = context.nextHop, next.id != router.parentIDs.first else {
-            throw MitogenError(.channelError, "there is no way down to \(context)", context: context.displayName)
+            throw MitogenError(.channelError, "there is no way down to \(context)", context: context.name)
         }
         let (bytes, isNew) = state.withLock { ($0.files[path], $0.sent[next.id, default: []].insert(path).inserted) }
         guard let bytes else { throw MitogenError(.callError, "\(FilePath.visible(path)) was not sent here") }

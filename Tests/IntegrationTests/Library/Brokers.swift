@@ -58,6 +58,19 @@ extension LibraryTests.Brokers {
         await broker.join()
     }
 
+    @Test("What happens to a Broker is told in order, also to one who comes late")
+    func events() async throws {
+        let broker = try Broker()
+        let events = broker.events
+        // It ends with the Broker, which waits for it.
+        let router = try Router(broker: broker)
+        broker.shutdown()
+        #expect(await events.reduce(into: []) { $0.append($1) } == [.beforeShutdown, .shutdown, .exit])
+        await router.join()
+        #expect(await broker.events.reduce(into: []) { $0.append($1) } == [.beforeShutdown, .shutdown, .exit])
+        await broker.join()
+    }
+
     @Test("After its end a Broker takes no work")
     func ended() async throws {
         let broker = try Broker()

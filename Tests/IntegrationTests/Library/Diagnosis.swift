@@ -222,6 +222,20 @@ extension LibraryTests.Diagnosis {
         }
     }
 
+    @Test("A program says itself from which level up it logs, and that it measures")
+    func measuredProgram() async throws {
+        try await withTemporaryDirectory { directory in
+            let script = try
+                "mkdir \(directory)/stats && TMPDIR=\(directory)/stats exec \(Fixture.path) measured 2>\(directory)/log"
+            let master = try HelperProcess(["sh", "-c", script])
+            #expect(try await master.waitForEnd() == 0)
+            let names = Files.names(in: "\(directory)/stats")
+            #expect(names.count == 3 && names.allSatisfy { $0.hasPrefix("mitogen.stats.") })
+            let lines = lines(of: "\(directory)/log")
+            #expect(lines.count == 1 && isLogLine(lines[0]) && lines[0].hasSuffix("W fixture: told"), "\(lines)")
+        }
+    }
+
     @Test("Without it nothing is measured and nothing is written")
     func noProfile() async throws {
         try await withTemporaryDirectory { directory in

@@ -101,7 +101,7 @@ extension LibraryTests.Forks {
                 #expect(try await child.call(SumPreloadedBytes()) == 7000)
             }
             // What a start function prints is forwarded.
-            let label = "stdout.[\(children[0].name ?? "")]"
+            let label = "stdout.[\(children[0].name)]"
             #expect(try await CapturedLog.waitForLine(of: label) { $0 == "a begins" })
             let other = try await router.fork(preload: PreloadNote("other"))
             let journal = try await other.call(ReadForkJournal())

@@ -130,7 +130,7 @@ extension LibraryTests.FrozenPeers {
             let error = try await failure { try await frozen.run(["sleep", "60"], timeout: .milliseconds(100)) }
             #expect(error.code == .timeoutError && error.message.contains("does not answer"))
             #expect(error.hint?.contains("may still run") == true)
-            #expect(error.context == frozen.displayName)
+            #expect(error.context == frozen.name)
         }
     }
 

@@ -110,7 +110,7 @@ extension LibraryTests.HostileChildren {
             try await withChild(behaviour) { _, hostile, _ in
                 let error = try await failure { try await within(.seconds(10)) { try await body(hostile) } }
                 #expect(error.code == .channelError, "\(error)")
-                #expect(error.description.contains(hostile.displayName), "\(error)")
+                #expect(error.description.contains(hostile.name), "\(error)")
             }
         }
         try await expectLoss("early-command-lost") { _ = try await $0.run(["x"]) }

@@ -292,7 +292,7 @@ extension LibraryTests.Receivers {
             let (child, stranger) = (try await router.local(), try await router.local())
             let receivers = [
                 try Receiver<Int>(router: router, respondent: child),
-                try Receiver<Int>(router: router, policy: .custom { $0.srcID == child.id }),
+                try Receiver<Int>(router: router, policy: .custom { header, _ in header.srcID == child.id }),
             ]
             let reasons = [DeadReason.unexpectedContext, DeadReason.refusedByPolicy]
             for (receiver, reason) in zip(receivers, reasons) {

@@ -25,6 +25,8 @@ extension LibraryTests.Tree {
             #expect(report.contextID == 2 && report.parentID == 1 && report.parentIDs == [1, 0])
             #expect(report.callerID == 0 && report.masterID == 0 && report.directParentID == 1)
             #expect(!report.isMaster && !report.taskLocalIsMaster && !report.isUnidirectional)
+            #expect(!report.detachedIsMaster && report.detachedIDs == [report.contextID] + report.parentIDs)
+            #expect(Mitogen.isMaster && Mitogen.contextID == 0 && Mitogen.parentIDs.isEmpty)
             #expect(report.taskLocalIDs == [2, 2] && report.taskLocalParentIDs == [1, 0])
             #expect(report.maxMessageSize == 128 << 20)
             // A function that another function calls has that one's context as its caller.

@@ -94,7 +94,7 @@ struct Job: ServiceLifecycle.Service {
         let collect = Collect(metrics: Self.metrics + Self.traffic)
         var reports: [(name: String, report: Report)] = []
         for context in [child, grandchild] {
-            reports.append((context.name ?? "?", try await context.call(collect)))
+            reports.append((context.name, try await context.call(collect)))
         }
         reports.insert(("master", collect.report()), at: 0)
         Self.show(reports)

@@ -32,7 +32,7 @@ struct Inventory: MitogenProgram {
         do throws(MitogenError) {
             let host = try await router.connect(target) { _, options in options.connectTimeout = .seconds(10) }
             let facts = try await host.call(Facts(), timeout: .seconds(10))
-            return "\(target): \(facts.system), called as \(host.name ?? "")"
+            return "\(target): \(facts.system), called as \(host.name)"
         } catch {
             return "\(target): \(error.code)"
         }

@@ -38,7 +38,7 @@ struct SharedTree: MitogenProgram {
             for context in tree.contexts {
                 let first = try await context.call(Count())
                 let second = try await context.call(Count())
-                print("\(context.name ?? "unnamed"): \(first), \(second)")
+                print("\(context.name): \(first), \(second)")
             }
         }
     }

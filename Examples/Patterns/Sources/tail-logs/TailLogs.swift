@@ -65,7 +65,7 @@ struct TailLogs: MitogenProgram {
     private static func watch(_ place: Place, _ router: Router) async {
         do {
             let context = try await place.connect(router)
-            let name = context.name ?? place.target
+            let name = context.name
             try await withThrowingDiscardingTaskGroup { group in
                 for path in place.files {
                     group.addTask {
