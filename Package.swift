@@ -139,7 +139,11 @@ let package = Package(
             dependencies: ["Mitogen", "MitogenProtocol"],
             swiftSettings: librarySettings
         ),
-        .target(name: "MitogenBenchFunctions", dependencies: ["Mitogen"], swiftSettings: librarySettings),
+        .target(
+            name: "MitogenBenchFunctions",
+            dependencies: ["Mitogen", "MitogenProtocol"],
+            swiftSettings: librarySettings
+        ),
         .executableTarget(
             name: "mitogen-agent",
             dependencies: ["CMitogenPayload", "Mitogen", "MitogenBenchFunctions", "MitogenFiles"],

@@ -12,7 +12,7 @@ public typealias Handle = UInt32
 
 /// The reserved handles, in one table (Mitogen wire protocol, section 1.7; from 200 on: this implementation's own).
 ///
-/// The own ones are only ever used towards peers that are known to understand them (see ``PeerInfo``).
+/// The own ones are only ever used towards peers that are known to understand them (see `PeerInfo`).
 public enum StandardHandle {
     public static let getModule: Handle = 100
     public static let callFunction: Handle = 101
