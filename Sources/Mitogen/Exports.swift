@@ -8,7 +8,6 @@
 // MitogenProtocol or MitogenPickle as well.
 @_exported public import struct MitogenPickle.Blob
 @_exported public import struct MitogenProtocol.ConnectionReport
-@_exported public import enum MitogenProtocol.ConnectionStage
 @_exported public import struct MitogenProtocol.ConnectionTarget
 @_exported public import typealias MitogenProtocol.ContextID
 @_exported public import enum MitogenProtocol.ImageCompression

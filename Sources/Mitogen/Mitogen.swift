@@ -9,8 +9,8 @@ public import Logging
 
 /// The library's version and entry points.
 ///
-/// It has the name of its module. So where another module has a type of the same name, such as Foundation's `Timer`, name
-/// the module with two colons: `Mitogen::Timer`.
+/// It has the name of its module. So where another module has a type of the same name, such as Foundation's `Timer`,
+/// name the module with two colons: `Mitogen::Timer`.
 public enum Mitogen {
     /// This library's version.
     public static let version = "0.1.0"
@@ -143,7 +143,7 @@ public protocol MitogenProgram: SendableMetatype {
     static var configuration: RouterConfiguration { get }
 
     /// From which level up the program logs to standard error, as by
-    /// ``Mitogen/Mitogen/bootstrapLogging(path:level:io:)`` at the beginning of ``main(router:)``; nil, the default,
+    /// ``Mitogen/Mitogen/bootstrapLogging(path:level:logsMessages:)`` at the beginning of ``main(router:)``; nil, the default,
     /// leaves swift-log as it is.
     static var logLevel: Logger.Level? { get }
 

@@ -21,7 +21,7 @@ struct CreateActor<Subject: CreatableActor>: RemoteFunction {
     var arguments: Subject.Arguments
 
     func run(in context: ExternalContext) async throws -> MitogenActorID {
-        let system = try MitogenActorSystem.of(context.router)
+        let system = try context.router.actorSystem
         let actor = try await Subject(arguments, actorSystem: system)
         system.keep(actor)
         return actor.id
@@ -33,15 +33,16 @@ struct ReleaseActor: RemoteFunction {
     var id: MitogenActorID
 
     func run(in context: ExternalContext) async throws {
-        try MitogenActorSystem.of(context.router).releaseHere(id)
+        try context.router.actorSystem.releaseHere(id)
     }
 }
 
-/// Makes the actor system of a context that has got an actor in some other value before it had one of its own. The router
-/// finds this type by its name. Nothing refers to it: if it were internal, an optimised program would be without it.
+/// Makes the actor system of a context that has got an actor in some other value before it had one of its own. The
+/// router finds this type by its name. Nothing refers to it: if it were internal, an optimised program would be without
+/// it.
 package struct ActorSystemSource: CodingInformationSource {
     package static func prepare(_ router: Router) {
         // Fails only where the router has ended.
-        _ = try? MitogenActorSystem.of(router)
+        _ = try? router.actorSystem
     }
 }

@@ -28,12 +28,12 @@ internal import Synchronization
 ///     }
 /// }
 ///
-/// let counter = try await MitogenActorSystem.of(router).create(Counter.self, with: 10, in: context)
+/// let counter = try await router.actorSystem.create(Counter.self, with: 10, in: context)
 /// print(try await counter.increment())
 /// ```
 ///
-/// A call throws what the method threw if that is `Codable`: `catch let error as Overdrawn` works as in one process.
-/// It throws `CancellationError` if the calling task is cancelled, which cancels the method, or if the method was. Other
+/// A call throws what the method threw if that is `Codable`: `catch let error as Overdrawn` works as in one process. It
+/// throws `CancellationError` if the calling task is cancelled, which cancels the method, or if the method was. Other
 /// failures are ``MitogenError``: `.callError` with what is known of an error that is not `Codable`, `.channelError` if
 /// the actor's context cannot be reached or ends, `.unknownActor` if the actor is gone.
 public final class MitogenActorSystem: DistributedActorSystem {
@@ -74,7 +74,7 @@ public final class MitogenActorSystem: DistributedActorSystem {
     /// The actor system of a router, which ends with it.
     ///
     /// - Throws: ``MitogenError`` with `.misuse` if the router is shut down.
-    public static func of(_ router: Router) throws(MitogenError) -> MitogenActorSystem {
+    static func of(_ router: Router) throws(MitogenError) -> MitogenActorSystem {
         let key = ObjectIdentifier(router)
         if let known = systems.withLock({ $0[key] }) { return known }
         let made = try MitogenActorSystem(router)
@@ -310,7 +310,7 @@ public final class MitogenActorSystem: DistributedActorSystem {
     }
 
     private func context(_ id: MitogenActorID) throws(MitogenError) -> Context {
-        guard let context = router.contextByID(id.contextID) else {
+        guard let context = router.context(id: id.contextID) else {
             throw MitogenError(.channelError, "no context is known for \(id)")
         }
         return context

@@ -27,7 +27,7 @@ final class LocalEnd: Sendable {
     private struct State {
         var waiter: OneShot<Void>?
         /// Watches a duplicate, because a hang-up is told again and again, for as long as the side is there.
-        var side: Side?
+        var side: Broker.Side?
         var isHungUp = false
         var isClosed = false
     }
@@ -118,7 +118,7 @@ final class LocalEnd: Sendable {
     /// Waits until it can be read or written, or the other end is gone; false if waiting is no use.
     private func isReady(_ direction: Direction) async -> Bool {
         let waiter = OneShot<Void>()
-        let side = state.withLock { state -> Side? in
+        let side = state.withLock { state -> Broker.Side? in
             guard !state.isHungUp, !state.isClosed else { return nil }
             state.waiter = waiter
             if state.side == nil { state.side = makeSide() }
@@ -126,27 +126,27 @@ final class LocalEnd: Sendable {
         }
         guard let side else { return false }
         switch direction {
-        case .reading: broker.startReceive(side)
-        case .writing: broker.startTransmit(side)
+        case .reading: broker.startReceiving(side)
+        case .writing: broker.startTransmitting(side)
         }
         do throws(MitogenError) {
             try await waiter.value()
             return true
         } catch {
-            broker.stopReceive(side)
-            broker.stopTransmit(side)
+            broker.stopReceiving(side)
+            broker.stopTransmitting(side)
             return false
         }
     }
 
-    private func makeSide() -> Side? {
+    private func makeSide() -> Broker.Side? {
         let copy = cmitogen_duplicate(descriptor, 3)
         guard copy >= 0 else { return nil }
         // It ends with the session, which is not to hold a shutdown up.
-        return Side(descriptor: copy, keepsAlive: false) { [weak self] readiness in self?.wake(readiness) }
+        return Broker.Side(descriptor: copy, keepsAlive: false) { [weak self] readiness in self?.wake(readiness) }
     }
 
-    private func wake(_ readiness: Readiness) {
+    private func wake(_ readiness: Broker.Readiness) {
         let (waiter, side) = state.withLock { state in
             let side = state.side
             if readiness.contains(.hangup) { state.side = nil }
@@ -158,8 +158,8 @@ final class LocalEnd: Sendable {
             if readiness.contains(.hangup) {
                 broker.close(side)
             } else {
-                broker.stopReceive(side)
-                broker.stopTransmit(side)
+                broker.stopReceiving(side)
+                broker.stopTransmitting(side)
             }
         }
         waiter?.resolve(.success(()))

@@ -16,7 +16,7 @@ internal import Mitogen
 /// Takes what a program's ssh processes ask for, any number of them at a time.
 final class SSHListener: Sendable {
     private let broker: Broker
-    private let side: Side
+    private let side: Broker.Side
     private let connections: AsyncStream<LocalEnd>
     private let continuation: AsyncStream<LocalEnd>.Continuation
 
@@ -26,7 +26,7 @@ final class SSHListener: Sendable {
         self.broker = broker
         self.connections = connections
         self.continuation = continuation
-        side = Side(descriptor: listener, keepsAlive: false) { _ in
+        side = Broker.Side(descriptor: listener, keepsAlive: false) { _ in
             while true {
                 let connection = cmitogen_fakessh_accept(listener)
                 if connection >= 0 { continuation.yield(LocalEnd(connection, broker: broker)) }
@@ -38,7 +38,7 @@ final class SSHListener: Sendable {
 
     /// Serves connections until the task is cancelled, which ends the commands of those that are there.
     func serve(by destination: Context) async {
-        broker.startReceive(side)
+        broker.startReceiving(side)
         await withDiscardingTaskGroup { group in
             for await connection in connections {
                 group.addTask {

@@ -7,8 +7,8 @@
 internal import Mitogen
 internal import MitogenProtocol
 
-/// Sends the items of a transfer to several contexts at the speed of the slowest. One that is gone, or takes nothing for
-/// too long, drops out, and the others go on.
+/// Sends the items of a transfer to several contexts at the speed of the slowest. One that is gone, or takes nothing
+/// for too long, drops out, and the others go on.
 struct FileFanout: FileSink {
     private let links: [TransferLink]
     private let router: Router
@@ -19,7 +19,7 @@ struct FileFanout: FileSink {
         self.router = router
         self.parameters = parameters
         links = plans.compactMap { plan in
-            router.contextByID(plan.contextID).map { TransferLink(plan, to: $0, patience: parameters.patience) }
+            router.context(id: plan.contextID).map { TransferLink(plan, to: $0, patience: parameters.patience) }
         }
     }
 

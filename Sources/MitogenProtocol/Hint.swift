@@ -137,13 +137,13 @@ extension Hint.Name {
     package var apiText: String {
         switch self {
         case .programsOnly, .fanout: ""
-        case .acceptedHostKeys: "`checkHostKeys = .accept`"
+        case .acceptedHostKeys: "`hostKeyCheck = .accept`"
         case .becomePassword, .password: "`password`"
         case .configFile: "`configFile`"
-        case .configuredHostKeys: "`checkHostKeys = .configured`"
+        case .configuredHostKeys: "`hostKeyCheck = .configured`"
         case .connectTimeout: "`connectTimeout`"
         case .doasPrompt, .passwordPrompt, .sudoPrompt, .suPrompt: "`passwordPrompt`"
-        case .enforcedHostKeys: "`checkHostKeys = .enforce`"
+        case .enforcedHostKeys: "`hostKeyCheck = .enforce`"
         case .executableInImage: ", so put the program into the image and name it with `executable`"
         case .executableElsewhere: "; or install the program there and name it with `executable`"
         case .identityFile: "`identityFile`"

@@ -126,13 +126,14 @@ public struct MitogenError: Error, Sendable {
     /// What the dead message says that it comes from; nil if it comes from none.
     package private(set) var dead: DeadReason.Kind?
 
-    /// Whether it is the regular end of a channel: the sender, or the receiver itself, was closed. Nothing was lost then.
+    /// Whether it is the regular end of a channel: the sender, or the receiver itself, was closed. Nothing was lost
+    /// then.
     public var isEndOfChannel: Bool {
         dead == .endOfChannel
     }
 
     /// How far the attempt to connect had come; nil if it is no such failure.
-    public var stage: ConnectionStage? { connection?.stage }
+    public var stage: ConnectionReport.Stage? { connection?.stage }
 
     public init(
         _ code: Code,

@@ -40,8 +40,8 @@ extension Context {
     ///   - arguments: The method's properties by name; none by default.
     ///   - type: What the result is decoded as.
     ///   - timeout: How long the call may take, from now on; for ever by default.
-    /// - Throws: ``MitogenError`` as `startService(_:timeout:)`.
-    public func startService<Output: Decodable & Sendable>(
+    /// - Throws: ``MitogenError`` as `startServiceCall(_:timeout:)`.
+    public func startServiceCall<Output: Decodable & Sendable>(
         named service: String,
         method: String,
         _ arguments: PickleDictionary = [:],

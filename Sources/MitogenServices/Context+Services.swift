@@ -50,7 +50,7 @@ extension Context {
     ///   - timeout: How long the call may take, from now on; for ever by default. When it is over, the method is
     ///     cancelled and every wait for it throws `.timeoutError`.
     /// - Throws: ``MitogenError`` if it cannot be sent: `.unencodable`, `.misuse`, `.channelError` if it is too large.
-    public func startService<Method: ServiceMethod>(
+    public func startServiceCall<Method: ServiceMethod>(
         _ method: Method,
         timeout: Duration? = nil
     ) throws(MitogenError) -> PendingCall<Method.Output> where Method.Output: Codable {
@@ -58,8 +58,8 @@ extension Context {
     }
 
     /// Sends a request without result to a service of this context; its end is waited for later. See the other
-    /// `startService`.
-    public func startService<Method: ServiceMethod>(
+    /// `startServiceCall`.
+    public func startServiceCall<Method: ServiceMethod>(
         _ method: Method,
         timeout: Duration? = nil
     ) throws(MitogenError) -> PendingCall<Void> where Method.Output == Void {

@@ -30,8 +30,8 @@ public protocol ServiceMethod: Codable, Sendable {
     ///   - request: Who called, and where this is.
     func run(in service: Host, for request: ServiceRequest) async throws -> Output
 
-    /// Writes a result, as part of the answer to a request. Nothing has to be implemented: where ``Output`` is `Codable`
-    /// or `Void` it is there.
+    /// Writes a result, as part of the answer to a request. Nothing has to be implemented: where ``Output`` is
+    /// `Codable` or `Void` it is there.
     ///
     /// - Parameters:
     ///   - output: What ``run(in:for:)`` has returned.
@@ -70,7 +70,7 @@ public struct ServiceRequest: Sendable {
     }
 
     /// The context that has sent it.
-    public var caller: Context? { router.contextByID(header.srcID) }
+    public var caller: Context? { router.context(id: header.srcID) }
 
     /// Whether it was sent with the authority of this context or one of its ancestors.
     public var hasParentAuthority: Bool {

@@ -18,9 +18,9 @@ internal import Synchronization
 /// }
 /// ```
 ///
-/// Calls, streams, channels, services, actors and commands work as between processes: what is sent is encoded, travels in
-/// frames, and is decoded. What is different: all contexts have the same globals, files and environment, a function that
-/// traps ends the test, and a context that loses its parent ends its router, not the process.
+/// Calls, streams, channels, services, actors and commands work as between processes: what is sent is encoded, travels
+/// in frames, and is decoded. What is different: all contexts have the same globals, files and environment, a function
+/// that traps ends the test, and a context that loses its parent ends its router, not the process.
 public struct TestTree: Sendable {
     /// The router of the master.
     public let router: Router
@@ -73,8 +73,8 @@ public struct TestTree: Sendable {
         nodes.add(router)
         guard parent !== master else { return TestNode(context: context, router: router) }
         // The master has been told when it answers: the route goes the same way, before the question.
-        _ = try await parent.contextByID(0)?.sendAsync(Message(handle: TestNode.nothing)).get(throwsDead: false)
-        guard let seen = master.contextByID(context.id) else {
+        _ = try await parent.context(id: 0)?.startRequest(Message(handle: TestNode.nothing)).get(throwsDead: false)
+        guard let seen = master.context(id: context.id) else {
             throw MitogenError(.misuse, "the master does not know the context \(name)")
         }
         return TestNode(context: seen, router: router)
@@ -95,7 +95,7 @@ public struct TestNode: Sendable {
     ///
     /// - Parameter deadline: When the function's time is over; nil, the default, if it has no end.
     public func externalContext(until deadline: ContinuousClock.Instant? = nil) -> ExternalContext {
-        ExternalContext(router: router, caller: router.contextByID(0) ?? router.myself(), deadline: deadline)
+        ExternalContext(router: router, caller: router.context(id: 0) ?? router.myself(), deadline: deadline)
     }
 }
 

@@ -50,8 +50,8 @@ struct ContainerDestinationTests {
         #expect(try TargetSpecification(parsing: text).canonicalText == text)
     }
 
-    @Test("A hop by namespaces names the kind of its container", arguments: SetnsKind.allCases)
-    func namespaces(kind: SetnsKind) throws {
+    @Test("A hop by namespaces names the kind of its container", arguments: ConnectionMethod.SetnsOptions.Kind.allCases)
+    func namespaces(kind: ConnectionMethod.SetnsOptions.Kind) throws {
         let hop = try #require(try TargetSpecification(parsing: "sudo+setns-\(kind.rawValue):root@app").hops.last)
         #expect(HopKind.setnsKind(ofHop: hop.kind) == kind)
         #expect(HopKind.setnsKind(ofHop: kind.rawValue) == nil)

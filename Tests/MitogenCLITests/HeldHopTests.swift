@@ -24,7 +24,7 @@ struct HeldHopTests {
         configs: [String] = [],
         options: [String] = [],
         identities: [String] = [],
-        hostKeys: SSHOptions.HostKeyCheck = .configured
+        hostKeys: ConnectionMethod.SSHOptions.HostKeyCheck = .configured
     ) throws -> SSHSettings {
         try SSHSettings(configs: configs, options: options, identities: identities, hostKeys: hostKeys)
     }

@@ -16,7 +16,7 @@ struct HopTableTests {
     static func table(_ text: String) throws -> HopTable { try HopTable(name: "hops", bytes: Array(text.utf8)) }
 
     static func options(_ text: String, _ target: String, _ settings: HopSettings = HopSettings()) throws
-        -> CustomOptions
+        -> ConnectionMethod.CustomOptions
     {
         let table = try Self.table(text)
         let hop = try #require(try TargetSpecification(parsing: target, kinds: table.kinds).hops.last)
@@ -92,7 +92,13 @@ struct HopTableTests {
         let head = "[pot]\nargument = NAME\ncommand = pot run {name} {command}\nterminal = none\nimage = copy\n"
         let file = try Self.options(head + "copy = pot cp {file} {name}:{target}", "pot:a@b")
         #expect(file.target == "a@b")
-        #expect(file.delivery == .copy(["pot", "cp", CustomOptions.localFile, "a@b:" + CustomOptions.targetFile]))
+        #expect(
+            file.delivery
+                == .copy([
+                    "pot", "cp", ConnectionMethod.CustomOptions.localFile,
+                    "a@b:" + ConnectionMethod.CustomOptions.targetFile,
+                ])
+        )
         let archive = try Self.options(head + "copy = pot untar {name} /", "pot:tea")
         #expect(archive.delivery == .copy(["pot", "untar", "tea", "/"]))
         #expect(archive.removal.isEmpty)

@@ -17,7 +17,7 @@ struct SSHSettingsTests {
         configs: [String] = [],
         options: [String] = [],
         identities: [String] = [],
-        hostKeys: SSHOptions.HostKeyCheck = .configured
+        hostKeys: ConnectionMethod.SSHOptions.HostKeyCheck = .configured
     ) throws(ArgumentError) -> HopSettings {
         var settings = HopSettings()
         settings.ssh = try SSHSettings(
@@ -30,7 +30,7 @@ struct SSHSettingsTests {
     }
 
     /// The options of each ssh hop of a target.
-    private static func options(_ target: String, _ settings: HopSettings) throws -> [SSHOptions] {
+    private static func options(_ target: String, _ settings: HopSettings) throws -> [ConnectionMethod.SSHOptions] {
         let hops = try TargetSpecification(parsing: target).hops
         return hops.indices.filter { hops[$0].kind == "ssh" }.map {
             settings.sshOptions(for: hops[$0], behind: hops[..<$0])
@@ -153,7 +153,7 @@ struct SSHSettingsTests {
     func forwards(typed: [String], clears: Bool) throws {
         let options = try #require(try Self.options("ssh:a", Self.settings(options: typed)).first)
         #expect(options.arguments(command: "true").contains("ClearAllForwardings yes") == clears)
-        var library = SSHOptions(hostname: "a")
+        var library = ConnectionMethod.SSHOptions(hostname: "a")
         library.sshArguments = ["-4L", "1:b:2"]
         #expect(!library.arguments(command: "true").contains("ClearAllForwardings yes"))
     }
@@ -161,19 +161,20 @@ struct SSHSettingsTests {
     @Test("Each way to check host keys says so to ssh, and 'configured' nothing")
     func hostKeys() throws {
         for (check, expected) in [
-            (SSHOptions.HostKeyCheck.enforce, "yes"), (.accept, "ask"), (.ignore, "no"), (.configured, nil),
-        ] as [(SSHOptions.HostKeyCheck, String?)] {
+            (ConnectionMethod.SSHOptions.HostKeyCheck.enforce, "yes"), (.accept, "ask"), (.ignore, "no"),
+            (.configured, nil),
+        ] as [(ConnectionMethod.SSHOptions.HostKeyCheck, String?)] {
             let options = try #require(try Self.options("ssh:a", Self.settings(hostKeys: check)).first)
             let words = options.arguments(command: "true").filter { $0.hasPrefix("StrictHostKeyChecking ") }
             #expect(words == (expected.map { ["StrictHostKeyChecking \($0)"] } ?? []))
         }
-        #expect(SSHOptions(hostname: "a").checkHostKeys == .enforce)
+        #expect(ConnectionMethod.SSHOptions(hostname: "a").hostKeyCheck == .enforce)
         for (arguments, check) in [
             ([], .configured), (["--accept-new-host-keys"], .accept), (["--check-host-keys", "enforce"], .enforce),
             (["--check-host-keys", "accept", "--accept-new-host-keys"], .accept),
-        ] as [([String], SSHOptions.HostKeyCheck)] {
+        ] as [([String], ConnectionMethod.SSHOptions.HostKeyCheck)] {
             let command = try #require(try MitogenCommand.parseAsRoot(["run"] + arguments + ["x"]) as? RunCommand)
-            #expect(try Self.options("ssh:a", command.connections.settings()).first?.checkHostKeys == check)
+            #expect(try Self.options("ssh:a", command.connections.settings()).first?.hostKeyCheck == check)
         }
     }
 
@@ -201,9 +202,9 @@ struct SSHSettingsTests {
         ]
     )
     func allowed(arguments: [String]) {
-        #expect(SSHOptions.problem(withArguments: arguments) == nil)
+        #expect(ConnectionMethod.SSHOptions.problem(withArguments: arguments) == nil)
         for refused in [["-t"], ["-4N"], ["-W", "a:1"], ["-oRequestTTY=force"]] {
-            #expect(SSHOptions.problem(withArguments: arguments + refused) != nil)
+            #expect(ConnectionMethod.SSHOptions.problem(withArguments: arguments + refused) != nil)
         }
     }
 }

@@ -141,7 +141,7 @@ public struct MakeCounter: RemoteFunction {
     }
 
     public func run(in context: ExternalContext) async throws -> Counter {
-        let system = try MitogenActorSystem.of(context.router)
+        let system = try context.router.actorSystem
         let counter = try await Counter(start, actorSystem: system)
         system.keep(counter)
         return counter
@@ -183,7 +183,7 @@ public struct IncrementReceived: RemoteFunction {
 
     public func run(in context: ExternalContext) async throws -> Int {
         let counters = try Receiver<Counter>(router: context.router)
-        try await senders.send(counters.toSender())
+        try await senders.send(counters.makeSender())
         return try await counters.get(timeout: .seconds(10)).increment(by: 1)
     }
 }

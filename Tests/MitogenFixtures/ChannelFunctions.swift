@@ -113,7 +113,7 @@ public struct ReceiveNumbers: RemoteFunction {
 
     public func run(in context: ExternalContext) async throws -> [Int] {
         let receiver = try Receiver<Int>(router: context.router)
-        try await introduction.send(receiver.toSender())
+        try await introduction.send(receiver.makeSender())
         var numbers: [Int] = []
         if limit != 0 {
             for try await number in receiver {
@@ -146,7 +146,7 @@ public struct PlayPingPong: RemoteFunction {
     public func run(in context: ExternalContext) async throws -> Int {
         let balls = try Receiver<Int>(router: context.router)
         let partners = try Receiver<Sender<Int>>(router: context.router)
-        try await introduction.send(Player(ball: balls.toSender(), partner: partners.toSender()))
+        try await introduction.send(Player(ball: balls.makeSender(), partner: partners.makeSender()))
         let partner = try await partners.get()
         var last = 0
         if serves { try await partner.send(1) }
@@ -181,7 +181,7 @@ public struct SendRaw: RemoteFunction {
     }
 
     public func run(in context: ExternalContext) async throws {
-        guard let target = context.router.contextByID(id) else { return }
+        guard let target = context.router.context(id: id) else { return }
         for kind in kinds {
             switch kind {
             case .number(let number): try target.send(.pickled(number, handle: handle))
@@ -209,7 +209,7 @@ public struct OpenAgain: RemoteFunction {
         let value = Message(handle: receiver, replyTo: opening.returnHandle, data: [UInt8](repeating: 1, count: 1000))
         for count in 0..<10 {
             let question = Message(handle: StandardHandle.openChannel, data: opening.data)
-            guard (try? await context.caller.sendAwait(question)) != nil else { return count }
+            guard (try? await context.caller.request(question)) != nil else { return count }
             for _ in 0..<ChannelOpening.window.items { try context.caller.send(value) }
         }
         return 10
@@ -226,7 +226,7 @@ public struct ReceiveBlocks: RemoteFunction {
 
     public func run(in context: ExternalContext) async throws -> Int {
         let receiver = try Receiver<[UInt8]>(router: context.router)
-        try await introduction.send(receiver.toSender())
+        try await introduction.send(receiver.makeSender())
         var count = 0
         for try await block in receiver { count += block.count }
         return count

@@ -55,7 +55,7 @@ enum LogToFiles {
         try await first.call(LogAtEveryLevel(label: "shop"))
         try await first.call(LogWithMetadata(label: "shop"))
         try await first.shutdown(waits: true)
-        try Mitogen.bootstrapLogging(path: paths[1], level: .error, io: true)
+        try Mitogen.bootstrapLogging(path: paths[1], level: .error, logsMessages: true)
         let second = try await router.local { $0.name = "second" }
         try await second.call(LogAtEveryLevel(label: "shop"))
         try await second.shutdown(waits: true)

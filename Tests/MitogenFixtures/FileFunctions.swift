@@ -35,7 +35,7 @@ public struct AwaitFile: RemoteFunction {
     }
 
     public func run(in context: ExternalContext) async throws -> [UInt8] {
-        try await PushFileService.of(context.router).get(path, timeout: .seconds(10))
+        try await context.router.pushFileService.get(path, timeout: .seconds(10))
     }
 }
 
@@ -58,7 +58,7 @@ public struct HoardFile: RemoteFunction {
         ])
         let data = try PickleEncoder().encode(request)
         let message = Message(handle: StandardHandle.callService, encoding: .pickle, data: data)
-        let answer = try await source.sendAwait(message, timeout: .seconds(10))
+        let answer = try await source.request(message, timeout: .seconds(10))
         guard case .dictionary(let metadata) = try answer.unpickle(), case .int(let size)? = metadata["size"],
             metadata["owner"] != nil, case .float? = metadata["mtime"]
         else { return [] }

@@ -21,7 +21,7 @@ public struct GiveOrders: RemoteFunction {
 
     /// - Returns: What the target answers to calls and to requests that it end.
     public func run(in context: ExternalContext) async throws -> [String] {
-        guard let other = context.router.contextByID(target) else { return [] }
+        guard let other = context.router.context(id: target) else { return [] }
         for handle in Array(Handle(100)...113) + Array(200...209) {
             try other.send(Message(handle: handle))
             try other.send(.pickled(PickleValue.none, handle: handle))
@@ -85,7 +85,7 @@ public struct GiveOrders: RemoteFunction {
     }
 
     private func answer(of other: Context, at handle: Handle) async throws -> String {
-        let answer = try await other.sendAsync(Message(handle: handle)).get(timeout: .seconds(10), throwsDead: false)
+        let answer = try await other.startRequest(Message(handle: handle)).get(timeout: .seconds(10), throwsDead: false)
         return answer.isDead ? answer.deadReason(localID: .max) : "accepted"
     }
 }
@@ -134,7 +134,7 @@ public struct AnnounceLongNames: RemoteFunction {
 
     /// - Returns: The number of a context that it has announced.
     public func run(in context: ExternalContext) async throws -> ContextID {
-        guard let parent = context.router.parentID.flatMap({ context.router.contextByID($0) }) else { return 0 }
+        guard let parent = context.router.parentID.flatMap({ context.router.context(id: $0) }) else { return 0 }
         let id = try await context.router.allocateID()
         try parent.send(RouteAnnouncement(id: id, name: Self.character).added)
         return id
@@ -153,7 +153,7 @@ public struct WithdrawAtLength: RemoteFunction {
     }
 
     public func run(in context: ExternalContext) async throws {
-        guard let parent = context.router.parentID.flatMap({ context.router.contextByID($0) }) else { return }
+        guard let parent = context.router.parentID.flatMap({ context.router.context(id: $0) }) else { return }
         let loss = RouteLoss(id: id, reason: AnnounceLongNames.character)
         try parent.send(.pickled(loss, handle: StandardHandle.routeLost))
         try parent.send(RouteAnnouncement(id: id).deleted)
@@ -165,7 +165,7 @@ public struct GiveReasons: RemoteFunction {
     public init() {}
 
     public func run(in context: ExternalContext) async throws {
-        guard let parent = context.router.parentID.flatMap({ context.router.contextByID($0) }) else { return }
+        guard let parent = context.router.parentID.flatMap({ context.router.context(id: $0) }) else { return }
         for _ in 0..<10_000 {
             let id = try await context.router.allocateID()
             try parent.send(RouteAnnouncement(id: id, name: "n").added)
@@ -191,8 +191,8 @@ public struct AskMany: RemoteFunction {
 
     /// - Returns: The reasons of those that got no answer.
     public func run(in context: ExternalContext) async throws -> [String] {
-        let other = context.router.contextByID(id) ?? context.caller
-        let pending = try (0..<count).map { _ in try other.sendAsync(Message(handle: handle)) }
+        let other = context.router.context(id: id) ?? context.caller
+        let pending = try (0..<count).map { _ in try other.startRequest(Message(handle: handle)) }
         context.router.route(Message(handle: tells))
         var reasons: [String] = []
         for answer in pending {
@@ -232,7 +232,7 @@ public struct ClaimRoutes: RemoteFunction {
     }
 
     public func run(in context: ExternalContext) async throws {
-        guard let parent = context.router.parentID.flatMap({ context.router.contextByID($0) }) else { return }
+        guard let parent = context.router.parentID.flatMap({ context.router.context(id: $0) }) else { return }
         for id in first..<first + count {
             // Whose a block is only a parent says, and this is none.
             var lie = RouteAnnouncement(id: id - id % 1000, name: "\(context.contextID)").added

@@ -363,7 +363,7 @@ public struct StartWaitAndTell: RemoteFunction {
     }
 
     public func run(in context: ExternalContext) async throws {
-        let pending = try context.router.myself().startService(Notebook.Wait(milliseconds: 100_000))
+        let pending = try context.router.myself().startServiceCall(Notebook.Wait(milliseconds: 100_000))
         // Unstructured, so that it is not cancelled with this function.
         let waiter = Task {
             do throws(MitogenError) {

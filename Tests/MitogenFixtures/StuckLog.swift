@@ -10,7 +10,7 @@ internal import Mitogen
 /// The fixture as a master whose log goes where nobody reads.
 enum StuckLog {
     static func run(to path: String, _ router: Router) async throws {
-        try Mitogen.bootstrapLogging(path: path, level: .debug, io: true)
+        try Mitogen.bootstrapLogging(path: path, level: .debug, logsMessages: true)
         let talker = try await router.local()
         let other = try await router.local()
         let printing = try talker.startCall(PrintForever())

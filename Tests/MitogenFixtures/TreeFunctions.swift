@@ -169,9 +169,9 @@ public struct Ask: RemoteFunction {
     }
 
     public func run(in context: ExternalContext) async throws -> String {
-        guard let target = context.router.contextByID(id) else { return "no such context" }
+        guard let target = context.router.context(id: id) else { return "no such context" }
         let question = Message(handle: handle, data: Array(text.utf8))
-        let answer = try await target.sendAwait(question, timeout: timeout.map { .seconds($0) })
+        let answer = try await target.request(question, timeout: timeout.map { .seconds($0) })
         return String(decoding: answer.data, as: UTF8.self)
     }
 }
@@ -185,7 +185,7 @@ public struct ShutDown: RemoteFunction {
     }
 
     public func run(in context: ExternalContext) async throws {
-        try await context.router.contextByID(id)?.shutdown(waits: true)
+        try await context.router.context(id: id)?.shutdown(waits: true)
     }
 }
 
@@ -202,7 +202,7 @@ public struct Tell: RemoteFunction {
     }
 
     public func run(in context: ExternalContext) async throws {
-        try context.router.contextByID(id)?.send(Message(handle: handle, data: Array(text.utf8)))
+        try context.router.context(id: id)?.send(Message(handle: handle, data: Array(text.utf8)))
     }
 }
 
@@ -306,8 +306,8 @@ public struct DetachAndWait: RemoteFunction {
     }
 
     public func run(in context: ExternalContext) async throws {
-        let contexts = [context.master, context.router.contextByID(sibling) ?? context.master]
-        let answers = try contexts.map { try $0.sendAsync(Message(handle: handle)) }
+        let contexts = [context.master, context.router.context(id: sibling) ?? context.master]
+        let answers = try contexts.map { try $0.startRequest(Message(handle: handle)) }
         let receiver = try Receiver<Int>(router: context.router, respondent: context.master)
         try await context.detach()
         var codes: [String] = []

@@ -46,7 +46,7 @@ enum Withstand {
         FixtureMaster.say("median-ms \(milliseconds(times[times.count / 2]))")
         FixtureMaster.say("slowest-ms \(milliseconds(times[times.count - 1]))")
         FixtureMaster.say("grown-kb \(most - before)")
-        FixtureMaster.say("flooder \(router.contextByID(flooder.id, creates: false) == nil ? "gone" : "there")")
+        FixtureMaster.say("flooder \(router.context(id: flooder.id, creates: false) == nil ? "gone" : "there")")
     }
 
     private static func milliseconds(_ duration: Duration) -> Int { Int(duration / .milliseconds(1)) }

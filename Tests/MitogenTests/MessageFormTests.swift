@@ -33,11 +33,11 @@ struct MessageFormTests {
     @Test("A message may be answered again and again, by the context that it was sent to")
     func persists() async throws {
         try await withAnswers { tree in
-            let answers = try tree.context.sendAsync(Message(handle: Self.counting), persists: true)
+            let answers = try tree.context.startRequest(Message(handle: Self.counting), persists: true)
             #expect(answers.respondent == tree.context)
             for number in 1...3 { #expect(try await answers.get().decode(as: Int.self) == number) }
             #expect(answers.isEmpty)
-            let single = try tree.context.sendAsync(Message(handle: Self.counting), persists: false)
+            let single = try tree.context.startRequest(Message(handle: Self.counting), persists: false)
             #expect(try await single.get().decode(as: Int.self) == 1)
             tree.node.router.shutdown()
             let error = await #expect(throws: MitogenError.self) { try await answers.get() }
@@ -48,19 +48,19 @@ struct MessageFormTests {
     @Test("An answer is decoded, and one that is an error is thrown")
     func decoded() async throws {
         try await withAnswers { tree in
-            let first = try await tree.context.sendAwait(Message(handle: Self.counting), as: Int.self)
+            let first = try await tree.context.request(Message(handle: Self.counting), as: Int.self)
             #expect(first == 1)
             let failed = await #expect(throws: MitogenError.self) {
-                try await tree.context.sendAwait(Message(handle: Self.failing), as: Int.self)
+                try await tree.context.request(Message(handle: Self.failing), as: Int.self)
             }
             #expect(failed?.code == .callError && failed?.remote?.typeName == "shop.Overdrawn")
             #expect(failed?.context == "child")
             let other = await #expect(throws: MitogenError.self) {
-                try await tree.context.sendAwait(Message(handle: Self.counting), as: String.self)
+                try await tree.context.request(Message(handle: Self.counting), as: String.self)
             }
             #expect(other?.code == .streamError)
             let nobody = await #expect(throws: MitogenError.self) {
-                try await tree.context.sendAwait(Message(handle: 9999), as: Int.self)
+                try await tree.context.request(Message(handle: 9999), as: Int.self)
             }
             #expect(nobody?.code == .channelError)
         }

@@ -29,7 +29,7 @@ struct TestTreeTests {
             var count = 0
             for try await _ in child.stream(Count(to: 5000)) { count += 1 }
             #expect(count == 5000)
-            let chain = CallChain(context: child, pipelined: true)
+            let chain = CallChain(context: child, isPipelined: true)
             try chain.callNoReply(Note("a", fails: true))
             await #expect(throws: MitogenError.self) { try await chain.call(Add(1, 2)) }
         }
@@ -44,10 +44,10 @@ struct TestTreeTests {
             #expect(try await nested.context.call(Add(2, 2)) == 4)
             try await other.context.prepareService(Notebook.self)
             #expect(try await nested.context.call(WriteElsewhere(other.context, "x")) == 1)
-            let counter = try await MitogenActorSystem.of(tree.router).create(Counter.self, with: 1, in: other.context)
+            let counter = try await tree.router.actorSystem.create(Counter.self, with: 1, in: other.context)
             await #expect(throws: Counter.Overdrawn(missing: 4)) { try await counter.decrement(by: 5) }
             let refused = await #expect(throws: MitogenError.self) {
-                _ = try await nested.router.contextByID(other.context.id)?.call(Add(1, 1))
+                _ = try await nested.router.context(id: other.context.id)?.call(Add(1, 1))
             }
             #expect(refused?.message.contains("refused by policy") == true)
         }

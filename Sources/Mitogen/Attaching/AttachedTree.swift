@@ -16,13 +16,13 @@ internal import Synchronization
 
 /// A tree of another process that this one has attached itself to.
 public struct AttachedTree: Sendable {
-    /// A router in that tree, of this process. It can start contexts of its own, which end with it, and contexts through
-    /// those of the tree, which end when this process goes.
+    /// A router in that tree, of this process. It can start contexts of its own, which end with it, and contexts
+    /// through those of the tree, which end when this process goes.
     public let router: Router
     /// The context of the process that listens.
     public let listener: Context
-    /// The contexts that the listener had when this process attached itself, in the order of their numbers; none if it is a
-    /// Python program, which does not tell.
+    /// The contexts that the listener had when this process attached itself, in the order of their numbers; none if it
+    /// is a Python program, which does not tell.
     public let contexts: [Context]
     /// The number of the process that listens, as the kernel knows it.
     public let processID: Int32
@@ -32,8 +32,8 @@ extension Mitogen {
     /// Attaches this process to the tree of another one of the same user (Mitogen semantics, section 8.5).
     ///
     /// The process gets a number of that tree and the authority of the one that listens. When that one ends, every call
-    /// that waits fails with `.channelError`, which says so, and ``Router/events`` has `.disconnected` for all contexts.
-    /// Contexts that this process has started itself live on.
+    /// that waits fails with `.channelError`, which says so, and ``Router/events`` has `.disconnected` for all
+    /// contexts. Contexts that this process has started itself live on.
     ///
     /// - Parameters:
     ///   - path: Where a ``UnixListener``, or a `mitogen.unix.Listener` of the Python implementation, listens.
@@ -200,7 +200,7 @@ struct AttachAttempt: Sendable {
         let own = RouteInfo(id: answer.contextID, info: .current)
         let request = try Message.pickled(own, handle: StandardHandle.attach)
         let listener = router.context(answer.listenerID)
-        let pending = try listener.sendAsync(request)
+        let pending = try listener.startRequest(request)
         let reply: Message
         do throws(MitogenError) {
             reply = try await pending.get(timeout: timeLeft)
@@ -221,16 +221,16 @@ struct AttachAttempt: Sendable {
 /// Reads the listener's answer, and not a byte more.
 private final class AnswerReading: Sendable {
     let result = OneShot<[UInt8]>()
-    private let side: Side
+    private let side: Broker.Side
 
     init(_ descriptor: Int32) {
         let intake = Mutex(AttachHandshake.Intake(size: AttachHandshake.answerSize))
-        side = Side(descriptor: descriptor, keepsAlive: false) { [result] _ in
+        side = Broker.Side(descriptor: descriptor, keepsAlive: false) { [result] _ in
             intake.withLock { Self.read(descriptor, &$0, result) }
         }
     }
 
-    func start(on broker: Broker) { broker.startReceive(side) }
+    func start(on broker: Broker) { broker.startReceiving(side) }
 
     func close(on broker: Broker) { broker.close(side) }
 

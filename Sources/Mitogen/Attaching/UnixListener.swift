@@ -23,19 +23,19 @@ internal import Synchronization
 /// ```
 ///
 /// A program that attaches itself, by ``Mitogen/Mitogen/connect(unixSocket:configuration:timeout:)`` or with the Python
-/// implementation's `mitogen.unix.connect`, gets a number of this tree and acts with this router's authority: it may call
-/// every function in every context that this program has started, as whatever user that context runs. Nobody can
+/// implementation's `mitogen.unix.connect`, gets a number of this tree and acts with this router's authority: it may
+/// call every function in every context that this program has started, as whatever user that context runs. Nobody can
 /// call functions in it, and contexts still send their logs to the master. Contexts that it starts have no authority in
 /// the tree.
 ///
-/// Only processes with the effective user of this one are let in (`SO_PEERCRED`, unix(7)), not even root, who can become
-/// that user. The socket has mode 0600, and its folder must belong to the user and be closed to all others. A stale
-/// socket is replaced. Up to 32 clients may be in their handshake, each for at most 5 s; the one that
-/// has waited longest makes room for a new one.
+/// Only processes with the effective user of this one are let in (`SO_PEERCRED`, unix(7)), not even root, who can
+/// become that user. The socket has mode 0600, and its folder must belong to the user and be closed to all others. A
+/// stale socket is replaced. Up to 32 clients may be in their handshake, each for at most 5 s; the one that has waited
+/// longest makes room for a new one.
 public final class UnixListener: Sendable {
     /// A client whose handshake goes on.
     private struct Pending {
-        let side: Side
+        let side: Broker.Side
         let timer: Timer
         var intake = AttachHandshake.Intake(size: AttachHandshake.requestSize)
         let processID: Int32
@@ -43,7 +43,7 @@ public final class UnixListener: Sendable {
 
     private struct State {
         weak var router: Router?
-        var side: Side?
+        var side: Broker.Side?
         /// In the order in which they came.
         var pending: [Int32: Pending] = [:]
         var order: [Int32] = []
@@ -81,7 +81,7 @@ public final class UnixListener: Sendable {
         state = Mutex(State(router: router))
         let descriptor = cmitogen_unix_listen(folder.path, path, 128)
         guard descriptor >= 0 else { throw Self.failure(path, errno: -descriptor) }
-        let side = Side(descriptor: descriptor, keepsAlive: false) { [self] _ in accept() }
+        let side = Broker.Side(descriptor: descriptor, keepsAlive: false) { [self] _ in accept() }
         state.withLock { $0.side = side }
         do throws(MitogenError) {
             try router.add(
@@ -94,7 +94,7 @@ public final class UnixListener: Sendable {
             close()
             throw error
         }
-        broker.startReceive(side)
+        broker.startReceiving(side)
         broker.onShutdown { [weak self] in self?.close() }
     }
 
@@ -149,7 +149,7 @@ public final class UnixListener: Sendable {
             case 1...:
                 // It would be ready again at once, without end.
                 log("cannot take a connection at \(path): \(String(cString: strerror(-descriptor)))")
-                broker.stopReceive(side)
+                broker.stopReceiving(side)
                 broker.schedule(after: Self.pause) { [weak self] in self?.resume() }
                 return
             default: admit(descriptor)
@@ -158,7 +158,7 @@ public final class UnixListener: Sendable {
     }
 
     private func resume() {
-        if let side = state.withLock({ $0.side }) { broker.startReceive(side) }
+        if let side = state.withLock({ $0.side }) { broker.startReceiving(side) }
     }
 
     private func admit(_ descriptor: Int32) {
@@ -170,7 +170,7 @@ public final class UnixListener: Sendable {
             _ = systemClose(descriptor)
             return
         }
-        let side = Side(descriptor: descriptor, keepsAlive: false) { [weak self] _ in self?.read(descriptor) }
+        let side = Broker.Side(descriptor: descriptor, keepsAlive: false) { [weak self] _ in self?.read(descriptor) }
         let timer = broker.schedule(after: Self.patience) { [weak self] in
             self?.end(descriptor, "it did not complete the handshake within \(Self.patience)")
         }
@@ -184,7 +184,7 @@ public final class UnixListener: Sendable {
             log("closed the connection of process \(surplus.processID) at \(path): others wait as well")
             drop(surplus)
         }
-        broker.startReceive(side)
+        broker.startReceiving(side)
     }
 
     /// Takes a client out of those whose handshake goes on.

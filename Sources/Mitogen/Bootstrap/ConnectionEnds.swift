@@ -20,7 +20,7 @@ struct ConnectionEnds {
     /// There, without a terminal: the connection, and the diagnostics.
     var farDescriptors: [Int32] { farEnds }
 
-    init(terminal: TerminalUse) throws(MitogenError) {
+    init(terminal: ConnectionMethod.CustomOptions.TerminalUse) throws(MitogenError) {
         if terminal == .all {
             let (master, path) = try Self.openTerminal()
             stream = master

@@ -21,7 +21,7 @@ struct ImageSource: Sendable {
     private let prefix: [String]
 
     /// - Throws: ``MitogenError`` with `.imageUnusable` for a program that would not become a child.
-    init(_ image: ContextImage, for options: CommonOptions) throws(MitogenError) {
+    init(_ image: RouterConfiguration.Image, for options: CommonOptions) throws(MitogenError) {
         if let executable = options.executable {
             identity = nil
             path = executable.first ?? ""

@@ -23,8 +23,8 @@ public final class Broker: SerialExecutor {
         case job(UnownedJob)
         case taskJob(UnownedJob)
         case call(@Sendable () -> Void)
-        case watch(Side, adding: Readiness, removing: Readiness)
-        case close(Side)
+        case watch(Broker.Side, adding: Broker.Readiness, removing: Broker.Readiness)
+        case close(Broker.Side)
         case timer(Timer)
     }
 
@@ -165,36 +165,36 @@ public final class Broker: SerialExecutor {
     // MARK: Descriptors
 
     /// Calls the side's handler whenever its descriptor is readable.
-    public func startReceive(_ side: Side) {
+    public func startReceiving(_ side: Broker.Side) {
         _ = add(.watch(side, adding: .readable, removing: []))
     }
 
     /// Stops watching for readability; a hang-up is still reported.
     ///
     /// On the Broker's thread, the handler is not called for what was found ready before, either.
-    public func stopReceive(_ side: Side) {
+    public func stopReceiving(_ side: Broker.Side) {
         mute(side, .readable)
         _ = add(.watch(side, adding: [], removing: .readable))
     }
 
     /// Calls the side's handler whenever its descriptor is writable.
-    public func startTransmit(_ side: Side) {
+    public func startTransmitting(_ side: Broker.Side) {
         _ = add(.watch(side, adding: .writable, removing: []))
     }
 
     /// Stops watching for writability.
-    public func stopTransmit(_ side: Side) {
+    public func stopTransmitting(_ side: Broker.Side) {
         mute(side, .writable)
         _ = add(.watch(side, adding: [], removing: .writable))
     }
 
     /// Lets go of the side and closes its descriptor. On the Broker's thread, its handler is not called after that.
-    public func close(_ side: Side) {
+    public func close(_ side: Broker.Side) {
         mute(side, [.readable, .writable, .hangup])
         if !add(.close(side)) { _ = systemClose(side.descriptor) }
     }
 
-    private func mute(_ side: Side, _ readiness: Readiness) {
+    private func mute(_ side: Broker.Side, _ readiness: Broker.Readiness) {
         if isCurrent { loop.mute(side, readiness) }
     }
 

@@ -18,8 +18,8 @@ final class EventLoop<SomePoller: Poller & ~Copyable>: @unchecked Sendable {
     // accesses of different threads (see `Broker.acquire()`).
 
     private struct Watch {
-        let side: Side
-        var interest: Readiness
+        let side: Broker.Side
+        var interest: Broker.Readiness
     }
 
     private var poller: SomePoller
@@ -28,10 +28,10 @@ final class EventLoop<SomePoller: Poller & ~Copyable>: @unchecked Sendable {
     private var tokens: [ObjectIdentifier: UInt64] = [:]
     private var nextToken: UInt64 = 1
     private var timers = TimerHeap()
-    private var ready: [(UInt64, Readiness)] = []
+    private var ready: [(UInt64, Broker.Readiness)] = []
     /// What a handler of this turn has asked not to be told of any more. Asking itself waits for its turn, behind what
     /// other threads have handed in.
-    private var muted: [UInt64: Readiness] = [:]
+    private var muted: [UInt64: Broker.Readiness] = [:]
     /// A job of a function that became ready during this turn and is to run on this thread after it.
     var inlineJob: UnownedJob?
     /// Whether the last events came soon after the wait for them had begun.
@@ -62,7 +62,7 @@ final class EventLoop<SomePoller: Poller & ~Copyable>: @unchecked Sendable {
             }
     }
 
-    func watch(_ side: Side, adding: Readiness, removing: Readiness) {
+    func watch(_ side: Broker.Side, adding: Broker.Readiness, removing: Broker.Readiness) {
         if let token = tokens[ObjectIdentifier(side)] {
             guard var watch = watches[token] else { return }
             let interest = watch.interest.subtracting(removing).union(adding)
@@ -79,7 +79,7 @@ final class EventLoop<SomePoller: Poller & ~Copyable>: @unchecked Sendable {
         }
     }
 
-    private func apply(_ interest: Readiness, to side: Side, token: UInt64) {
+    private func apply(_ interest: Broker.Readiness, to side: Broker.Side, token: UInt64) {
         do throws(MitogenError) {
             try poller.set(interest, for: side.descriptor, token: token)
         } catch {
@@ -90,14 +90,14 @@ final class EventLoop<SomePoller: Poller & ~Copyable>: @unchecked Sendable {
     }
 
     /// Lets go of a side and closes its descriptor.
-    func close(_ side: Side) {
+    func close(_ side: Broker.Side) {
         if let token = tokens.removeValue(forKey: ObjectIdentifier(side)) { watches[token] = nil }
         poller.remove(side.descriptor)
         _ = systemClose(side.descriptor)
     }
 
     /// Tells a side no more of what was found ready in this turn.
-    func mute(_ side: Side, _ readiness: Readiness) {
+    func mute(_ side: Broker.Side, _ readiness: Broker.Readiness) {
         if let token = tokens[ObjectIdentifier(side)] { muted[token, default: []].formUnion(readiness) }
     }
 
@@ -133,7 +133,7 @@ final class EventLoop<SomePoller: Poller & ~Copyable>: @unchecked Sendable {
         expireTimers()
     }
 
-    private func notify(_ token: UInt64, _ readiness: Readiness) {
+    private func notify(_ token: UInt64, _ readiness: Broker.Readiness) {
         // Looked at each time: an earlier handler may have let go of this one.
         let rest = muted.isEmpty ? readiness : readiness.subtracting(muted[token] ?? [])
         if !rest.isEmpty { watches[token]?.side.whenReady(rest, scratch) }
@@ -142,7 +142,7 @@ final class EventLoop<SomePoller: Poller & ~Copyable>: @unchecked Sendable {
     /// Waits for events; for a moment without giving up the processor, if the last ones came that soon.
     ///
     /// On a machine that is otherwise idle, waking a processor costs more than the whole exchange.
-    private func wait(nanoseconds timeout: Int64?, _ found: inout [(UInt64, Readiness)]) {
+    private func wait(nanoseconds timeout: Int64?, _ found: inout [(UInt64, Broker.Readiness)]) {
         guard hasSpareProcessor, timeout != 0, found.isEmpty else { return poll(timeout, &found) }
         let start = monotonicNanoseconds()
         if expectsSoon {
@@ -156,7 +156,7 @@ final class EventLoop<SomePoller: Poller & ~Copyable>: @unchecked Sendable {
         expectsSoon = !found.isEmpty && monotonicNanoseconds() - start < 2 * Self.spinTime
     }
 
-    private func poll(_ timeout: Int64?, _ found: inout [(UInt64, Readiness)]) {
+    private func poll(_ timeout: Int64?, _ found: inout [(UInt64, Broker.Readiness)]) {
         poller.wait(nanoseconds: timeout) { token, readiness in found.append((token, readiness)) }
     }
 

@@ -15,7 +15,7 @@ package struct PollPoller: Poller, ~Copyable {
     package init() {}
 
     package mutating func set(
-        _ interest: Readiness,
+        _ interest: Broker.Readiness,
         for descriptor: Int32,
         token: UInt64
     ) throws(MitogenError) {
@@ -36,8 +36,10 @@ package struct PollPoller: Poller, ~Copyable {
         found.removeLast()
     }
 
-    package mutating func wait(nanoseconds: Int64?, _ body: (UInt64, Readiness) -> Void) {
+    package mutating func wait(nanoseconds: Int64?, _ body: (UInt64, Broker.Readiness) -> Void) {
         guard cmitogen_poll(watches, &found, Int32(watches.count), nanoseconds ?? -1) > 0 else { return }
-        for index in found.indices where found[index] != 0 { body(tokens[index], Readiness(rawValue: found[index])) }
+        for index in found.indices where found[index] != 0 {
+            body(tokens[index], Broker.Readiness(rawValue: found[index]))
+        }
     }
 }

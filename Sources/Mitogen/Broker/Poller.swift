@@ -6,27 +6,29 @@
 
 internal import CMitogenPlatform
 
-/// What a descriptor is ready for, or is to be watched for.
-public struct Readiness: OptionSet, Sendable, Hashable {
-    public let rawValue: UInt32
+extension Broker {
+    /// What a descriptor is ready for, or is to be watched for.
+    public struct Readiness: OptionSet, Sendable, Hashable {
+        public let rawValue: UInt32
 
-    public init(rawValue: UInt32) {
-        self.rawValue = rawValue
+        public init(rawValue: UInt32) {
+            self.rawValue = rawValue
+        }
+
+        public static let readable = Broker.Readiness(rawValue: UInt32(CMITOGEN_READABLE))
+        public static let writable = Broker.Readiness(rawValue: UInt32(CMITOGEN_WRITABLE))
+        /// The other side is gone. It is reported whether it was asked for or not.
+        public static let hangup = Broker.Readiness(rawValue: UInt32(CMITOGEN_HANGUP))
     }
-
-    public static let readable = Readiness(rawValue: UInt32(CMITOGEN_READABLE))
-    public static let writable = Readiness(rawValue: UInt32(CMITOGEN_WRITABLE))
-    /// The other side is gone. It is reported whether it was asked for or not.
-    public static let hangup = Readiness(rawValue: UInt32(CMITOGEN_HANGUP))
 }
 
 /// Waits for descriptors to become ready. Only the Broker's thread uses one.
 package protocol Poller: ~Copyable {
     /// Sets what `descriptor` is watched for; with nothing it is still watched for a hang-up.
-    mutating func set(_ interest: Readiness, for descriptor: Int32, token: UInt64) throws(MitogenError)
+    mutating func set(_ interest: Broker.Readiness, for descriptor: Int32, token: UInt64) throws(MitogenError)
     mutating func remove(_ descriptor: Int32)
     /// Waits until something is ready, but at most `nanoseconds` (nil: for ever), and calls `body` for each.
-    mutating func wait(nanoseconds: Int64?, _ body: (_ token: UInt64, Readiness) -> Void)
+    mutating func wait(nanoseconds: Int64?, _ body: (_ token: UInt64, Broker.Readiness) -> Void)
 }
 
 /// The poller on Linux's `epoll(7)`, level triggered.
@@ -48,7 +50,7 @@ package struct EpollPoller: Poller, ~Copyable {
     }
 
     package mutating func set(
-        _ interest: Readiness,
+        _ interest: Broker.Readiness,
         for descriptor: Int32,
         token: UInt64
     ) throws(MitogenError) {
@@ -65,10 +67,10 @@ package struct EpollPoller: Poller, ~Copyable {
         _ = cmitogen_epoll_remove(epoll, descriptor)
     }
 
-    package mutating func wait(nanoseconds: Int64?, _ body: (UInt64, Readiness) -> Void) {
+    package mutating func wait(nanoseconds: Int64?, _ body: (UInt64, Broker.Readiness) -> Void) {
         let count = cmitogen_epoll_wait(epoll, events.baseAddress, Int32(events.count), nanoseconds ?? -1)
         for index in 0..<Int(max(0, count)) {
-            body(events[index].token, Readiness(rawValue: events[index].readiness))
+            body(events[index].token, Broker.Readiness(rawValue: events[index].readiness))
         }
     }
 }

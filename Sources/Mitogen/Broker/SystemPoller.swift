@@ -29,7 +29,7 @@ struct SystemPoller: Poller, ~Copyable {
         epoll = kind == .poll || isRefused ? nil : try? EpollPoller()
     }
 
-    mutating func set(_ interest: Readiness, for descriptor: Int32, token: UInt64) throws(MitogenError) {
+    mutating func set(_ interest: Broker.Readiness, for descriptor: Int32, token: UInt64) throws(MitogenError) {
         guard epoll != nil else { return try poll.set(interest, for: descriptor, token: token) }
         try epoll?.set(interest, for: descriptor, token: token)
     }
@@ -39,7 +39,7 @@ struct SystemPoller: Poller, ~Copyable {
         epoll?.remove(descriptor)
     }
 
-    mutating func wait(nanoseconds: Int64?, _ body: (UInt64, Readiness) -> Void) {
+    mutating func wait(nanoseconds: Int64?, _ body: (UInt64, Broker.Readiness) -> Void) {
         guard epoll != nil else { return poll.wait(nanoseconds: nanoseconds, body) }
         epoll?.wait(nanoseconds: nanoseconds, body)
     }

@@ -143,7 +143,7 @@ public final class MessageReceiver: AsyncSequence, Sendable {
 
     private func name(ofSource message: Message) -> String? {
         if message.srcID == router.contextID { return respondent?.name }
-        return router.contextByID(message.srcID, creates: false)?.name
+        return router.context(id: message.srcID, creates: false)?.name
     }
 
     // MARK: AsyncSequence

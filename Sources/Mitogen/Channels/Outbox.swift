@@ -47,7 +47,7 @@ final class Outbox: Sendable {
 
     deinit {
         let handle = state.withLock { $0.returnHandle }
-        if handle != 0 { try? router?.deleteHandler(handle) }
+        if handle != 0 { try? router?.removeHandler(at: handle) }
     }
 
     /// Where credit, and the reason why a value cannot be delivered, come to.
@@ -151,7 +151,7 @@ final class Outbox: Sendable {
     // MARK: Ending
 
     private func fail(_ dead: Message) {
-        let name = router?.contextByID(key.contextID, creates: false)?.name ?? "context \(key.contextID)"
+        let name = router?.context(id: key.contextID, creates: false)?.name ?? "context \(key.contextID)"
         fail(MitogenError(dead: dead, context: name))
     }
 
@@ -163,7 +163,7 @@ final class Outbox: Sendable {
         }
         if let router {
             router.outboxes.remove(self)
-            if handle != 0 { try? router.deleteHandler(handle) }
+            if handle != 0 { try? router.removeHandler(at: handle) }
         }
         known.resolve(.failure(error))
         opened.resolve(.failure(error))

@@ -10,7 +10,7 @@ public import MitogenProtocol
 ///
 /// ```swift
 /// let receiver = try Receiver<Int>(router: router)
-/// let call = try worker.startCall(Count(to: 10, into: receiver.toSender()))
+/// let call = try worker.startCall(Count(to: 10, into: receiver.makeSender()))
 /// for try await number in receiver { print(number) }
 /// ```
 ///
@@ -69,7 +69,7 @@ public final class Receiver<Element: Codable & Sendable>: AsyncSequence, Sendabl
     public var handle: Handle { messages.handle }
 
     /// What sends to this receiver, here and in every context that it is passed to.
-    public func toSender() -> Sender<Element> {
+    public func makeSender() -> Sender<Element> {
         Sender(to: router.myself(), handle: handle)
     }
 

@@ -6,7 +6,8 @@
 
 internal import Synchronization
 
-/// Takes from many sources as one: receivers, latches, results of calls, answers to messages, streams, and other selects.
+/// Takes from many sources as one: receivers, latches, results of calls, answers to messages, streams, and other
+/// selects.
 ///
 /// ```swift
 /// let select = Select<Int>()
@@ -19,15 +20,16 @@ internal import Synchronization
 public final class Select<Value: Sendable>: AsyncSequence, Sendable {
     /// Something that a source had.
     public struct Event: Sendable {
-        /// The receiver, latch, call or answer itself, also if it is a source of a nested select; compare it with `===`. Of
-        /// a stream it is what `add` returned.
+        /// The receiver, latch, call or answer itself, also if it is a source of a nested select; compare it with
+        /// `===`. Of a stream it is what `add` returned.
         public let source: any AnyObject & Sendable
         /// What the source was added with; nil if nothing was given.
         public internal(set) var tag: (any Hashable & Sendable)?
         /// The value, or why there is none; ``MitogenError/isEndOfChannel`` tells the end of a sender from a loss.
         public let result: Result<Value, MitogenError>
-        /// Whether the source has nothing more: it was closed, its senders were, its context is gone, or it is a call. It
-        /// is not a source of the select any more. A receiver that others send to as well goes on after the end of one.
+        /// Whether the source has nothing more: it was closed, its senders were, its context is gone, or it is a call.
+        /// It is not a source of the select any more. A receiver that others send to as well goes on after the end of
+        /// one.
         public let isLast: Bool
     }
 
@@ -35,8 +37,8 @@ public final class Select<Value: Sendable>: AsyncSequence, Sendable {
     struct Member: Sendable {
         let source: any AnyObject & Sendable
         let tag: (any Hashable & Sendable)?
-        /// What makes the next event, if there is one, and whether the member has no more. Making it may run code of the
-        /// program, so no lock is held then.
+        /// What makes the next event, if there is one, and whether the member has no more. Making it may run code of
+        /// the program, so no lock is held then.
         let poll: @Sendable () -> (makeEvent: @Sendable () -> Event, isLast: Bool)?
         let count: @Sendable () -> Int
         /// Whether the member will have nothing more, without saying so by an event.
@@ -142,10 +144,10 @@ public final class Select<Value: Sendable>: AsyncSequence, Sendable {
     ///
     /// - Parameters:
     ///   - timeout: How long to wait at most; for ever by default; zero does not wait.
-    /// - Throws: ``MitogenError`` as ``getEvent(timeout:)``, and what a source fails with. ``getEvent(timeout:)`` tells
+    /// - Throws: ``MitogenError`` as ``nextEvent(timeout:)``, and what a source fails with. ``nextEvent(timeout:)`` tells
     ///   which source it is.
     public func get(timeout: Duration? = nil) async throws(MitogenError) -> Value {
-        try await getEvent(timeout: timeout).result.get()
+        try await nextEvent(timeout: timeout).result.get()
     }
 
     /// Takes the next event, waiting for one if need be.
@@ -154,7 +156,7 @@ public final class Select<Value: Sendable>: AsyncSequence, Sendable {
     ///   - timeout: How long to wait at most; for ever by default; zero does not wait.
     /// - Throws: ``MitogenError``: `.misuse` if there are no sources; `.latchError` if the select is or gets closed;
     ///   `.timeoutError`; `.cancelled` if the calling task is. Nothing is lost by the last two.
-    public func getEvent(timeout: Duration? = nil) async throws(MitogenError) -> Event {
+    public func nextEvent(timeout: Duration? = nil) async throws(MitogenError) -> Event {
         guard let event = try await nextEvent(timeout: timeout) else {
             throw MitogenError(.misuse, "Cannot get(), Select instance is empty")
         }

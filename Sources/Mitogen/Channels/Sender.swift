@@ -9,7 +9,7 @@ public import MitogenProtocol
 
 /// Sends values to a receiver, from any context (Mitogen semantics, section 6.2).
 ///
-/// A receiver makes one with ``Receiver/toSender()``. It can be an argument or a result of a remote function, or a
+/// A receiver makes one with ``Receiver/makeSender()``. It can be an argument or a result of a remote function, or a
 /// value that is itself sent, and then sends to the same receiver from there; to Python peers it is a
 /// `mitogen.core.Sender`.
 public struct Sender<Element: Codable & Sendable>: PickleValueConvertible, Sendable {

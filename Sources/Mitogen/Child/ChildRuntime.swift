@@ -207,7 +207,7 @@ enum ChildRuntime {
             throw MitogenError(.misuse, "this context has no parent to let go of")
         }
         setsid()
-        _ = try await router.context(parent).sendAwait(Message(handle: StandardHandle.detaching), timeout: timeout)
+        _ = try await router.context(parent).request(Message(handle: StandardHandle.detaching), timeout: timeout)
         await router.detachFromParent()
     }
 }

@@ -19,8 +19,8 @@ internal import Synchronization
 ///
 /// Everything happens on the Broker's thread.
 final class ChildWire: Sendable {
-    /// Takes an event, and whether the terminal hides what is typed, if there is one. Tells whether the tool may have asked
-    /// something.
+    /// Takes an event, and whether the terminal hides what is typed, if there is one. Tells whether the tool may have
+    /// asked something.
     typealias Handler = @Sendable (WireEvent, _ hidesInput: Bool?) -> Bool
 
     private struct State {
@@ -30,7 +30,7 @@ final class ChildWire: Sendable {
         var questions: QuestionTerminal?
         /// The tool's process.
         let pid: Int32
-        var side: Side?
+        var side: Broker.Side?
         var handler: Handler?
         /// What has happened before somebody took it.
         var early: [WireEvent] = []
@@ -101,7 +101,7 @@ final class ChildWire: Sendable {
         self.broker = broker
         isTerminal = ends.diagnostics == nil
         state = Mutex(State(terminal: ends.diagnostics ?? ends.stream, questions: questions, pid: tool))
-        let side = Side(descriptor: ends.stream, keepsAlive: true) { [weak self] readiness, scratch in
+        let side = Broker.Side(descriptor: ends.stream, keepsAlive: true) { [weak self] readiness, scratch in
             if readiness.contains(.writable) { self?.write() }
             if readiness.contains(.readable) || readiness.contains(.hangup) { self?.read(ends.stream, scratch) }
         }
@@ -111,13 +111,13 @@ final class ChildWire: Sendable {
     /// From now on events are taken.
     func begin(_ handler: @escaping Handler) {
         broker.schedule { [self] in
-            let (side, early) = state.withLock { state -> (Side?, [WireEvent]) in
+            let (side, early) = state.withLock { state -> (Broker.Side?, [WireEvent]) in
                 guard !state.isOver else { return (nil, []) }
                 state.handler = handler
                 defer { state.early = [] }
                 return (state.side, state.early)
             }
-            if let side { broker.startReceive(side) }
+            if let side { broker.startReceiving(side) }
             for event in early { happened(event) }
         }
     }
@@ -236,7 +236,7 @@ final class ChildWire: Sendable {
     private func write() {
         while true {
             guard
-                let (side, bytes) = state.withLock({ state -> (Side, ArraySlice<UInt8>)? in
+                let (side, bytes) = state.withLock({ state -> (Broker.Side, ArraySlice<UInt8>)? in
                     guard let side = state.side, let bytes = state.pending.popFirst() else { return nil }
                     return (side, bytes)
                 })
@@ -245,9 +245,9 @@ final class ChildWire: Sendable {
             if count == bytes.count { continue }
             guard count >= 0 || count == -Int(EAGAIN) else { return }  // reading will tell why
             state.withLock { $0.pending.prepend(bytes.dropFirst(max(0, count))) }
-            return broker.startTransmit(side)
+            return broker.startTransmitting(side)
         }
-        if let side = state.withLock({ $0.side }) { broker.stopTransmit(side) }
+        if let side = state.withLock({ $0.side }) { broker.stopTransmitting(side) }
     }
 
     /// Types a secret and a line end, where it is not shown.

@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import MitogenProtocol
 internal import Synchronization
 
 /// How long an attempt may still take, for the caller that waits for it behind another context.

@@ -11,7 +11,7 @@
 /// for host in hosts { contexts.append(try await router.connect(host)) }
 /// ```
 public struct ConnectionMethod: Sendable {
-    /// The options, such as ``SSHOptions``.
+    /// The options, such as ``ConnectionMethod/SSHOptions``.
     public let options: any ContextOptions
     let request: @Sendable () throws(MitogenError) -> ConnectionRequest
 
@@ -24,7 +24,7 @@ public struct ConnectionMethod: Sendable {
 
     /// The same method with other options, which must be of the same type.
     ///
-    /// - Parameter configure: Changes the options: `if var ssh = $0 as? SSHOptions { ssh.port = 2222; $0 = ssh }`, or those
+    /// - Parameter configure: Changes the options: `if var ssh = $0 as? ConnectionMethod.SSHOptions { ssh.port = 2222; $0 = ssh }`, or those
     ///   that all have, such as `$0.connectTimeout = .seconds(5)`.
     /// - Throws: ``MitogenError`` with `.misuse` for options of another type.
     public func configured(_ configure: (inout any ContextOptions) -> Void) throws(MitogenError) -> ConnectionMethod {
@@ -41,86 +41,107 @@ public struct ConnectionMethod: Sendable {
     }
 
     /// Another process of this program, as ``Router/local(via:_:)``.
-    public static func local(_ configure: (inout LocalOptions) -> Void = { _ in }) -> Self {
-        Self(LocalOptions(), configure)
+    public static func local(_ configure: (inout ConnectionMethod.LocalOptions) -> Void = { _ in }) -> Self {
+        Self(ConnectionMethod.LocalOptions(), configure)
     }
 
     /// Another machine, as ``Router/ssh(_:via:_:)``.
-    public static func ssh(_ hostname: String, _ configure: (inout SSHOptions) -> Void = { _ in }) -> Self {
-        Self(SSHOptions(hostname: hostname), configure)
+    public static func ssh(_ hostname: String, _ configure: (inout ConnectionMethod.SSHOptions) -> Void = { _ in })
+        -> Self
+    {
+        Self(ConnectionMethod.SSHOptions(hostname: hostname), configure)
     }
 
     /// Another user, as ``Router/sudo(via:_:)``.
-    public static func sudo(_ configure: (inout SudoOptions) -> Void = { _ in }) -> Self {
-        Self(SudoOptions(), configure)
+    public static func sudo(_ configure: (inout ConnectionMethod.SudoOptions) -> Void = { _ in }) -> Self {
+        Self(ConnectionMethod.SudoOptions(), configure)
     }
 
     /// Another user, as ``Router/su(via:_:)``.
-    public static func su(_ configure: (inout SuOptions) -> Void = { _ in }) -> Self {
-        Self(SuOptions(), configure)
+    public static func su(_ configure: (inout ConnectionMethod.SuOptions) -> Void = { _ in }) -> Self {
+        Self(ConnectionMethod.SuOptions(), configure)
     }
 
     /// Another user, as ``Router/doas(via:_:)``.
-    public static func doas(_ configure: (inout DoasOptions) -> Void = { _ in }) -> Self {
-        Self(DoasOptions(), configure)
+    public static func doas(_ configure: (inout ConnectionMethod.DoasOptions) -> Void = { _ in }) -> Self {
+        Self(ConnectionMethod.DoasOptions(), configure)
     }
 
     /// A new Docker container, as ``Router/docker(image:via:_:)``.
-    public static func docker(image: String, _ configure: (inout DockerOptions) -> Void = { _ in }) -> Self {
-        Self(DockerOptions(image: image), configure)
+    public static func docker(image: String, _ configure: (inout ConnectionMethod.DockerOptions) -> Void = { _ in })
+        -> Self
+    {
+        Self(ConnectionMethod.DockerOptions(image: image), configure)
     }
 
     /// A pod, as ``Router/kubectl(pod:via:_:)``.
-    public static func kubectl(pod: String, _ configure: (inout KubectlOptions) -> Void = { _ in }) -> Self {
-        Self(KubectlOptions(pod: pod), configure)
+    public static func kubectl(pod: String, _ configure: (inout ConnectionMethod.KubectlOptions) -> Void = { _ in })
+        -> Self
+    {
+        Self(ConnectionMethod.KubectlOptions(pod: pod), configure)
     }
 
     /// A container, as ``Router/docker(container:via:_:)``.
-    public static func docker(container: String, _ configure: (inout DockerOptions) -> Void = { _ in }) -> Self {
-        Self(DockerOptions(container: container), configure)
+    public static func docker(container: String, _ configure: (inout ConnectionMethod.DockerOptions) -> Void = { _ in })
+        -> Self
+    {
+        Self(ConnectionMethod.DockerOptions(container: container), configure)
     }
 
     /// A container, as ``Router/podman(container:via:_:)``.
-    public static func podman(container: String, _ configure: (inout PodmanOptions) -> Void = { _ in }) -> Self {
-        Self(PodmanOptions(container: container), configure)
+    public static func podman(container: String, _ configure: (inout ConnectionMethod.PodmanOptions) -> Void = { _ in })
+        -> Self
+    {
+        Self(ConnectionMethod.PodmanOptions(container: container), configure)
     }
 
     /// A container, as ``Router/buildah(container:via:_:)``.
-    public static func buildah(container: String, _ configure: (inout BuildahOptions) -> Void = { _ in }) -> Self {
-        Self(BuildahOptions(container: container), configure)
+    public static func buildah(
+        container: String,
+        _ configure: (inout ConnectionMethod.BuildahOptions) -> Void = { _ in }
+    ) -> Self {
+        Self(ConnectionMethod.BuildahOptions(container: container), configure)
     }
 
     /// A container, as ``Router/lxc(container:via:_:)``.
-    public static func lxc(container: String, _ configure: (inout LXCOptions) -> Void = { _ in }) -> Self {
-        Self(LXCOptions(container: container), configure)
+    public static func lxc(container: String, _ configure: (inout ConnectionMethod.LXCOptions) -> Void = { _ in })
+        -> Self
+    {
+        Self(ConnectionMethod.LXCOptions(container: container), configure)
     }
 
     /// A container, as ``Router/lxd(container:via:_:)``.
-    public static func lxd(container: String, _ configure: (inout LXDOptions) -> Void = { _ in }) -> Self {
-        Self(LXDOptions(container: container), configure)
+    public static func lxd(container: String, _ configure: (inout ConnectionMethod.LXDOptions) -> Void = { _ in })
+        -> Self
+    {
+        Self(ConnectionMethod.LXDOptions(container: container), configure)
     }
 
     /// A container, as ``Router/incus(container:via:_:)``.
-    public static func incus(container: String, _ configure: (inout IncusOptions) -> Void = { _ in }) -> Self {
-        Self(IncusOptions(container: container), configure)
+    public static func incus(container: String, _ configure: (inout ConnectionMethod.IncusOptions) -> Void = { _ in })
+        -> Self
+    {
+        Self(ConnectionMethod.IncusOptions(container: container), configure)
     }
 
     /// A container, as ``Router/jail(container:via:_:)``.
-    public static func jail(container: String, _ configure: (inout JailOptions) -> Void = { _ in }) -> Self {
-        Self(JailOptions(container: container), configure)
+    public static func jail(container: String, _ configure: (inout ConnectionMethod.JailOptions) -> Void = { _ in })
+        -> Self
+    {
+        Self(ConnectionMethod.JailOptions(container: container), configure)
     }
 
     /// A container by its namespaces, as ``Router/setns(container:kind:via:_:)``.
     public static func setns(
         container: String,
-        kind: SetnsKind,
-        _ configure: (inout SetnsOptions) -> Void = { _ in }
+        kind: ConnectionMethod.SetnsOptions.Kind,
+        _ configure: (inout ConnectionMethod.SetnsOptions) -> Void = { _ in }
     ) -> Self {
-        Self(SetnsOptions(container: container, kind: kind), configure)
+        Self(ConnectionMethod.SetnsOptions(container: container, kind: kind), configure)
     }
 
     /// A method of the program's own.
-    public static func custom(_ options: CustomOptions) -> Self {
+    public static func custom(_ options: ConnectionMethod.CustomOptions) -> Self {
         Self(options) { _ in }
     }
 }
@@ -130,18 +151,18 @@ protocol RequestingOptions: ContextOptions {
     func request() throws(MitogenError) -> ConnectionRequest
 }
 
-extension LocalOptions: RequestingOptions {}
-extension SSHOptions: RequestingOptions {}
-extension SudoOptions: RequestingOptions {}
-extension SuOptions: RequestingOptions {}
-extension DoasOptions: RequestingOptions {}
-extension DockerOptions: RequestingOptions {}
-extension PodmanOptions: RequestingOptions {}
-extension BuildahOptions: RequestingOptions {}
-extension KubectlOptions: RequestingOptions {}
-extension LXCOptions: RequestingOptions {}
-extension LXDOptions: RequestingOptions {}
-extension IncusOptions: RequestingOptions {}
-extension JailOptions: RequestingOptions {}
-extension SetnsOptions: RequestingOptions {}
-extension CustomOptions: RequestingOptions {}
+extension ConnectionMethod.LocalOptions: RequestingOptions {}
+extension ConnectionMethod.SSHOptions: RequestingOptions {}
+extension ConnectionMethod.SudoOptions: RequestingOptions {}
+extension ConnectionMethod.SuOptions: RequestingOptions {}
+extension ConnectionMethod.DoasOptions: RequestingOptions {}
+extension ConnectionMethod.DockerOptions: RequestingOptions {}
+extension ConnectionMethod.PodmanOptions: RequestingOptions {}
+extension ConnectionMethod.BuildahOptions: RequestingOptions {}
+extension ConnectionMethod.KubectlOptions: RequestingOptions {}
+extension ConnectionMethod.LXCOptions: RequestingOptions {}
+extension ConnectionMethod.LXDOptions: RequestingOptions {}
+extension ConnectionMethod.IncusOptions: RequestingOptions {}
+extension ConnectionMethod.JailOptions: RequestingOptions {}
+extension ConnectionMethod.SetnsOptions: RequestingOptions {}
+extension ConnectionMethod.CustomOptions: RequestingOptions {}

@@ -10,7 +10,7 @@ internal import MitogenProtocol
 struct ConnectionPlan: Sendable {
     /// The tool with its arguments.
     var arguments: [String]
-    var terminal = TerminalUse.none
+    var terminal = ConnectionMethod.CustomOptions.TerminalUse.none
     /// What the tool may ask and say; nil if it asks nothing.
     var prompts: PromptTable?
     /// What the tool says when it fails.
@@ -45,8 +45,8 @@ struct ConnectionPlan: Sendable {
         if tool.dialect.speaksEnglish { environment = ToolLocale.environment }
     }
 
-    /// Whether the tool asks on a terminal that it may change. One that the whole connection goes through from the start,
-    /// whose settings a tool passes on to the far side, stays as it is.
+    /// Whether the tool asks on a terminal that it may change. One that the whole connection goes through from the
+    /// start, whose settings a tool passes on to the far side, stays as it is.
     var hasQuestions: Bool { prompts != nil && (terminal == .diagnostics || terminal == .all && asksBeforeItConnects) }
 
     /// Removes the echo of a typed password from lines before they are kept or logged; nil if the tool asks nothing.

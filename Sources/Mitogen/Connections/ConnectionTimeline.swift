@@ -22,7 +22,7 @@ final class ConnectionTimeline: Sendable {
         }
     }
 
-    func note(_ stage: ConnectionStage) {
+    func note(_ stage: ConnectionReport.Stage) {
         let time = elapsed
         notes.withLock { $0.note(stage, at: time) }
     }

@@ -6,7 +6,8 @@
 
 internal import MitogenProtocol
 
-/// What runs a method's tool: its command line, what it asks and says, and what else belongs to a connection through it.
+/// What runs a method's tool: its command line, what it asks and says, and what else belongs to a connection through
+/// it.
 struct ConnectionTool: Sendable, Codable {
     /// Whose words it speaks.
     enum Dialect: String, Sendable, Codable {
@@ -36,7 +37,7 @@ struct ConnectionTool: Sendable, Codable {
     var dialect = Dialect.other
     /// What an ssh is asked before it is started; nil for other tools.
     var ssh: SSHQuestion?
-    var terminal = TerminalUse.none
+    var terminal = ConnectionMethod.CustomOptions.TerminalUse.none
     /// Nil if it asks nothing.
     var questions: Questions?
     var password: Secret?
@@ -56,12 +57,14 @@ struct ConnectionTool: Sendable, Codable {
     }
 }
 
-/// Which of a tool's descriptors are a terminal (architecture, section 5).
-public enum TerminalUse: String, Sendable, Codable, Hashable, CaseIterable {
-    /// None. The tool can ask nothing.
-    case none
-    /// Its standard error and its session's own: it asks there, and the connection itself is a socket.
-    case diagnostics
-    /// All, for tools that insist on one. It is slower.
-    case all
+extension ConnectionMethod.CustomOptions {
+    /// Which of a tool's descriptors are a terminal (architecture, section 5).
+    public enum TerminalUse: String, Sendable, Codable, Hashable, CaseIterable {
+        /// None. The tool can ask nothing.
+        case none
+        /// Its standard error and its session's own: it asks there, and the connection itself is a socket.
+        case diagnostics
+        /// All, for tools that insist on one. It is slower.
+        case all
+    }
 }

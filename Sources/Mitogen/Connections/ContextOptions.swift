@@ -24,7 +24,7 @@ public struct CommonOptions: Sendable, Codable {
     public var usesImageCache = true
     /// Whether the context logs at debug level and writes a debug file, see ``Router/enableDebug()``; as the router by
     /// default.
-    public var debug: Bool?
+    public var isDebugEnabled: Bool?
     /// Whether the context passes messages only between ancestors and descendants. A context of a unidirectional
     /// router always does; as the router by default.
     public var isUnidirectional: Bool?
@@ -84,9 +84,9 @@ extension ContextOptions {
         set { common.usesImageCache = newValue }
     }
 
-    public var debug: Bool? {
-        get { common.debug }
-        set { common.debug = newValue }
+    public var isDebugEnabled: Bool? {
+        get { common.isDebugEnabled }
+        set { common.isDebugEnabled = newValue }
     }
 
     public var isUnidirectional: Bool? {

@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import MitogenProtocol
+
 /// Makes a connection in another context, for its caller (upstream's `mitogen.parent._proxy_connect`).
 struct ProxyConnect: RemoteFunction {
     var request: ConnectionRequest

@@ -24,9 +24,9 @@ extension Router {
     public func ssh(
         _ hostname: String,
         via: Context? = nil,
-        _ configure: (inout SSHOptions) -> Void = { _ in }
+        _ configure: (inout ConnectionMethod.SSHOptions) -> Void = { _ in }
     ) async throws(MitogenError) -> Context {
-        var options = SSHOptions(hostname: hostname)
+        var options = ConnectionMethod.SSHOptions(hostname: hostname)
         configure(&options)
         return try await connect(options.request(), from: via)
     }
@@ -34,9 +34,9 @@ extension Router {
     /// Starts a context as another user with sudo (Mitogen semantics, section 7.4); as ``ssh(_:via:_:)`` otherwise.
     public func sudo(
         via: Context? = nil,
-        _ configure: (inout SudoOptions) -> Void = { _ in }
+        _ configure: (inout ConnectionMethod.SudoOptions) -> Void = { _ in }
     ) async throws(MitogenError) -> Context {
-        var options = SudoOptions()
+        var options = ConnectionMethod.SudoOptions()
         configure(&options)
         return try await connect(options.request(), from: via)
     }
@@ -44,9 +44,9 @@ extension Router {
     /// Starts a context as another user with su (Mitogen semantics, section 7.5); as ``ssh(_:via:_:)`` otherwise.
     public func su(
         via: Context? = nil,
-        _ configure: (inout SuOptions) -> Void = { _ in }
+        _ configure: (inout ConnectionMethod.SuOptions) -> Void = { _ in }
     ) async throws(MitogenError) -> Context {
-        var options = SuOptions()
+        var options = ConnectionMethod.SuOptions()
         configure(&options)
         return try await connect(options.request(), from: via)
     }
@@ -54,9 +54,9 @@ extension Router {
     /// Starts a context as another user with doas (Mitogen semantics, section 7.6); as ``ssh(_:via:_:)`` otherwise.
     public func doas(
         via: Context? = nil,
-        _ configure: (inout DoasOptions) -> Void = { _ in }
+        _ configure: (inout ConnectionMethod.DoasOptions) -> Void = { _ in }
     ) async throws(MitogenError) -> Context {
-        var options = DoasOptions()
+        var options = ConnectionMethod.DoasOptions()
         configure(&options)
         return try await connect(options.request(), from: via)
     }

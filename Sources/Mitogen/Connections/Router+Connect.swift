@@ -100,13 +100,13 @@ extension Router {
             return ChildConfiguration(
                 parentIDs: ancestors,
                 contextID: id,
-                debug: options.debug ?? core.isDebugEnabled,
+                debug: options.isDebugEnabled ?? core.isDebugEnabled,
                 profiling: options.isProfilingEnabled ?? profile.isOn,
                 // Once on, it stays on: only the master may start a context without it.
                 unidirectional: table.isUnidirectional && table.contextID != 0
                     ? true : options.isUnidirectional ?? table.isUnidirectional,
                 maxMessageSize: configuration.maxMessageSize,
-                logLevel: options.debug ?? core.isDebugEnabled ? 10 : configuration.forwardedLogLevel,
+                logLevel: options.isDebugEnabled ?? core.isDebugEnabled ? 10 : configuration.forwardedLogLevel,
                 version: Mitogen.version,
                 remoteName: remoteName,
                 image: image,

@@ -12,7 +12,7 @@ extension Router {
     ///   - via: The context to start it from; this one by default.
     /// - Returns: The context, ready to be called.
     /// - Throws: ``MitogenError`` as the function of the same name, such as ``ssh(_:via:_:)``; for a method of the program's
-    ///   own, see ``CustomOptions``, after which no process is left: `.misuse` for options that make no sense,
+    ///   own, see ``ConnectionMethod/CustomOptions``, after which no process is left: `.misuse` for options that make no sense,
     ///   `.passwordError`, `.passwordRequired`, `.spawnError`, `.eofError`, `.timeoutError`, those of the first stage, and
     ///   `.cancelled` if the calling task is.
     public func connect(_ method: ConnectionMethod, via: Context? = nil) async throws(MitogenError) -> Context {
@@ -103,7 +103,9 @@ extension ConnectionMethod {
             }
     }
 
-    private static func setns(_ kind: SetnsKind, _ hop: ConnectionTarget.Hop) -> ConnectionMethod {
+    private static func setns(_ kind: ConnectionMethod.SetnsOptions.Kind, _ hop: ConnectionTarget.Hop)
+        -> ConnectionMethod
+    {
         .setns(container: hop.name ?? "", kind: kind) { options in
             options.username = hop.username ?? options.username
             options.group = hop.group

@@ -14,7 +14,7 @@ internal import Synchronization
 /// returned, without a round trip between them:
 ///
 /// ```swift
-/// try await host.withCallChain(pipelined: true) { chain in
+/// try await host.withCallChain(isPipelined: true) { chain in
 ///     try chain.callNoReply(MakeDirectory("/srv/new"))
 ///     try chain.callNoReply(WriteFile("/srv/new/config", text))
 ///     try await chain.call(Restart("server"))
@@ -47,14 +47,14 @@ public final class CallChain: Sendable {
     ///
     /// - Parameters:
     ///   - context: The context that the functions run in.
-    ///   - pipelined: Whether a failure keeps the later calls from running; false by default.
-    public init(context: Context, pipelined: Bool = false) {
+    ///   - isPipelined: Whether a failure keeps the later calls from running; false by default.
+    public init(context: Context, isPipelined: Bool = false) {
         let number = Self.lastNumber.wrappingAdd(1, ordering: .relaxed).newValue
         self.context = context
-        isPipelined = pipelined
+        self.isPipelined = isPipelined
         // A callee may not tell callers apart by their context, so the name does.
         id = "swift-\(context.router?.contextID ?? 0)-\(number)"
-        caller = Caller(context: context, chain: Caller.Chain(id: id, isPipelined: pipelined))
+        caller = Caller(context: context, chain: Caller.Chain(id: id, isPipelined: isPipelined))
     }
 
     /// A chain that nobody has any more is forgotten on the other side, too.
@@ -146,16 +146,16 @@ extension Context {
     /// Runs `body` with a new chain of calls to this context, which is reset when the body is done.
     ///
     /// - Parameters:
-    ///   - pipelined: Whether a failure keeps the later calls of the chain from running; false by default.
+    ///   - isPipelined: Whether a failure keeps the later calls of the chain from running; false by default.
     ///   - body: What to do with the chain.
     /// - Returns: What the body returns.
     /// - Throws: What the body throws, and nothing else: with `{ (chain) throws(MitogenError) in … }` that is a
     ///   ``MitogenError``.
     public func withCallChain<Result, Failure: Error>(
-        pipelined: Bool = false,
+        isPipelined: Bool = false,
         _ body: (CallChain) async throws(Failure) -> Result
     ) async throws(Failure) -> Result {
-        let chain = CallChain(context: self, pipelined: pipelined)
+        let chain = CallChain(context: self, isPipelined: isPipelined)
         defer { chain.reset() }
         return try await body(chain)
     }

@@ -13,6 +13,6 @@ extension Context {
         let next = router.core.withLock { core in
             core.state.table.link(for: self.id).flatMap(core.state.table.remoteID(of:))
         }
-        return next.flatMap { router.contextByID($0) }
+        return next.flatMap { router.context(id: $0) }
     }
 }

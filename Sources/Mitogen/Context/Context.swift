@@ -52,7 +52,7 @@ public struct Context: Sendable {
     /// Sends a message and returns at once; its answer is waited for later.
     ///
     /// - Returns: The answer to come. It fails when this context, the way to it or the router goes.
-    public func sendAsync(_ message: Message) throws(MitogenError) -> PendingMessage {
+    public func startRequest(_ message: Message) throws(MitogenError) -> PendingMessage {
         var message = message
         message.dstID = id
         let router = try reachableRouter
@@ -69,7 +69,7 @@ public struct Context: Sendable {
     /// - Returns: Where the answers arrive, which takes them from this context only. It ends with `.channelError` when
     ///   this context, the way to it or the router goes, and is closed with its last reference.
     /// - Throws: ``MitogenError`` with `.misuse` if no router is known, or that is shut down.
-    public func sendAsync(_ message: Message, persists: Bool) throws(MitogenError) -> MessageReceiver {
+    public func startRequest(_ message: Message, persists: Bool) throws(MitogenError) -> MessageReceiver {
         let router = try reachableRouter
         let receiver = try MessageReceiver(router: router, persists: persists, respondent: self)
         var message = message
@@ -86,14 +86,14 @@ public struct Context: Sendable {
     ///   - type: What the answer is decoded as.
     ///   - timeout: How long to wait at most; for ever by default.
     /// - Returns: The answer's value.
-    /// - Throws: ``MitogenError`` as ``sendAwait(_:timeout:)``; `.callError` if the answer is an error, as Python's
+    /// - Throws: ``MitogenError`` as ``request(_:timeout:)``; `.callError` if the answer is an error, as Python's
     ///   `CallError` is; `.streamError` if it is not a `type`.
-    public func sendAwait<Value: Decodable>(
+    public func request<Value: Decodable>(
         _ message: Message,
         as type: Value.Type,
         timeout: Duration? = nil
     ) async throws(MitogenError) -> Value {
-        let answer = try await sendAwait(message, timeout: timeout)
+        let answer = try await request(message, timeout: timeout)
         do throws(MitogenError) {
             return try answer.decode(as: type)
         } catch {
@@ -109,8 +109,8 @@ public struct Context: Sendable {
     /// - Returns: The answer, which is not a dead message.
     /// - Throws: ``MitogenError``: `.channelError` if the message cannot be delivered or the context goes,
     ///   `.timeoutError`, and `.cancelled` if the calling task is.
-    public func sendAwait(_ message: Message, timeout: Duration? = nil) async throws(MitogenError) -> Message {
-        let pending = try sendAsync(message)
+    public func request(_ message: Message, timeout: Duration? = nil) async throws(MitogenError) -> Message {
+        let pending = try startRequest(message)
         do throws(MitogenError) {
             return try await pending.get(timeout: timeout)
         } catch {
@@ -170,7 +170,7 @@ public struct Context: Sendable {
     }
 
     /// What happens to this context, from now on.
-    public var events: AsyncStream<ContextEvent> { state.hub.events() }
+    public var events: AsyncStream<Context.Event> { state.hub.events() }
 }
 
 /// What a router knows about a context: the same for everyone who names it.
@@ -182,7 +182,7 @@ final class ContextState: Sendable {
     }
 
     private let names: Mutex<Names>
-    let hub = EventHub<ContextEvent>()
+    let hub = EventHub<Context.Event>()
     /// Resolved with the reason when it cannot be reached any more.
     let loss = OneShot<String>()
     /// Whether a message has named the program itself.
@@ -215,10 +215,12 @@ final class ContextState: Sendable {
     }
 }
 
-/// Something that happened to a context.
-public enum ContextEvent: Sendable, Hashable {
-    /// It cannot be reached any more.
-    case disconnected(reason: String)
+extension Context {
+    /// Something that happened to a context.
+    public enum Event: Sendable, Hashable {
+        /// It cannot be reached any more.
+        case disconnected(reason: String)
+    }
 }
 
 extension Context: Hashable {

@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import MitogenProtocol
 internal import Synchronization
 
 /// The end of a context that was asked to end.
@@ -31,7 +32,7 @@ public final class PendingShutdown: Sendable {
     }
 
     deinit {
-        if let answer { try? router.deleteHandler(answer.handle) }
+        if let answer { try? router.removeHandler(at: answer.handle) }
     }
 
     /// Waits until the context is gone. It can be waited for any number of times.

@@ -169,6 +169,6 @@ final class StreamSession: Sendable {
         cancelTimer()
         let (call, handle) = state.withLock { ($0.call, $0.handle) }
         call?.cancel(because: error)
-        if handle != 0 { try? router.deleteHandler(handle) }
+        if handle != 0 { try? router.removeHandler(at: handle) }
     }
 }

@@ -21,7 +21,7 @@ extension Router {
     ///
     /// A program prints it where it hangs; while ``enableDebug()`` is in force, the signal SIGUSR2 writes it to the
     /// debug file. It takes some microseconds and waits for nothing but the router's lock.
-    public func dump() -> RouterDump {
+    public func dump() -> Router.Dump {
         let now = monotonicNanoseconds()
         let (state, streams, contexts, isLeaving) = core.withLock { core in
             (core.state, core.streams.values.map { $0 }, core.contexts, core.isLeaving || core.isShutDown)
@@ -29,27 +29,27 @@ extension Router {
         let registrations = state.handles.registrations
         let requests = registrations.filter { $0.handler is PendingReply }
         let others = registrations.filter { !($0.handler is PendingReply) }
-        return RouterDump(
+        return Router.Dump(
             contextID: state.table.contextID,
             parentIDs: state.table.parentIDs,
             processID: getpid(),
             isShuttingDown: isLeaving,
-            streams: streams.map { RouterDump.StreamEntry($0) }.sorted { $0.contextID < $1.contextID },
+            streams: streams.map { Router.Dump.StreamEntry($0) }.sorted { $0.contextID < $1.contextID },
             routes: state.table.knownRoutes.map { id, next in
-                RouterDump.RouteEntry(contextID: id, name: contexts[id]?.name, nextID: next)
+                Router.Dump.RouteEntry(contextID: id, name: contexts[id]?.name, nextID: next)
             },
-            requests: requests.map { RouterDump.RequestEntry($0, now: now) },
-            handlers: others.map { RouterDump.HandlerEntry($0) },
+            requests: requests.map { Router.Dump.RequestEntry($0, now: now) },
+            handlers: others.map { Router.Dump.HandlerEntry($0) },
             functions: functions.entries.map { entry in
                 let age = Duration.nanoseconds(now - entry.start)
-                return RouterDump.FunctionEntry(name: _typeName(entry.type), callerID: entry.caller, age: age)
+                return Router.Dump.FunctionEntry(name: _typeName(entry.type), callerID: entry.caller, age: age)
             },
-            threads: RouterDump.ThreadEntry.all
+            threads: Router.Dump.ThreadEntry.all
         )
     }
 }
 
-extension RouterDump.StreamEntry {
+extension Router.Dump.StreamEntry {
     init(_ stream: Stream) {
         let counters = stream.counters
         self.init(
@@ -65,7 +65,7 @@ extension RouterDump.StreamEntry {
     }
 }
 
-extension RouterDump.RequestEntry {
+extension Router.Dump.RequestEntry {
     fileprivate init(_ registration: HandleTable.Registration, now: Int64) {
         self.init(
             handle: registration.handle,
@@ -76,7 +76,7 @@ extension RouterDump.RequestEntry {
     }
 }
 
-extension RouterDump.HandlerEntry {
+extension Router.Dump.HandlerEntry {
     fileprivate init(_ registration: HandleTable.Registration) {
         self.init(
             handle: registration.handle,
@@ -88,16 +88,16 @@ extension RouterDump.HandlerEntry {
     }
 }
 
-extension RouterDump.ThreadEntry {
+extension Router.Dump.ThreadEntry {
     /// The threads of this process; none where there is no `/proc`.
-    fileprivate static var all: [RouterDump.ThreadEntry] {
+    fileprivate static var all: [Router.Dump.ThreadEntry] {
         var threads = [cmitogen_thread_info](repeating: cmitogen_thread_info(), count: 256)
         let count = cmitogen_list_threads(&threads, Int32(threads.count))
         return threads.prefix(Int(max(0, count))).map { thread in
             let name = withUnsafeBytes(of: thread.name) { bytes in
                 String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
-            return RouterDump.ThreadEntry(
+            return Router.Dump.ThreadEntry(
                 id: thread.id,
                 name: name,
                 state: String(UnicodeScalar(UInt8(bitPattern: thread.state))),

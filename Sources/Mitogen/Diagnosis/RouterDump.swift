@@ -6,90 +6,92 @@
 
 public import MitogenProtocol
 
-/// What a router does at one moment; see ``Router/dump()``.
-///
-/// As text it is for people, ``json`` is for programs. It contains no arguments, results or contents of messages.
-public struct RouterDump: Sendable {
-    /// A connection to one other context.
-    public struct StreamEntry: Sendable {
-        /// The context at the other end.
+extension Router {
+    /// What a router does at one moment; see ``Router/dump()``.
+    ///
+    /// As text it is for people, ``json`` is for programs. It contains no arguments, results or contents of messages.
+    public struct Dump: Sendable {
+        /// A connection to one other context.
+        public struct StreamEntry: Sendable {
+            /// The context at the other end.
+            public let contextID: ContextID
+            public let name: String
+            public let framesReceived: Int
+            public let bytesReceived: Int
+            public let framesSent: Int
+            public let bytesSent: Int
+            /// Frames and bytes that wait to be written.
+            public let framesQueued: Int
+            public let bytesQueued: Int
+        }
+
+        /// The way to one other context.
+        public struct RouteEntry: Sendable {
+            public let contextID: ContextID
+            public let name: String?
+            /// The context at the other end of the stream that leads there.
+            public let nextID: ContextID
+        }
+
+        /// A request whose answer has not come yet.
+        public struct RequestEntry: Sendable {
+            public let handle: Handle
+            /// The context that was asked.
+            public let contextID: ContextID?
+            /// The function that was called; nil for any other request.
+            public let function: String?
+            public let age: Duration
+        }
+
+        /// What is registered for a handle.
+        public struct HandlerEntry: Sendable {
+            public let handle: Handle
+            /// The reserved handle's name, or what kind of object is behind the handle.
+            public let name: String
+            /// Who may send to it: `anyone`, `parents`, `immediatePeer` or `custom`.
+            public let policy: String
+            /// The only context that may send to it.
+            public let respondentID: ContextID?
+        }
+
+        /// A remote function that runs in this context.
+        public struct FunctionEntry: Sendable {
+            public let name: String
+            public let callerID: ContextID
+            public let age: Duration
+        }
+
+        /// A thread of the process.
+        public struct ThreadEntry: Sendable {
+            public let id: Int32
+            public let name: String
+            /// The kernel's letter: R runs, S sleeps, D waits for a device.
+            public let state: String
+            public let processorTime: Duration
+        }
+
         public let contextID: ContextID
-        public let name: String
-        public let framesReceived: Int
-        public let bytesReceived: Int
-        public let framesSent: Int
-        public let bytesSent: Int
-        /// Frames and bytes that wait to be written.
-        public let framesQueued: Int
-        public let bytesQueued: Int
+        public let parentIDs: [ContextID]
+        public let processID: Int32
+        /// Whether the Broker has begun to shut down.
+        public let isShuttingDown: Bool
+        public let streams: [StreamEntry]
+        public let routes: [RouteEntry]
+        public let requests: [RequestEntry]
+        public let handlers: [HandlerEntry]
+        public let functions: [FunctionEntry]
+        public let threads: [ThreadEntry]
+
+        /// A JSON object, over several lines.
+        public var json: String { report.json }
     }
-
-    /// The way to one other context.
-    public struct RouteEntry: Sendable {
-        public let contextID: ContextID
-        public let name: String?
-        /// The context at the other end of the stream that leads there.
-        public let nextID: ContextID
-    }
-
-    /// A request whose answer has not come yet.
-    public struct RequestEntry: Sendable {
-        public let handle: Handle
-        /// The context that was asked.
-        public let contextID: ContextID?
-        /// The function that was called; nil for any other request.
-        public let function: String?
-        public let age: Duration
-    }
-
-    /// What is registered for a handle.
-    public struct HandlerEntry: Sendable {
-        public let handle: Handle
-        /// The reserved handle's name, or what kind of object is behind the handle.
-        public let name: String
-        /// Who may send to it: `anyone`, `parents`, `immediatePeer` or `custom`.
-        public let policy: String
-        /// The only context that may send to it.
-        public let respondentID: ContextID?
-    }
-
-    /// A remote function that runs in this context.
-    public struct FunctionEntry: Sendable {
-        public let name: String
-        public let callerID: ContextID
-        public let age: Duration
-    }
-
-    /// A thread of the process.
-    public struct ThreadEntry: Sendable {
-        public let id: Int32
-        public let name: String
-        /// The kernel's letter: R runs, S sleeps, D waits for a device.
-        public let state: String
-        public let processorTime: Duration
-    }
-
-    public let contextID: ContextID
-    public let parentIDs: [ContextID]
-    public let processID: Int32
-    /// Whether the Broker has begun to shut down.
-    public let isShuttingDown: Bool
-    public let streams: [StreamEntry]
-    public let routes: [RouteEntry]
-    public let requests: [RequestEntry]
-    public let handlers: [HandlerEntry]
-    public let functions: [FunctionEntry]
-    public let threads: [ThreadEntry]
-
-    /// A JSON object, over several lines.
-    public var json: String { report.json }
 }
 
-extension RouterDump: CustomStringConvertible {
+extension Router.Dump: CustomStringConvertible {
     public var description: String { report.text }
 }
 
-extension RouterDump {
+extension Router.Dump {
     private var report: DiagnosticReport {
         DiagnosticReport(
             facts: [
@@ -115,36 +117,36 @@ extension RouterDump {
     }
 }
 
-extension RouterDump.StreamEntry {
+extension Router.Dump.StreamEntry {
     fileprivate var row: [DiagnosticReport.Value] {
         let numbers = [framesReceived, bytesReceived, framesSent, bytesSent, framesQueued, bytesQueued]
         return [.init(contextID)] + numbers.map { .number($0) } + [.text(name)]
     }
 }
 
-extension RouterDump.RouteEntry {
+extension Router.Dump.RouteEntry {
     fileprivate var row: [DiagnosticReport.Value] { [.init(contextID), .init(nextID), .init(name)] }
 }
 
-extension RouterDump.RequestEntry {
+extension Router.Dump.RequestEntry {
     fileprivate var row: [DiagnosticReport.Value] {
         [.init(handle), .init(contextID), .init(age.nanoseconds / 1_000_000), .init(function)]
     }
 }
 
-extension RouterDump.FunctionEntry {
+extension Router.Dump.FunctionEntry {
     fileprivate var row: [DiagnosticReport.Value] {
         [.init(callerID), .init(age.nanoseconds / 1_000_000), .text(name)]
     }
 }
 
-extension RouterDump.HandlerEntry {
+extension Router.Dump.HandlerEntry {
     fileprivate var row: [DiagnosticReport.Value] {
         [.init(handle), .init(respondentID), .text(policy), .text(name)]
     }
 }
 
-extension RouterDump.ThreadEntry {
+extension Router.Dump.ThreadEntry {
     fileprivate var row: [DiagnosticReport.Value] {
         [.init(id), .init(processorTime.nanoseconds / 1_000_000), .text(state), .text(name)]
     }

@@ -21,7 +21,7 @@ final class RouterProfile: Sendable {
         var functions: [ObjectIdentifier: (type: any RemoteFunction.Type, timing: Timing)] = [:]
         var calls: [String: Timing] = [:]
         /// Streams that have ended.
-        var streams: [RouterDump.StreamEntry] = []
+        var streams: [Router.Dump.StreamEntry] = []
         var start: Int64 = 0
     }
 
@@ -65,7 +65,7 @@ final class RouterProfile: Sendable {
     func add(_ stream: Stream) {
         guard isOn else { return }
         state.withLock { state in
-            if state.streams.count < Self.mostNames { state.streams.append(RouterDump.StreamEntry(stream)) }
+            if state.streams.count < Self.mostNames { state.streams.append(Router.Dump.StreamEntry(stream)) }
         }
     }
 
@@ -83,7 +83,7 @@ final class RouterProfile: Sendable {
                 tables: [
                     .init("functions", of: functions),
                     .init("calls", of: state.calls.map { ($0.key, $0.value) }),
-                    RouterDump.table(of: state.streams),
+                    Router.Dump.table(of: state.streams),
                 ]
             )
         }

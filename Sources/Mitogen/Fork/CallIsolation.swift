@@ -35,7 +35,7 @@ public struct CallIsolation: Sendable {
     }
 
     func request() throws(MitogenError) -> ConnectionRequest {
-        var options = ForkOptions()
+        var options = Router.ForkOptions()
         options.preload = preload
         return try options.request(limits: limits)
     }

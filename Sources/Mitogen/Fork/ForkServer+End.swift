@@ -5,6 +5,7 @@
 //
 
 internal import CMitogenPlatform
+internal import MitogenProtocol
 internal import Synchronization
 
 #if canImport(Glibc)

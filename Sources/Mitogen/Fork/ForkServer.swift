@@ -39,7 +39,7 @@ final class ForkServer: Sendable {
 
     struct State {
         /// The connection; nil when nothing more comes on it.
-        var side: Side?
+        var side: Broker.Side?
         /// What is still to be written of the first frame.
         var unwritten: ArraySlice<UInt8> = []
         var awaitsRoom = false
@@ -74,7 +74,7 @@ final class ForkServer: Sendable {
         process = ChildProcess(process: spawned, diagnostics: ends.diagnostics, broker: broker) { line in
             logger.debug("fork server: \(line)")
         }
-        let side = Side(descriptor: ends.stream, keepsAlive: false) { [weak self] readiness, scratch in
+        let side = Broker.Side(descriptor: ends.stream, keepsAlive: false) { [weak self] readiness, scratch in
             if readiness.contains(.writable) { self?.advance() }
             if !readiness.isDisjoint(with: [.readable, .hangup]) { self?.receive(ends.stream, scratch) }
         }
@@ -82,7 +82,7 @@ final class ForkServer: Sendable {
             state.side = side
             state.unwritten = frame[...]
         }
-        broker.startReceive(side)
+        broker.startReceiving(side)
         // Keeps the server until its process has ended: the copies that it tells of until then are this process's children.
         process.process.whenEnded { [self] _ in
             broker.schedule { [self] in processDidEnd() }
@@ -164,10 +164,10 @@ final class ForkServer: Sendable {
         return awaitRoom(false, side, &state)
     }
 
-    private func awaitRoom(_ isFull: Bool, _ side: Side, _ state: inout State) -> (Request, MitogenError)? {
+    private func awaitRoom(_ isFull: Bool, _ side: Broker.Side, _ state: inout State) -> (Request, MitogenError)? {
         if isFull != state.awaitsRoom {
             state.awaitsRoom = isFull
-            if isFull { broker.startTransmit(side) } else { broker.stopTransmit(side) }
+            if isFull { broker.startTransmitting(side) } else { broker.stopTransmitting(side) }
         }
         return nil
     }

@@ -71,7 +71,7 @@ extension ProcessLimits {
                 hint: "raise the hard limit of that context (ulimit -H), or ask for less"
             )
         }
-        try check(processorSeconds, CMITOGEN_PROCESSOR_TIME, "processorSeconds")
+        try check(processorTime.map { Int($0.roundedUpToSeconds) }, CMITOGEN_PROCESSOR_TIME, "processorTime in seconds")
         try check(memory, CMITOGEN_MEMORY, "memory")
         try check(openFiles, CMITOGEN_OPEN_FILES, "openFiles")
     }

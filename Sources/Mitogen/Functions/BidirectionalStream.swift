@@ -68,8 +68,8 @@ extension Context {
 
 /// A ``BidirectionalStream`` that runs: its values as they come, and the way to send it some.
 ///
-/// It ends with the last reference to it: the function is cancelled then. Several tasks may take from it; each value goes
-/// to one of them. The iteration throws as that of ``RemoteValues``.
+/// It ends with the last reference to it: the function is cancelled then. Several tasks may take from it; each value
+/// goes to one of them. The iteration throws as that of ``RemoteValues``.
 public final class OpenStream<Input: Codable & Sendable, Element: Codable & Sendable>: AsyncSequence, Sendable {
     private let pieces: RemoteValues<OpenedStreamPiece<Input, Element>>
     private let session: StreamSession
@@ -151,7 +151,7 @@ struct OpenedStream<S: BidirectionalStream>: RemoteStream, WrappedFunction {
     ) async throws {
         let input = try Receiver<S.Input>(router: context.router, respondent: context.caller)
         defer { input.close() }
-        try await yield(.inlet(input.toSender()))
+        try await yield(.inlet(input.makeSender()))
         let values = StreamWriter<S.Element> { (value) throws(MitogenError) in try await yield(.value(value)) }
         try await stream.run(in: context, input: input, yield: values)
     }

@@ -72,7 +72,7 @@ final class StreamSender: Sendable {
 
     /// The function has returned: the caller is told how many values there are, as its answer may overtake them.
     func close() {
-        try? router.deleteHandler(creditHandle)
+        try? router.removeHandler(at: creditHandle)
         gate.close(with: MitogenError(.cancelled, "the stream's function has returned"))
         let count = sent.load(ordering: .relaxed)
         router.route(Message(dstID: caller.id, handle: handle, encoding: .binary, data: Array("\(count)".utf8)))

@@ -10,7 +10,7 @@ internal import MitogenPickle
 internal import MitogenProtocol
 internal import Synchronization
 
-/// Where ``Mitogen/Mitogen/bootstrapLogging(path:level:io:)`` writes to, and from which level up.
+/// Where ``Mitogen/Mitogen/bootstrapLogging(path:level:logsMessages:)`` writes to, and from which level up.
 final class LogOutput: Sendable {
     static let shared = LogOutput()
 

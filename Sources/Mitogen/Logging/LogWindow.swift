@@ -11,8 +11,8 @@ internal import Synchronization
 ///
 /// Now and then a record asks for an answer, and when that comes, all records up to it have arrived. So a function that
 /// prints for ever fills no queue on the way. What prints is held up; what logs cannot be, and is dropped instead when
-/// far too much is under way. Masters of the Python implementation do not answer: there only the way out of this context
-/// counts.
+/// far too much is under way. Masters of the Python implementation do not answer: there only the way out of this
+/// context counts.
 final class LogWindow: Sendable {
     private struct State {
         var handle: Handle?
@@ -79,7 +79,7 @@ final class LogWindow: Sendable {
             state.handle = state.handle ?? made
             return (state.handle, isUsed)
         }
-        if let made, !isUsed { try? router.deleteHandler(made) }
+        if let made, !isUsed { try? router.removeHandler(at: made) }
         return handle
     }
 

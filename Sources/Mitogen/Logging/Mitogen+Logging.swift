@@ -28,8 +28,9 @@ extension Mitogen {
     /// Each line is written in one piece. Characters that a terminal might obey are escaped. Contexts that are started
     /// afterwards forward their records from the same level up, see ``RouterConfiguration/forwardedLogLevel``.
     ///
-    /// The environment variable `MITOGEN_LOG_LEVEL` takes precedence over `level` and `io`: the name of a level in any
-    /// case, or `IO` for debug with `io`. A value that is neither is reported on standard error and ignored.
+    /// The environment variable `MITOGEN_LOG_LEVEL` takes precedence over `level` and `logsMessages`: the name of a
+    /// level in any case, or `IO` for debug with `logsMessages`. A value that is neither is reported on standard error
+    /// and ignored.
     ///
     /// Call it after ``runChildIfRequested()`` or in ``MitogenProgram/main(router:)``. It bootstraps swift-log, so it
     /// traps where that was done by other means. Called again it changes file and level.
@@ -38,15 +39,15 @@ extension Mitogen {
     ///   - path: The file to write to, at its end; made if it does not exist, for its owner only. Standard error by
     ///     default.
     ///   - level: The lowest level to write; info by default.
-    ///   - io: Whether the logger `mitogen.io` tells, at level debug, of every message that is routed: its header,
+    ///   - logsMessages: Whether the logger `mitogen.io` tells, at level debug, of every message that is routed: its header,
     ///     never its content. False by default.
     /// - Throws: ``MitogenError`` with `.misuse` if the file cannot be opened; nothing has changed then.
     public static func bootstrapLogging(
         path: String? = nil,
         level: Logger.Level = .info,
-        io: Bool = false
+        logsMessages: Bool = false
     ) throws(MitogenError) {
-        let setting = LogSetting.ofEnvironment ?? LogSetting(level: level, logsMessages: io)
+        let setting = LogSetting.ofEnvironment ?? LogSetting(level: level, logsMessages: logsMessages)
         try LogOutput.shared.open(path, setting)
         // Only once: a second time swift-log would trap.
         _ = LineLogHandler.installation

@@ -18,8 +18,8 @@ internal import Synchronization
 /// its input arrives from there.
 final class Command: Sendable {
     private struct State {
-        var outputs: [Int32: Side] = [:]
-        var input: Side?
+        var outputs: [Int32: Broker.Side] = [:]
+        var input: Broker.Side?
         var pendingInput = Queue<ArraySlice<UInt8>>()
         var inputEnds = false
         /// How many pieces of output were sent.
@@ -105,15 +105,15 @@ final class Command: Sendable {
     private func start(_ pipes: CommandPipes, timeout: Double?) {
         let broker = router.broker
         for (descriptor, isError) in [(pipes.output.own, false), (pipes.error.own, true)] {
-            let side = Side(descriptor: descriptor, keepsAlive: true) { [weak self] _, scratch in
+            let side = Broker.Side(descriptor: descriptor, keepsAlive: true) { [weak self] _, scratch in
                 self?.receive(descriptor, isError: isError, scratch)
             }
             state.withLock { $0.outputs[descriptor] = side }
         }
         // Not before both are known: a short command that has closed the first would be done without the second.
-        for side in state.withLock({ Array($0.outputs.values) }) { broker.startReceive(side) }
+        for side in state.withLock({ Array($0.outputs.values) }) { broker.startReceiving(side) }
         if let input = pipes.input {
-            let side = Side(descriptor: input.own, keepsAlive: false) { [weak self] _ in self?.writeInput() }
+            let side = Broker.Side(descriptor: input.own, keepsAlive: false) { [weak self] _ in self?.writeInput() }
             state.withLock { $0.input = side }
             send(.inputCredit(ProcessWindow.inputSize))
         }
@@ -159,7 +159,7 @@ final class Command: Sendable {
             state.isPaused = true
             return Array(state.outputs.values)
         }
-        for side in paused { router.broker.stopReceive(side) }
+        for side in paused { router.broker.stopReceiving(side) }
         wait(for: turn)
     }
 
@@ -188,7 +188,7 @@ final class Command: Sendable {
             state.isPaused = false
             return Array(state.outputs.values)
         }
-        for side in resumed { router.broker.startReceive(side) }
+        for side in resumed { router.broker.startReceiving(side) }
         finishIfDone()
     }
 
@@ -250,7 +250,7 @@ final class Command: Sendable {
             }
             guard let side else { return }
             guard let bytes else {
-                router.broker.stopTransmit(side)
+                router.broker.stopTransmitting(side)
                 if ends { closeInput() }
                 return
             }
@@ -263,7 +263,7 @@ final class Command: Sendable {
             }
             // A slice: the rest of a large piece is not copied for each write.
             state.withLock { $0.pendingInput.prepend(bytes.dropFirst(max(0, count))) }
-            return router.broker.startTransmit(side)
+            return router.broker.startTransmitting(side)
         }
     }
 

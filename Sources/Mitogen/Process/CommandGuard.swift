@@ -5,6 +5,7 @@
 //
 
 internal import CMitogenPlatform
+internal import MitogenProtocol
 
 #if canImport(Glibc)
     internal import Glibc

@@ -71,7 +71,7 @@ final class ProcessSession: Sendable {
         let (call, timer) = state.withLock { ($0.call, $0.timer) }
         timer?.cancel()
         end(call, because: MitogenError(.cancelled, "the command's output is not wanted any more"))
-        try? router.deleteHandler(handle)
+        try? router.removeHandler(at: handle)
     }
 
     // MARK: What comes

@@ -70,7 +70,8 @@ package enum SpawnDescriptor: Sendable {
     }
 }
 
-/// A program that this process has started, or a fork server for it: in a session of its own, reaped as soon as it ends.
+/// A program that this process has started, or a fork server for it: in a session of its own, reaped as soon as it
+/// ends.
 ///
 /// No SIGCHLD handler and no `waitpid(-1)`, which would take other parts' children: a descriptor tells the end, or,
 /// before Linux 5.3, a timer asks.
@@ -79,7 +80,7 @@ package final class SpawnedProcess: Sendable {
     let broker: Broker
     private let isReaped = Mutex(false)
     private let isAskedToEnd = Atomic<Bool>(false)
-    private let side = Mutex<Side?>(nil)
+    private let side = Mutex<Broker.Side?>(nil)
     private let end = OneShot<ExitStatus>()
     private let beforeReaping: (@Sendable (Int32) -> Void)?
 
@@ -166,9 +167,9 @@ package final class SpawnedProcess: Sendable {
         }
         // It keeps the Broker alive, so that a shutdown does not leave a zombie. The reference cycle ends with the
         // process.
-        let side = Side(descriptor: descriptor) { [self] _ in _ = reap() }
+        let side = Broker.Side(descriptor: descriptor) { [self] _ in _ = reap() }
         self.side.withLock { $0 = side }
-        broker.startReceive(side)
+        broker.startReceiving(side)
     }
 
     /// Asks again and again, at growing intervals up to 100 ms.

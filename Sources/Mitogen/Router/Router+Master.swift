@@ -73,7 +73,7 @@ extension Router {
         while true {
             if let id = core.withLock({ $0.state.allocator.allocate() }) { return id }
             if isMaster { throw MitogenError(.misuse, "no context ids are left") }
-            let answer = try await context(0).sendAwait(Message(handle: StandardHandle.allocateID), timeout: timeout)
+            let answer = try await context(0).request(Message(handle: StandardHandle.allocateID), timeout: timeout)
             let bounds = try answer.decode(as: [ContextID].self)
             guard bounds.count == 2, bounds[0] < bounds[1] else {
                 throw MitogenError(.streamError, "the master's answer to ALLOCATE_ID is malformed")
@@ -84,7 +84,7 @@ extension Router {
 
     /// A line of a context's log (Mitogen semantics, section 8.7).
     private func log(_ message: Message) {
-        guard let context = contextByID(message.srcID, creates: false) else {
+        guard let context = context(id: message.srcID, creates: false) else {
             return peerLogger.error("ignored a log record of the unknown context \(message.srcID)")
         }
         let isTaken = LogQueue.shared.add(.context, size: message.data.count) { [weak self] in

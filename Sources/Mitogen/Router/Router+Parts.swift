@@ -37,14 +37,14 @@ extension Router {
         let destination = context(message.dstID)
         let creditHandle = try addHandler(respondent: destination) { transfer.receive($0) }
         var rest: OneShot<Void>?
-        defer { if rest == nil { try? deleteHandler(creditHandle) } }
+        defer { if rest == nil { try? removeHandler(at: creditHandle) } }
         pending?.whenResolved { _ in transfer.end(with: .cancelledCaller) }
         do throws(MitogenError) {
             rest = try await sendParts(of: message, transfer, creditHandle, unless: pending)
         } catch {
             throw error.inContext(destination.name)
         }
-        rest?.whenResolved { [weak self] _ in try? self?.deleteHandler(creditHandle) }
+        rest?.whenResolved { [weak self] _ in try? self?.removeHandler(at: creditHandle) }
         return rest
     }
 

@@ -62,7 +62,7 @@ public final class Router: Sendable {
     public let broker: Broker
     public let configuration: RouterConfiguration
     let core: Mutex<Core>
-    let eventHub = EventHub<RouterEvent>()
+    let eventHub = EventHub<Router.Event>()
     var logger: Logger { LibraryLogHandler.logger() }
     /// For what other contexts do wrong.
     var peerLogger: Logger { LibraryLogHandler.logger(about: .context) }
@@ -232,7 +232,7 @@ public final class Router: Sendable {
     /// Removes what is registered for a handle.
     ///
     /// - Throws: ``MitogenError`` with `.misuse` if nothing is.
-    public func deleteHandler(_ handle: Handle) throws(MitogenError) {
+    public func removeHandler(at handle: Handle) throws(MitogenError) {
         guard let handler = core.withLock({ $0.state.handles.remove(handle) }) else {
             throw MitogenError(.misuse, "nothing is registered for handle \(handle)")
         }
@@ -278,7 +278,7 @@ public final class Router: Sendable {
     ///   - id: The number.
     ///   - creates: Whether to return one that the router does not know yet; true by default.
     ///   - name: The name of one that is not known yet.
-    public func contextByID(_ id: ContextID, creates: Bool = true, name: String? = nil) -> Context? {
+    public func context(id: ContextID, creates: Bool = true, name: String? = nil) -> Context? {
         let state = core.withLock { core in
             creates ? core.contextState(id, name: name) : core.contexts[id]
         }
@@ -290,7 +290,7 @@ public final class Router: Sendable {
     }
 
     /// The name of the stream by which a context is reached; nil if there is none.
-    public func streamByID(_ id: ContextID) -> String? {
+    public func streamName(id: ContextID) -> String? {
         core.withLock { core in
             core.state.table.link(for: id).flatMap { core.streams[$0]?.name }
         }
@@ -316,17 +316,19 @@ public final class Router: Sendable {
     }
 
     /// What happens to this router, from now on.
-    public var events: AsyncStream<RouterEvent> { eventHub.events() }
+    public var events: AsyncStream<Router.Event> { eventHub.events() }
 }
 
-/// Something that happened to a router.
-public enum RouterEvent: Sendable {
-    /// A context can be reached.
-    case connected(Context)
-    /// A context cannot be reached any more.
-    case disconnected(Context, reason: String)
-    /// The router has begun to shut down.
-    case shutdown
+extension Router {
+    /// Something that happened to a router.
+    public enum Event: Sendable {
+        /// A context can be reached.
+        case connected(Context)
+        /// A context cannot be reached any more.
+        case disconnected(Context, reason: String)
+        /// The router has begun to shut down.
+        case shutdown
+    }
 }
 
 extension MitogenError {

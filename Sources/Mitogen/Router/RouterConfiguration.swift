@@ -15,7 +15,7 @@ public struct RouterConfiguration: Sendable {
         didSet { maxMessageSize = min(max(maxMessageSize, 4096), Int(UInt32.max)) }
     }
     /// The program that contexts run; this very program by default.
-    public var image: ContextImage = .currentProgram
+    public var image: RouterConfiguration.Image = .currentProgram
     /// Supplies images for other platforms than this program's own; none by default. See <doc:OtherPlatforms>.
     public var payloadProvider: (any PayloadProvider)?
     /// How images travel where the target can undo it, else the next best way; ``ImageCompression/gzip`` by default.
@@ -25,9 +25,9 @@ public struct RouterConfiguration: Sendable {
     /// How long a shutdown waits for what still goes on; 5 s by default, 3 s in a child. Used only by a router that
     /// makes its own Broker.
     public var shutdownTimeout: Duration = .seconds(5)
-    /// After how long without a byte from a direct child, at least a second, that is asked whether it is still there; nil,
-    /// the default, for never. Contexts inherit it for their own children. It is what `ServerAliveInterval` is to ssh, and
-    /// works through every kind of connection. Children that run another implementation are not asked.
+    /// After how long without a byte from a direct child, at least a second, that is asked whether it is still there;
+    /// nil, the default, for never. Contexts inherit it for their own children. It is what `ServerAliveInterval` is to
+    /// ssh, and works through every kind of connection. Children that run another implementation are not asked.
     public var keepAliveInterval: Duration? {
         didSet { keepAliveInterval = keepAliveInterval.map { max($0, .seconds(1)) } }
     }
@@ -38,15 +38,15 @@ public struct RouterConfiguration: Sendable {
     /// How many connections are made at the same time; 64 by default.
     public var maxConcurrentConnections = 64
     /// What contexts log is passed on from this level up (Python's numbers: 10 debug, 20 info, 30 warning, 40 error).
-    /// By default the level of ``Mitogen/Mitogen/bootstrapLogging(path:level:io:)`` when a context is started; 20
-    /// where that was not called.
+    /// By default the level of ``Mitogen/Mitogen/bootstrapLogging(path:level:logsMessages:)`` when a context is
+    /// started; 20 where that was not called.
     public var forwardedLogLevel: Int {
         get { ownForwardedLogLevel ?? LogOutput.shared.pythonLevel ?? 20 }
         set { ownForwardedLogLevel = newValue }
     }
 
-    /// Whether the router measures from its beginning, and contexts that are started; see ``Router/isProfilingEnabled``.
-    /// False by default.
+    /// Whether the router measures from its beginning, and contexts that are started; see
+    /// ``Router/isProfilingEnabled``. False by default.
     public var isProfilingEnabled = false
 
     private var ownForwardedLogLevel: Int?
@@ -58,10 +58,12 @@ public struct RouterConfiguration: Sendable {
     public init() {}
 }
 
-/// The program that a context runs.
-public enum ContextImage: Sendable, Hashable {
-    /// The program that runs now.
-    case currentProgram
-    /// Another static executable, by its path.
-    case file(String)
+extension RouterConfiguration {
+    /// The program that a context runs.
+    public enum Image: Sendable, Hashable {
+        /// The program that runs now.
+        case currentProgram
+        /// Another static executable, by its path.
+        case file(String)
+    }
 }

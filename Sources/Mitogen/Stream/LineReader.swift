@@ -17,7 +17,7 @@ internal import Synchronization
 final class LineReader: Sendable {
     private struct State {
         var rest: [UInt8] = []
-        var side: Side?
+        var side: Broker.Side?
         var hasEnded = false
     }
 
@@ -53,12 +53,12 @@ final class LineReader: Sendable {
         self.raw = raw
         self.line = line
         _ = cmitogen_set_nonblocking(descriptor, true)
-        let side = Side(descriptor: descriptor, keepsAlive: false) { [weak self] _, scratch in
+        let side = Broker.Side(descriptor: descriptor, keepsAlive: false) { [weak self] _, scratch in
             self?.receive(descriptor, scratch)
             self?.holdBack()
         }
         state.withLock { $0.side = side }
-        broker.startReceive(side)
+        broker.startReceiving(side)
     }
 
     deinit {
@@ -68,10 +68,10 @@ final class LineReader: Sendable {
     /// Reads no more until there is room for what has been read.
     private func holdBack() {
         guard isFull(), let side = state.withLock({ $0.side }) else { return }
-        broker.stopReceive(side)
+        broker.stopReceiving(side)
         broker.schedule(after: .milliseconds(5)) { [weak self] in
             guard let self, let side = state.withLock({ $0.side }) else { return }
-            if isFull() { holdBack() } else { broker.startReceive(side) }
+            if isFull() { holdBack() } else { broker.startReceiving(side) }
         }
     }
 

@@ -40,8 +40,8 @@ package final class Stream: Sendable {
 
     /// The Broker's view of the descriptors: one side for both directions if they are one descriptor.
     private struct Sides {
-        let receive: Side
-        let transmit: Side
+        let receive: Broker.Side
+        let transmit: Broker.Side
     }
 
     package let id: LinkID
@@ -61,8 +61,8 @@ package final class Stream: Sendable {
     private let deliver: @Sendable (consuming Message, Stream) -> Void
     private let ended: @Sendable (Stream, String) -> Void
 
-    /// Above this many waiting bytes, senders of bulk are suspended until half of them are gone, or what they have sent is
-    /// written.
+    /// Above this many waiting bytes, senders of bulk are suspended until half of them are gone, or what they have sent
+    /// is written.
     package static let highWater = 1 << 20
     /// What the flows that come in here share.
     let budget = LinkBudget()
@@ -125,16 +125,17 @@ package final class Stream: Sendable {
     ///   any.
     package func start(keepsAlive: Bool, received bytes: [UInt8] = []) {
         if !bytes.isEmpty { take(bytes) }
-        let receive = Side(descriptor: descriptors.receive, keepsAlive: keepsAlive) { [weak self] readiness, scratch in
+        let receive = Broker.Side(descriptor: descriptors.receive, keepsAlive: keepsAlive) {
+            [weak self] readiness, scratch in
             self?.isReady(readiness, scratch)
         }
         let transmit =
             descriptors.areOne
             ? receive
-            : Side(descriptor: descriptors.transmit, keepsAlive: false) { [weak self] _ in self?.flush() }
+            : Broker.Side(descriptor: descriptors.transmit, keepsAlive: false) { [weak self] _ in self?.flush() }
         sides.withLock { $0 = Sides(receive: receive, transmit: transmit) }
-        broker.startReceive(receive)
-        if output.withLock({ $0.isWatched }) { broker.startTransmit(transmit) }
+        broker.startReceiving(receive)
+        if output.withLock({ $0.isWatched }) { broker.startTransmitting(transmit) }
     }
 
     /// Bytes that wait to be written.
@@ -295,7 +296,7 @@ package final class Stream: Sendable {
         }
         switch step {
         case .watch:
-            if let side = sides.withLock({ $0?.transmit }) { broker.startTransmit(side) }
+            if let side = sides.withLock({ $0?.transmit }) { broker.startTransmitting(side) }
         case .close: closeDescriptors()
         case .failed(let error): close(reason: Self.endReason(error) ?? Self.endOfFile)
         case .flooded: close(reason: "it has not read the answers to its last \(Self.answerLimit) requests")
@@ -364,14 +365,14 @@ package final class Stream: Sendable {
         }
         write(next)
         guard !output.withLock({ $0.isWatched }), let side = sides.withLock({ $0?.transmit }) else { return }
-        broker.stopTransmit(side)
+        broker.stopTransmitting(side)
         // Another thread may have come to a halt and asked to be watched between the two steps.
-        if output.withLock({ $0.isWatched }) { broker.startTransmit(side) }
+        if output.withLock({ $0.isWatched }) { broker.startTransmitting(side) }
     }
 
     // MARK: Receiving
 
-    private func isReady(_ readiness: Readiness, _ scratch: UnsafeMutableRawBufferPointer) {
+    private func isReady(_ readiness: Broker.Readiness, _ scratch: UnsafeMutableRawBufferPointer) {
         if readiness.contains(.writable) { flush() }
         if readiness.contains(.readable) || readiness.contains(.hangup) { receive(scratch) }
     }

@@ -174,10 +174,12 @@ package struct ConnectionArguments: ParsableArguments {
         return text
     }
 
-    private func hostKeys() throws(ArgumentError) -> SSHOptions.HostKeyCheck {
+    private func hostKeys() throws(ArgumentError) -> ConnectionMethod.SSHOptions.HostKeyCheck {
         guard let hostKeyCheck else { return acceptsNewHostKeys ? .accept : .configured }
-        guard let check = SSHOptions.HostKeyCheck(rawValue: hostKeyCheck) else {
-            let known = SSHOptions.HostKeyCheck.allCases.map { "'\($0.rawValue)'" }.joined(separator: ", ")
+        guard let check = ConnectionMethod.SSHOptions.HostKeyCheck(rawValue: hostKeyCheck) else {
+            let known = ConnectionMethod.SSHOptions.HostKeyCheck.allCases.map { "'\($0.rawValue)'" }.joined(
+                separator: ", "
+            )
             throw ArgumentError(
                 "--check-host-keys is one of \(known), not '\(TerminalSanitizer.visible(hostKeyCheck))'"
             )

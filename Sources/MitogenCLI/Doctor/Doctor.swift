@@ -108,7 +108,7 @@ struct Doctor: Sendable {
             return nil
         }
         let lines = result.outputText.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
-        return KubectlOptions.standardContainer(said: lines)
+        return ConnectionMethod.KubectlOptions.standardContainer(said: lines)
     }
 
     private func firstLine(of command: [String], in context: Context) async -> String? {

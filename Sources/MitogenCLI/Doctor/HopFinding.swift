@@ -88,7 +88,7 @@ struct HopFinding: Sendable {
         return ([time + (self.holder.map { " by process \($0)" } ?? "")] + held.history).joined(separator: ", ")
     }
 
-    private static func name(of stage: ConnectionStage) -> String {
+    private static func name(of stage: ConnectionReport.Stage) -> String {
         switch stage {
         case .connecting: "connect"
         case .choosingImage: "choose image"
@@ -98,7 +98,7 @@ struct HopFinding: Sendable {
         }
     }
 
-    private func remark(on stage: ConnectionStage, _ connection: ConnectionReport) -> String {
+    private func remark(on stage: ConnectionReport.Stage, _ connection: ConnectionReport) -> String {
         switch stage {
         case .connecting: connection.platform ?? ""
         case .sendingImage: "\(connection.imageBytes / 1024) KiB"
@@ -113,7 +113,7 @@ struct HopFinding: Sendable {
     }
 
     /// How long the attempt was in each stage.
-    private var stages: [(stage: ConnectionStage, seconds: Double)] {
+    private var stages: [(stage: ConnectionReport.Stage, seconds: Double)] {
         guard let connection else { return [] }
         return connection.steps.indices.compactMap { index in
             let step = connection.steps[index]
@@ -125,8 +125,8 @@ struct HopFinding: Sendable {
 
     // MARK: For programs
 
-    /// What `schema` says here and in the objects of a tree. Whoever changes a member in a way that a reader could notice
-    /// raises it; members that are added do not.
+    /// What `schema` says here and in the objects of a tree. Whoever changes a member in a way that a reader could
+    /// notice raises it; members that are added do not.
     static let schemaVersion = 1
 
     /// A JSON object on one line.

@@ -58,7 +58,7 @@ final class HoldService: Service {
 
     /// One that has gone meanwhile uses nothing: nobody would say again that it has gone.
     private func use(_ keys: [String], by user: ContextID, at now: Int64, _ state: inout State) {
-        guard self.router.contextByID(user, creates: false)?.isReachable == true else { return }
+        guard self.router.context(id: user, creates: false)?.isReachable == true else { return }
         state.table.use(keys, by: user, at: now)
     }
 
@@ -282,15 +282,15 @@ struct HoldConnect: ServiceMethod {
 
     /// Has the connections made.
     ///
-    /// How long that takes is the hops' matter, each of which has its time limit; there may be many before this one. But
-    /// a process that stands still meanwhile is given up.
+    /// How long that takes is the hops' matter, each of which has its time limit; there may be many before this one.
+    /// But a process that stands still meanwhile is given up.
     ///
     /// - Parameters:
     ///   - holder: The process that holds connections.
     ///   - limit: For how long it may answer nothing at all.
     /// - Throws: ``MitogenError``: `.timeoutError` if it does not answer; `.channelError` if it has ended; `.cancelled`.
     func send(to holder: Context, silence limit: Duration) async throws(MitogenError) -> Output {
-        let call = try holder.startService(self)
+        let call = try holder.startServiceCall(self)
         do throws(MitogenError) {
             while true {
                 if let output = try await Self.result(of: call) { return output }

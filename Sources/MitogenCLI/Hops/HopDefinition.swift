@@ -22,7 +22,7 @@ package struct HopDefinition: Hashable, Sendable {
         case questions
         case all
 
-        var use: TerminalUse {
+        var use: ConnectionMethod.CustomOptions.TerminalUse {
             switch self {
             case .none: .none
             case .questions: .diagnostics

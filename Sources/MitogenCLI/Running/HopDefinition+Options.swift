@@ -8,16 +8,19 @@ internal import Mitogen
 
 extension HopDefinition {
     /// What makes a hop.
-    func options(for hop: Hop, _ settings: HopSettings) -> CustomOptions {
+    func options(for hop: Hop, _ settings: HopSettings) -> ConnectionMethod.CustomOptions {
         var values = self.values(for: hop)
-        var options = CustomOptions(self.name, arguments: self.command.compactMap { Self.argument($0, values) })
+        var options = ConnectionMethod.CustomOptions(
+            self.name,
+            arguments: self.command.compactMap { Self.argument($0, values) }
+        )
         options.target = values[.name]
         options.terminal = self.terminal.use
         options.passwordPrompt = self.passwordPrompt
         options.incorrectPrompts = self.incorrectPasswords
         if self.passwordPrompt != nil { options.password = settings.becomePassword }
-        values[.file] = CustomOptions.localFile
-        values[.target] = CustomOptions.targetFile
+        values[.file] = ConnectionMethod.CustomOptions.localFile
+        values[.target] = ConnectionMethod.CustomOptions.targetFile
         switch self.image {
         case .shell: options.delivery = .shell()
         case .compressed: options.delivery = .shell(compressed: true)
@@ -35,7 +38,7 @@ extension HopDefinition {
     private static func argument(
         _ word: HopWord,
         _ values: [HopWord.Placeholder: String]
-    ) -> CustomOptions.Argument? {
+    ) -> ConnectionMethod.CustomOptions.Argument? {
         if word.isOnly(.command) { return .command }
         if word.isOnly(.shell) { return .shellCommand }
         return word.filled(values).map { .word($0) }

@@ -13,39 +13,39 @@ extension HopSettings {
         let destination = ContainerDestination(argument)
         switch hop.kind {
         case HopKind.docker.name:
-            var options = DockerOptions(container: destination.name)
+            var options = ConnectionMethod.DockerOptions(container: destination.name)
             options.username = destination.user
             self.apply(to: &options)
             return try options.request()
         case HopKind.dockerImage.name:
-            var options = DockerOptions(image: argument)
+            var options = ConnectionMethod.DockerOptions(image: argument)
             self.apply(to: &options)
             return try options.request()
         case HopKind.podman.name:
-            var options = PodmanOptions(container: destination.name)
+            var options = ConnectionMethod.PodmanOptions(container: destination.name)
             options.username = destination.user
             self.apply(to: &options)
             return try options.request()
         case HopKind.buildah.name:
-            var options = BuildahOptions(container: destination.name)
+            var options = ConnectionMethod.BuildahOptions(container: destination.name)
             options.username = destination.user
             self.apply(to: &options)
             return try options.request()
         case HopKind.kubectl.name: return try self.kubectlOptions(for: hop).request()
         case HopKind.lxc.name:
-            var options = LXCOptions(container: argument)
+            var options = ConnectionMethod.LXCOptions(container: argument)
             self.apply(to: &options)
             return try options.request()
         case HopKind.lxd.name:
-            var options = LXDOptions(container: argument)
+            var options = ConnectionMethod.LXDOptions(container: argument)
             self.apply(to: &options)
             return try options.request()
         case HopKind.incus.name:
-            var options = IncusOptions(container: argument)
+            var options = ConnectionMethod.IncusOptions(container: argument)
             self.apply(to: &options)
             return try options.request()
         case HopKind.jail.name:
-            var options = JailOptions(container: destination.name)
+            var options = ConnectionMethod.JailOptions(container: destination.name)
             options.username = destination.user
             self.apply(to: &options)
             return try options.request()
@@ -58,7 +58,7 @@ extension HopSettings {
         _ destination: ContainerDestination
     ) throws(MitogenError) -> ConnectionRequest? {
         guard let kind = HopKind.setnsKind(ofHop: hop.kind) else { return nil }
-        var options = SetnsOptions(container: destination.name, kind: kind)
+        var options = ConnectionMethod.SetnsOptions(container: destination.name, kind: kind)
         let account = destination.account
         options.username = account.first ?? options.username
         if account.count > 1 { options.group = account[1] }
@@ -69,9 +69,9 @@ extension HopSettings {
 
 extension HopSettings {
     /// The options of a kubectl hop.
-    func kubectlOptions(for hop: Hop) -> KubectlOptions {
+    func kubectlOptions(for hop: Hop) -> ConnectionMethod.KubectlOptions {
         let destination = PodDestination(hop.argument ?? "")
-        var options = KubectlOptions(pod: destination.pod)
+        var options = ConnectionMethod.KubectlOptions(pod: destination.pod)
         options.namespace = destination.namespace
         options.container = destination.container
         self.apply(to: &options)

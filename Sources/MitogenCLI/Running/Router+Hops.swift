@@ -32,30 +32,30 @@ extension HopSettings {
         switch hop.kind {
         case HopKind.ssh.name: return try self.sshOptions(for: hop, behind: path).request()
         case HopKind.sudo.name:
-            var options = SudoOptions()
+            var options = ConnectionMethod.SudoOptions()
             self.apply(to: &options, user: hop.argument)
             options.requestsTerminal = self.requestsSudoTerminal
             options.passwordPrompt = self.sudoPrompt
             return try options.request()
         case HopKind.su.name:
-            var options = SuOptions()
+            var options = ConnectionMethod.SuOptions()
             self.apply(to: &options, user: hop.argument)
             if let prompt = self.suPrompt { options.passwordPrompt = prompt }
             return try options.request()
         case HopKind.doas.name:
-            var options = DoasOptions()
+            var options = ConnectionMethod.DoasOptions()
             self.apply(to: &options, user: hop.argument)
             if let prompt = self.doasPrompt { options.passwordPrompt = prompt }
             return try options.request()
         case HopKind.local.name:
-            var options = LocalOptions()
+            var options = ConnectionMethod.LocalOptions()
             if let name = hop.argument {
                 options.name = name
                 options.remoteName = name
             }
             return try options.request()
         case HopKind.fork.name:
-            var options = ForkOptions()
+            var options = Router.ForkOptions()
             options.connectTimeout = self.connectTimeout
             return try options.request()
         default:
@@ -110,9 +110,9 @@ extension HopSettings {
     /// The options of an ssh hop.
     ///
     /// - Parameter path: The hops before it.
-    func sshOptions(for hop: Hop, behind path: some Sequence<Hop>) -> SSHOptions {
+    func sshOptions(for hop: Hop, behind path: some Sequence<Hop>) -> ConnectionMethod.SSHOptions {
         let destination = SSHDestination(hop.argument ?? "")
-        var options = SSHOptions(hostname: destination.host)
+        var options = ConnectionMethod.SSHOptions(hostname: destination.host)
         options.username = destination.user
         options.port = destination.port
         self.ssh.apply(to: &options, for: hop, runsHere: path.allSatisfy(\.staysHere))

@@ -29,7 +29,7 @@ struct SSHSettings: Hashable, Sendable {
     private var configs: [Value] = []
     private var options: [Value] = []
     private var identities: [Value] = []
-    private var hostKeys = SSHOptions.HostKeyCheck.configured
+    private var hostKeys = ConnectionMethod.SSHOptions.HostKeyCheck.configured
 
     init() {}
 
@@ -40,7 +40,7 @@ struct SSHSettings: Hashable, Sendable {
         configs: [String],
         options: [String],
         identities: [String],
-        hostKeys: SSHOptions.HostKeyCheck
+        hostKeys: ConnectionMethod.SSHOptions.HostKeyCheck
     ) throws(ArgumentError) {
         self.configs = try Self.values(configs, "--ssh-config")
         self.options = try Self.values(options, "--ssh-option")
@@ -51,7 +51,9 @@ struct SSHSettings: Hashable, Sendable {
             throw ArgumentError("\(name) can be given once without ssh:HOST=")
         }
         for option in self.options {
-            guard let problem = SSHOptions.problem(withArguments: ["-o", option.text]) else { continue }
+            guard let problem = ConnectionMethod.SSHOptions.problem(withArguments: ["-o", option.text]) else {
+                continue
+            }
             throw ArgumentError("--ssh-option: \(TerminalSanitizer.visible(problem))")
         }
     }
@@ -78,7 +80,7 @@ struct SSHSettings: Hashable, Sendable {
     /// Sets what counts for a hop.
     ///
     /// - Parameter runsHere: Whether its ssh runs on this machine, whose paths are those that are for all hops.
-    func apply(to options: inout SSHOptions, for hop: Hop, runsHere: Bool) {
+    func apply(to options: inout ConnectionMethod.SSHOptions, for hop: Hop, runsHere: Bool) {
         func file(_ values: [Value]) -> String? {
             let value = values.first { $0.isFor(hop) } ?? (runsHere ? values.first { $0.hosts == nil } : nil)
             return value?.text
@@ -87,7 +89,7 @@ struct SSHSettings: Hashable, Sendable {
         func own(_ path: String?) -> String? { runsHere ? path.map(Self.absolute) : path }
         options.configFile = own(file(self.configs))
         options.identityFile = own(file(self.identities))
-        options.checkHostKeys = self.hostKeys
+        options.hostKeyCheck = self.hostKeys
         // ssh takes the first value of an option.
         let general = self.options.filter { $0.hosts == nil && (runsHere || !Self.namesFile($0.text)) }
         options.sshArguments = (self.options.filter { $0.isFor(hop) } + general).flatMap { ["-o", $0.text] }
@@ -135,7 +137,8 @@ struct SSHSettings: Hashable, Sendable {
         return nil
     }
 
-    /// The command line's options whose values for all do not count for a hop elsewhere, and that have none for its host.
+    /// The command line's options whose values for all do not count for a hop elsewhere, and that have none for its
+    /// host.
     private func missing(_ files: [Value], for hop: Hop) -> [String] {
         func isMissing(_ values: [Value]) -> Bool {
             values.contains { $0.hosts == nil } && !values.contains { $0.isFor(hop) }

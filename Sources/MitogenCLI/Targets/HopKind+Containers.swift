@@ -51,7 +51,7 @@ extension HopKind {
     private static let namespacePrefix = "setns-"
 
     /// Containers that are entered by their namespaces, from root.
-    private static let namespaces = SetnsKind.allCases.map { kind in
+    private static let namespaces = ConnectionMethod.SetnsOptions.Kind.allCases.map { kind in
         HopKind(
             name: namespacePrefix + kind.rawValue,
             argument: .required("[USER[:GROUP]@]NAME"),
@@ -60,9 +60,9 @@ extension HopKind {
     }
 
     /// The kind of container that a hop such as `setns-docker` enters; nil for any other hop.
-    package static func setnsKind(ofHop name: String) -> SetnsKind? {
+    package static func setnsKind(ofHop name: String) -> ConnectionMethod.SetnsOptions.Kind? {
         guard name.hasPrefix(namespacePrefix) else { return nil }
-        return SetnsKind(rawValue: String(name.dropFirst(namespacePrefix.count)))
+        return ConnectionMethod.SetnsOptions.Kind(rawValue: String(name.dropFirst(namespacePrefix.count)))
     }
 
     private static func inContainer(_ name: String, _ help: String) -> HopKind {

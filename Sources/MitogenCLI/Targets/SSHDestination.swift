@@ -60,7 +60,7 @@ package struct SSHDestination: Hashable, Sendable {
         if destination.host.hasPrefix("-") || destination.user?.hasPrefix("-") == true {
             return "may not begin with '-'"
         }
-        if let impossible = SSHOptions.problem(withHost: destination.host) {
+        if let impossible = ConnectionMethod.SSHOptions.problem(withHost: destination.host) {
             return "\(impossible) in the host; it is written [USER@]HOST[:PORT] or ssh://[USER@]HOST[:PORT]"
         }
         let hasPort = rest.first == "[" ? rest.contains("]:") : rest.contains(":")

@@ -20,7 +20,7 @@ package enum BootstrapExit: Sendable, Hashable, CustomStringConvertible {
 /// Why an attempt to connect has failed, with everything that helps a person to do something about it.
 package struct BootstrapFailure: Error, Sendable, Equatable {
     /// How far it had come.
-    package let stage: ConnectionStage
+    package let stage: ConnectionReport.Stage
     package let code: MitogenError.Code
     package let message: String
     package var hint: Hint?
@@ -48,7 +48,7 @@ package struct BootstrapFailure: Error, Sendable, Equatable {
     package static func noImage(
         for platform: TargetPlatform,
         at path: String?,
-        stage: ConnectionStage = .choosingImage
+        stage: ConnectionReport.Stage = .choosingImage
     ) -> BootstrapFailure {
         let place = path ?? "<program>-\(platform.system)-\(platform.machine)"
         return BootstrapFailure(
@@ -62,7 +62,7 @@ package struct BootstrapFailure: Error, Sendable, Equatable {
 
 extension BootstrapFailure {
     /// Understands what the first stage says about its own failure.
-    init(reportedStage: String, text: String, during stage: ConnectionStage) {
+    init(reportedStage: String, text: String, during stage: ConnectionReport.Stage) {
         switch reportedStage {
         case "place": self = Self.place(text, stage)
         case "size": self = Self.size(text, stage)
@@ -82,7 +82,7 @@ extension BootstrapFailure {
         }
     }
 
-    private static func place(_ text: String, _ stage: ConnectionStage) -> BootstrapFailure {
+    private static func place(_ text: String, _ stage: ConnectionReport.Stage) -> BootstrapFailure {
         let words = Transcript.printable(Array(text.utf8)).split(separator: " ")
         let reasons = [
             "write": "not writable", "run": "programs do not run there", "space": "not enough space",
@@ -117,7 +117,7 @@ extension BootstrapFailure {
         )
     }
 
-    private static func size(_ text: String, _ stage: ConnectionStage) -> BootstrapFailure {
+    private static func size(_ text: String, _ stage: ConnectionReport.Stage) -> BootstrapFailure {
         let words = Transcript.printable(Array(text.utf8)).split(separator: " ", maxSplits: 2)
         let said = words.count > 2 ? String(words[2]) : ""
         let (arrived, expected) = (
@@ -157,7 +157,7 @@ extension BootstrapFailure {
     ///   - noiseSize: How much else came on the far side's standard output.
     ///   - tool: What the tool says when it fails.
     static func ended(
-        stage: ConnectionStage,
+        stage: ConnectionReport.Stage,
         exit: BootstrapExit?,
         lines: [String],
         program: FirstStage.Program,
@@ -241,7 +241,7 @@ extension BootstrapFailure {
     }
 
     private static func execution(
-        _ stage: ConnectionStage,
+        _ stage: ConnectionReport.Stage,
         _ exit: BootstrapExit?,
         _ lines: [String],
         _ program: FirstStage.Program

@@ -30,7 +30,7 @@ package struct BootstrapMachine: Sendable {
         case sending
         case starting
         case handedOver
-        case failed(ConnectionStage)
+        case failed(ConnectionReport.Stage)
     }
 
     /// More than this in front of the marker is no noise of login scripts.
@@ -88,7 +88,7 @@ package struct BootstrapMachine: Sendable {
     }
 
     /// How far it has come.
-    package var stage: ConnectionStage {
+    package var stage: ConnectionReport.Stage {
         switch state {
         case .connecting: .connecting
         case .choosing, .lookingUp, .compressing: .choosingImage

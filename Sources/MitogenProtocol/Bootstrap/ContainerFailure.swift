@@ -203,7 +203,7 @@ package enum ContainerFailure: Sendable, Hashable, CaseIterable {
     }
 
     /// The failure of an attempt.
-    package func failure(_ target: ContainerTarget, during stage: ConnectionStage) -> BootstrapFailure {
+    package func failure(_ target: ContainerTarget, during stage: ConnectionReport.Stage) -> BootstrapFailure {
         BootstrapFailure(stage: stage, code: code, message: message(target), hint: hint(target))
     }
 }

@@ -13,15 +13,15 @@ internal import Synchronization
 /// as well.
 ///
 /// ```swift
-/// let files = try FileService.of(router)
+/// let files = try router.fileService
 /// try files.registerPrefix("/srv/packages")
 /// // in a child:
 /// try await FileService.get("/srv/packages/app.tar", from: context.master, to: "/tmp/app.tar")
 /// ```
 ///
 /// Only what was registered is given, to anyone; to ancestors everything. Below a registered folder no symbolic link is
-/// followed, so that nothing leads out of it. 1 MiB for each asking context is under way, whatever it asks for; its files
-/// come one after the other.
+/// followed, so that nothing leads out of it. 1 MiB for each asking context is under way, whatever it asks for; its
+/// files come one after the other.
 public final class FileService: ActivatableService {
     public static let name = "mitogen.service.FileService"
     public static let methods: [any ServiceMethod.Type] = [
@@ -47,7 +47,7 @@ public final class FileService: ActivatableService {
     /// The service of a router, which is made when it is first asked for.
     ///
     /// - Throws: ``MitogenError`` with `.misuse` if the router is shut down.
-    public static func of(_ router: Router) throws(MitogenError) -> FileService {
+    static func of(_ router: Router) throws(MitogenError) -> FileService {
         try router.services.service { FileService(router: router) }
     }
 

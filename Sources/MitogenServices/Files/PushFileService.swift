@@ -13,9 +13,9 @@ internal import Synchronization
 /// section 8.3). Python contexts can take part.
 ///
 /// ```swift
-/// try await PushFileService.of(router).propagate(to: worker, path: "/etc/app.conf")
+/// try await router.pushFileService.propagate(to: worker, path: "/etc/app.conf")
 /// // in the worker:
-/// let bytes = try await PushFileService.of(context.router).get("/etc/app.conf")
+/// let bytes = try await context.router.pushFileService.get("/etc/app.conf")
 /// ```
 ///
 /// A file crosses each link once, however many contexts below get it. What is too large for that is for ``FilePush`` of
@@ -50,7 +50,7 @@ public final class PushFileService: ActivatableService {
     /// The service of a router, which is made when it is first asked for.
     ///
     /// - Throws: ``MitogenError`` with `.misuse` if the router is shut down.
-    public static func of(_ router: Router) throws(MitogenError) -> PushFileService {
+    static func of(_ router: Router) throws(MitogenError) -> PushFileService {
         try router.services.service { PushFileService(router: router) }
     }
 
@@ -58,8 +58,8 @@ public final class PushFileService: ActivatableService {
 
     /// Sends a file of this context to one below, and to those on the way.
     ///
-    /// Returns when it is on its way; ``get(_:timeout:)`` there waits for it. A path that was sent before is not sent to
-    /// the same context again, even if the file has changed.
+    /// Returns when it is on its way; ``get(_:timeout:)`` there waits for it. A path that was sent before is not sent
+    /// to the same context again, even if the file has changed.
     ///
     /// - Parameters:
     ///   - context: A context below this one.
@@ -165,7 +165,8 @@ public final class PushFileService: ActivatableService {
 }
 
 extension Router {
-    /// The service that sends files down the tree and keeps those that were sent, which is made when it is first asked for.
+    /// The service that sends files down the tree and keeps those that were sent, which is made when it is first asked
+    /// for.
     ///
     /// - Throws: ``MitogenError`` with `.misuse` if the router is shut down.
     public var pushFileService: PushFileService {

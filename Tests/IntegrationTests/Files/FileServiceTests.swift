@@ -33,7 +33,7 @@ extension LibraryTests.FileServices {
             symlink("../private/secret", "\(folder)/shared/file-link")
             mkfifo("\(folder)/shared/fifo", 0o644)
             try await withFixtureRouter { router in
-                let files = try FileService.of(router)
+                let files = try router.fileService
                 try files.registerPrefix(ByteString("\(folder)/shared"))
                 try files.register(ByteString("\(folder)/single"))
                 #expect(throws: MitogenError.self) { try files.register("relative") }
@@ -84,7 +84,7 @@ extension LibraryTests.FileServices {
         try await withTemporaryDirectory { folder in
             try TestFiles.make("\(folder)/a", size: 8 << 20)
             try await withFixtureRouter { router in
-                try FileService.of(router).register(ByteString("\(folder)/a"))
+                try router.fileService.register(ByteString("\(folder)/a"))
                 let child = try await router.local()
                 let figures = try await child.call(HoardFile("\(folder)/a", from: router.myself()))
                 // A piece goes as long as less than the window is under way.
@@ -111,7 +111,7 @@ extension LibraryTests.FileServices {
                     $0.executable = [fixture, "relay", "files=\(folder)/relay", "--", fixture]
                 }
                 let (one, two) = (try await router.local(via: hop), try await router.local(via: hop))
-                let files = try PushFileService.of(router)
+                let files = try router.pushFileService
                 let before = relay.counts.sent
                 for target in [one, two, hop, one] {
                     try await files.propagate(to: target, path: "/conf", source: ByteString("\(folder)/a"))

@@ -20,8 +20,8 @@ extension LibraryTests.Actors {
     @Test("An actor is created in a context, called there, and let go of")
     func lifecycle() async throws {
         try await withFixtureRouter { router in
-            let system = try MitogenActorSystem.of(router)
-            #expect(try MitogenActorSystem.of(router) === system)
+            let system = try router.actorSystem
+            #expect(try router.actorSystem === system)
             let child = try await router.local()
             let nested = try await router.local(via: child)
             for context in [child, nested] {
@@ -53,7 +53,7 @@ extension LibraryTests.Actors {
     @Test("An actor is an argument and a result, and is called back from below")
     func passing() async throws {
         try await withFixtureRouter { router in
-            let system = try MitogenActorSystem.of(router)
+            let system = try router.actorSystem
             let (left, right) = (try await router.local(), try await router.local())
             let watcher = Watcher(actorSystem: system)
             let counter = try await left.call(MakeCounter(0))
@@ -73,10 +73,10 @@ extension LibraryTests.Actors {
         try await withFixtureRouter { router in
             let home = try await router.local()
             let (left, right) = (try await router.local(), try await router.local(via: home))
-            let counter = try await MitogenActorSystem.of(router).create(Counter.self, with: 0, in: home)
+            let counter = try await router.actorSystem.create(Counter.self, with: 0, in: home)
             #expect(try await left.call(Increment(counter)) == 1)
             let senders = try Receiver<Sender<Counter>>(router: router)
-            let call = try right.startCall(IncrementReceived(senders.toSender()))
+            let call = try right.startCall(IncrementReceived(senders.makeSender()))
             try await senders.get(timeout: .seconds(10)).send(counter)
             #expect(try await call.get(timeout: .seconds(10)) == 2)
         }
@@ -85,7 +85,7 @@ extension LibraryTests.Actors {
     @Test("What goes wrong is told to the caller")
     func failures() async throws {
         try await withFixtureRouter { router in
-            let system = try MitogenActorSystem.of(router)
+            let system = try router.actorSystem
             let child = try await router.local()
             let counter = try await system.create(Counter.self, with: 0, in: child)
             let thrown = try await failure { try await counter.fail() }
@@ -117,7 +117,7 @@ extension LibraryTests.Actors {
     @Test("What a method throws is thrown again as what it was, through other actors too")
     func typedErrors() async throws {
         try await withFixtureRouter { router in
-            let system = try MitogenActorSystem.of(router)
+            let system = try router.actorSystem
             let (left, right) = (try await router.local(), try await router.local())
             let counter = try await system.create(Counter.self, with: 5, in: left)
             let other = try await system.create(Counter.self, with: 7, in: right)
@@ -135,12 +135,12 @@ extension LibraryTests.Actors {
     @Test("What arguments and results name can be used where it arrives, and the time travels along")
     func namesAndTime() async throws {
         try await withFixtureRouter { router in
-            let system = try MitogenActorSystem.of(router)
+            let system = try router.actorSystem
             let (left, right) = (try await router.local(), try await router.local())
             let nested = try await router.local(via: left)
             let counter = try await system.create(Counter.self, with: 0, in: left)
             let receiver = try Receiver<Int>(router: router)
-            let parts = try await counter.passBack(receiver.toSender())
+            let parts = try await counter.passBack(receiver.makeSender())
             try await parts.sender.send(2)
             #expect(try await receiver.get(timeout: .seconds(5)) == 1)
             #expect(try await receiver.get(timeout: .seconds(5)) == 2)
@@ -157,7 +157,7 @@ extension LibraryTests.Actors {
     @Test("Generic actors are refused when they are created")
     func generic() async throws {
         try await withFixtureRouter { router in
-            let system = try MitogenActorSystem.of(router)
+            let system = try router.actorSystem
             let child = try await router.local()
             let error = try await failure { _ = try await system.create(Box<Int>.self, with: 1, in: child) }
             #expect(error.code == .misuse && error.message.hasPrefix("MitogenFixtures.Box<Swift.Int> cannot be called"))
@@ -180,7 +180,7 @@ extension LibraryTests.Actors {
             case .int(let handle)? = id["handle"], let token = id["token"]
         else { throw TestFailure("an id has another form") }
         let data = PickleValue.tuple([token, .string(target), .tuple(types), .tuple(arguments)])
-        return try await context.sendAwait(Message.pickled(data, handle: Handle(handle))).rawValue(localID: 0)
+        return try await context.request(Message.pickled(data, handle: Handle(handle))).rawValue(localID: 0)
     }
 
     private func isRefused(_ answer: PickleValue) -> Bool {
@@ -192,7 +192,7 @@ extension LibraryTests.Actors {
     @Test("A method of a type inside an actor's, or inside one of its methods, is not the actor's")
     func otherActorsMethods() async throws {
         try await withFixtureRouter { router in
-            let system = try MitogenActorSystem.of(router)
+            let system = try router.actorSystem
             let child = try await router.local()
             let counter = try await system.create(Counter.self, with: 0, in: child)
             let part = try await system.create(Counter.Part.self, with: 9, in: child)
@@ -212,7 +212,7 @@ extension LibraryTests.Actors {
     @Test("Whatever a call names, the process lives on and answers with an error")
     func hostileCalls() async throws {
         try await withFixtureRouter { router in
-            let system = try MitogenActorSystem.of(router)
+            let system = try router.actorSystem
             let child = try await router.local()
             let counter = try await system.create(Counter.self, with: 0, in: child)
             let (echo, pair) = (

@@ -310,7 +310,7 @@ extension LibraryTests.Attaching {
                 #expect(tree.contexts.map(\.id) == [below.id])
                 let context: Context = try #require(tree.contexts.first)
                 #expect(try await context.call(Add(1, 2)) == 3)
-                let above = tree.router.contextByID(0)
+                let above = tree.router.context(id: 0)
                 let refused = try await failure { try await above?.call(Add(1, 2)) }
                 #expect(refused.code == .channelError && refused.message.contains("no route to 0"), "\(refused)")
                 let numbers = try await failure { try await tree.router.local() }

@@ -125,7 +125,7 @@ extension LibraryTests.BidirectionalStreams {
                 ).get()
             }
             #expect(late.code == .timeoutError)
-            let chain = CallChain(context: child, pipelined: true)
+            let chain = CallChain(context: child, isPipelined: true)
             var failing = note
             failing["fails"] = true
             try chain.callNoReply(named: name, keywordArguments: failing)
@@ -140,7 +140,7 @@ extension LibraryTests.BidirectionalStreams {
             let service = "MitogenFixtures.Notebook"
             #expect(try await child.callService(named: service, method: "Write", ["word": "x"], as: Int.self) == 1)
             try child.callServiceNoReply(named: service, method: "Write", ["word": "y"], timeout: .seconds(5))
-            let words = try child.startService(named: service, method: "ReadAll", as: [String].self)
+            let words = try child.startServiceCall(named: service, method: "ReadAll", as: [String].self)
             #expect(try await words.get(timeout: .seconds(5)).first == "x")
             let unknown = try await failure {
                 _ = try await child.callService(named: service, method: "Burn", as: Int.self)

@@ -22,22 +22,22 @@ extension LibraryTests.Brokers {
         var ends: [Int32] = [0, 0]
         try #require(cmitogen_pipe(&ends, true) == 0)
         let notes = Notes()
-        let side = Side(descriptor: ends[0], keepsAlive: false) { [broker] _ in
+        let side = Broker.Side(descriptor: ends[0], keepsAlive: false) { [broker] _ in
             notes.append("ready")
             // For good: nobody reads what is there.
-            for side in notes.sides { broker.stopReceive(side) }
+            for side in notes.sides { broker.stopReceiving(side) }
         }
         notes.keep(side)
         for _ in 0..<2 {
-            broker.stopReceive(side)
-            broker.stopTransmit(side)
+            broker.stopReceiving(side)
+            broker.stopTransmitting(side)
         }
         _ = write(ends[1], "x", 1)
-        for _ in 0..<2 { broker.startReceive(side) }
+        for _ in 0..<2 { broker.startReceiving(side) }
         #expect(try await eventually { notes.all == ["ready"] })
         for _ in 0..<2 {
-            broker.stopReceive(side)
-            broker.stopTransmit(side)
+            broker.stopReceiving(side)
+            broker.stopTransmitting(side)
         }
         // Turns in which it would be told again.
         for _ in 0..<3 { try await broker.submit {} }
@@ -69,7 +69,7 @@ extension LibraryTests.Brokers {
             pipes.append(ends)
             _ = write(ends[1], "x", 1)
             let input = ends[0]
-            let side = Side(descriptor: input, keepsAlive: false) { [broker] _ in
+            let side = Broker.Side(descriptor: input, keepsAlive: false) { [broker] _ in
                 var byte: UInt8 = 0
                 _ = read(input, &byte, 1)
                 notes.append(name)
@@ -77,21 +77,21 @@ extension LibraryTests.Brokers {
                 guard notes.all.count == 1, let other = notes.sides.first(where: { $0.descriptor != input }) else {
                     return
                 }
-                if what == .closes { broker.close(other) } else { broker.stopReceive(other) }
-                if what == .stopsAndStarts { broker.startReceive(other) }
+                if what == .closes { broker.close(other) } else { broker.stopReceiving(other) }
+                if what == .stopsAndStarts { broker.startReceiving(other) }
                 broker.scheduleLater { notes.append("the next turn") }
             }
             notes.keep(side)
         }
         // Both are found ready in one turn.
-        try await broker.submit { for side in notes.sides { broker.startReceive(side) } }
+        try await broker.submit { for side in notes.sides { broker.startReceiving(side) } }
         let count = what == .stopsAndStarts ? 3 : 2
         #expect(try await eventually { notes.all.count >= count })
         for _ in 0..<3 { try await broker.submit {} }
         #expect(notes.all.count == count && notes.all.dropFirst().first == "the next turn", "\(notes.all)")
         if what == .stops {
             // What was not told is not lost.
-            for side in notes.sides { broker.startReceive(side) }
+            for side in notes.sides { broker.startReceiving(side) }
             #expect(try await eventually { notes.all.count == 3 })
         }
         let isClosed = what == .closes ? notes.all.first.map { $0 == "first" ? 1 : 0 } : nil
@@ -108,16 +108,16 @@ extension LibraryTests.Brokers {
         var ends: [Int32] = [0, 0]
         try #require(cmitogen_socketpair(&ends) == 0)
         let notes = Notes()
-        let side = Side(descriptor: ends[0], keepsAlive: false) { [broker] readiness in
+        let side = Broker.Side(descriptor: ends[0], keepsAlive: false) { [broker] readiness in
             notes.append("\(readiness.contains(.readable)) \(readiness.contains(.writable))")
             guard let side = notes.sides.first else { return }
-            readiness.contains(.readable) ? broker.stopReceive(side) : broker.stopTransmit(side)
+            readiness.contains(.readable) ? broker.stopReceiving(side) : broker.stopTransmitting(side)
         }
         notes.keep(side)
         _ = write(ends[1], "x", 1)
         try await broker.submit {
-            broker.startReceive(side)
-            broker.startTransmit(side)
+            broker.startReceiving(side)
+            broker.startTransmitting(side)
         }
         #expect(try await eventually { notes.all.count == 2 })
         // First both, then what was not stopped.
@@ -138,14 +138,14 @@ extension LibraryTests.Brokers {
         let user = open(&name, O_RDWR | O_NOCTTY | O_CLOEXEC)
         try #require(user >= 0)
         let notes = Notes()
-        let side = Side(descriptor: master, keepsAlive: false) { [broker] readiness in
+        let side = Broker.Side(descriptor: master, keepsAlive: false) { [broker] readiness in
             guard let side = notes.sides.first else { return }
             var byte: UInt8 = 0
             notes.append("\(readiness.contains(.hangup)) \(cmitogen_read(master, &byte, 1))")
             if readiness.contains(.hangup) { broker.close(side) }
         }
         notes.keep(side)
-        broker.startReceive(side)
+        broker.startReceiving(side)
         _ = write(user, "x", 1)
         #expect(try await eventually { notes.all == ["false 1"] })
         close(user)

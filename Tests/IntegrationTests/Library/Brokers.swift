@@ -24,12 +24,12 @@ extension LibraryTests {
 
 final class Notes: Sendable {
     private let texts = Mutex<[String]>([])
-    private let kept = Mutex<[Side]>([])
+    private let kept = Mutex<[Broker.Side]>([])
     var all: [String] { texts.withLock { $0 } }
     /// What handlers can get at: sides that are made later than they.
-    var sides: [Side] { kept.withLock { $0 } }
+    var sides: [Broker.Side] { kept.withLock { $0 } }
 
-    func keep(_ side: Side) {
+    func keep(_ side: Broker.Side) {
         kept.withLock { $0.append(side) }
     }
 
@@ -81,7 +81,7 @@ extension LibraryTests.Brokers {
         #expect(!broker.schedule {})
         #expect(try await failure { try await broker.submit {} }.code == .misuse)
         let router = try Router(broker: broker)
-        let error = try await failure { _ = try await router.myself().sendAwait(Message(handle: 5)) }
+        let error = try await failure { _ = try await router.myself().request(Message(handle: 5)) }
         #expect(error.code == .misuse)
     }
 
@@ -186,21 +186,21 @@ extension LibraryTests.Brokers {
         try #require(cmitogen_pipe(&ends, true) == 0)
         let (input, output) = (ends[0], ends[1])
         let notes = Notes()
-        let side = Side(descriptor: input, keepsAlive: false) { readiness in
+        let side = Broker.Side(descriptor: input, keepsAlive: false) { readiness in
             var buffer = [UInt8](repeating: 0, count: 100)
             let count = read(input, &buffer, buffer.count)
             if count > 0 { return notes.append(String(decoding: buffer.prefix(count), as: UTF8.self)) }
             notes.append(count == 0 ? "end" : "nothing \(readiness.rawValue)")
         }
-        broker.startReceive(side)
+        broker.startReceiving(side)
         _ = write(output, "one", 3)
         #expect(try await eventually { notes.all == ["one"] })
-        broker.stopReceive(side)
+        broker.stopReceiving(side)
         try await broker.submit {}
         _ = write(output, "two", 3)
         try await Task.sleep(for: .milliseconds(50))
         #expect(notes.all == ["one"])
-        broker.startReceive(side)
+        broker.startReceiving(side)
         #expect(try await eventually { notes.all == ["one", "two"] })
         close(output)
         #expect(try await eventually { notes.all.count > 2 })
@@ -216,8 +216,8 @@ extension LibraryTests.Brokers {
         var ends: [Int32] = [0, 0]
         try #require(cmitogen_pipe(&ends, true) == 0)
         let (input, output) = (ends[0], ends[1])
-        let side = Side(descriptor: input, keepsAlive: false) { _ in }
-        broker.startReceive(side)
+        let side = Broker.Side(descriptor: input, keepsAlive: false) { _ in }
+        broker.startReceiving(side)
         broker.close(side)
         // A pipe that nobody can read any more is in error at its other end; the number may be another file's by now.
         let isClosed = try await eventually {
@@ -236,12 +236,12 @@ extension LibraryTests.Brokers {
         var ends: [Int32] = [0, 0]
         try #require(cmitogen_pipe(&ends, false) == 0)
         let notes = Notes()
-        let side = Side(descriptor: ends[1], keepsAlive: false) { readiness in
+        let side = Broker.Side(descriptor: ends[1], keepsAlive: false) { readiness in
             notes.append(readiness.contains(.writable) ? "writable" : "other")
         }
-        broker.startTransmit(side)
+        broker.startTransmitting(side)
         #expect(try await eventually { notes.all.first == "writable" })
-        broker.stopTransmit(side)
+        broker.stopTransmitting(side)
         broker.close(side)
         broker.shutdown()
         await broker.join()
@@ -266,12 +266,12 @@ extension LibraryTests.Brokers {
         var ends: [Int32] = [0, 0]
         try #require(cmitogen_pipe(&ends, true) == 0)
         let (input, output) = (ends[0], ends[1])
-        let box = Mutex<Side?>(nil)
-        let side = Side(descriptor: input) { _ in
+        let box = Mutex<Broker.Side?>(nil)
+        let side = Broker.Side(descriptor: input) { _ in
             if let side = box.withLock({ $0.take() }) { broker.close(side) }
         }
         box.withLock { $0 = side }
-        broker.startReceive(side)
+        broker.startReceiving(side)
         broker.shutdown()
         let elapsed = try await duration {
             try await Task.sleep(for: .milliseconds(200))

@@ -28,7 +28,7 @@ extension LibraryTests.CallChains {
     func ordered(pipelined: Bool) async throws {
         try await withFixtureRouter { router in
             let child = try await router.local()
-            let chain = CallChain(context: child, pipelined: pipelined)
+            let chain = CallChain(context: child, isPipelined: pipelined)
             #expect(chain.isPipelined == pipelined)
             let first = try chain.startCall(Note("first", milliseconds: 300))
             let others = try (0..<40).map { number in
@@ -45,7 +45,7 @@ extension LibraryTests.CallChains {
     func afterFailure() async throws {
         try await withFixtureRouter { router in
             let child = try await router.local()
-            let chain = CallChain(context: child, pipelined: true)
+            let chain = CallChain(context: child, isPipelined: true)
             let good = try chain.startCall(Note("good", milliseconds: 20))
             let bad = try chain.startCall(Note("bad", milliseconds: 20, fails: true))
             let late = try chain.startCall(Note("late"))
@@ -83,15 +83,15 @@ extension LibraryTests.CallChains {
     func noReply() async throws {
         try await withFixtureRouter { router in
             let child = try await router.local { $0.name = "pipelined" }
-            let chain = CallChain(context: child, pipelined: true)
-            let other = CallChain(context: child, pipelined: true)
+            let chain = CallChain(context: child, isPipelined: true)
+            let other = CallChain(context: child, isPipelined: true)
             try chain.callNoReply(Note("silent", fails: true))
             let error = try await failure { _ = try await chain.call(Note("next")) }
             #expect(error.message.contains("no silent left"))
             #expect(error.context == "pipelined")
             #expect(try await other.call(Note("other")) == "other")
             #expect(try await child.call(Note("single")) == "single")
-            try await child.withCallChain(pipelined: true) { chain async throws in
+            try await child.withCallChain(isPipelined: true) { chain async throws in
                 #expect(try await chain.call(Note("scoped")) == "scoped")
             }
             #expect(try await child.call(ReadNotes()) == inOrder(["silent", "other", "single", "scoped"]))
@@ -103,7 +103,7 @@ extension LibraryTests.CallChains {
         try await withFixtureRouter { router in
             let child = try await router.local()
             func check(_ code: MitogenError.Code, _ call: (CallChain) async throws -> Void) async throws {
-                let chain = CallChain(context: child, pipelined: true)
+                let chain = CallChain(context: child, isPipelined: true)
                 #expect(try await failure { try await call(chain) }.code == code)
                 #expect(try await failure { _ = try await chain.call(Note("never")) }.code == code)
                 chain.reset()
@@ -113,7 +113,7 @@ extension LibraryTests.CallChains {
             try await check(.unknownFunction) { _ = try await $0.call(named: "fixture.unknown", as: Int.self) }
             try await check(.callError) { _ = try await $0.call(Echo(Unreadable())) }
             try await check(.unencodable) { _ = try await $0.call(MakeUnwritable()) }
-            let chain = CallChain(context: child, pipelined: true)
+            let chain = CallChain(context: child, isPipelined: true)
             #expect(try await failure { _ = try await chain.call(Echo(Unwritable())) }.code == .unencodable)
             #expect(try await chain.call(Add(1, 2)) == 3, "what was never sent has not failed there")
             #expect(try await child.call(ReadNotes()).isEmpty)
@@ -124,7 +124,7 @@ extension LibraryTests.CallChains {
     func givenUp() async throws {
         try await withFixtureRouter { router in
             let child = try await router.local()
-            let chain = CallChain(context: child, pipelined: true)
+            let chain = CallChain(context: child, isPipelined: true)
             let running = try chain.startCall(Note("running", milliseconds: 100_000))
             let waiting = try chain.startCall(Note("waiting"))
             let last = try chain.startCall(Note("last"))
@@ -142,7 +142,7 @@ extension LibraryTests.CallChains {
     func manyGivenUp() async throws {
         try await withFixtureRouter { router in
             let child = try await router.local()
-            let chain = CallChain(context: child, pipelined: true)
+            let chain = CallChain(context: child, isPipelined: true)
             let running = try chain.startCall(Note("running", milliseconds: 100_000))
             let waiting = try (0..<10_000).map { _ in try chain.startCall(Note("waiting")) }
             for call in waiting { call.cancel() }
@@ -156,7 +156,7 @@ extension LibraryTests.CallChains {
     func timeout(waits: Bool) async throws {
         try await withFixtureRouter { router in
             let child = try await router.local()
-            let chain = CallChain(context: child, pipelined: true)
+            let chain = CallChain(context: child, isPipelined: true)
             let before = try waits ? chain.startCall(Note("before", milliseconds: 400)) : nil
             let error = try await failure {
                 _ = try await chain.call(Note("slow", milliseconds: 100_000), timeout: .milliseconds(200))
@@ -177,17 +177,17 @@ extension LibraryTests.CallChains {
         try await withFixtureRouter { router in
             let child = try await router.local()
             for number in 0..<1100 {
-                try CallChain(context: child, pipelined: true).callNoReply(Note("\(number)", fails: true))
+                try CallChain(context: child, isPipelined: true).callNoReply(Note("\(number)", fails: true))
             }
             var kept: [CallChain] = []
             for _ in 0..<1000 {
-                let chain = CallChain(context: child, pipelined: true)
+                let chain = CallChain(context: child, isPipelined: true)
                 try chain.callNoReply(Note("bad", fails: true))
                 kept.append(chain)
             }
             // The chains run side by side: each answers for itself that its call has failed.
             for chain in kept { #expect(try await failure { _ = try await chain.call(Add(1, 2)) }.code == .callError) }
-            let chain = CallChain(context: child, pipelined: true)
+            let chain = CallChain(context: child, isPipelined: true)
             let error = try await failure { _ = try await chain.call(Add(1, 2)) }
             #expect(error.code == .misuse)
             #expect(error.message.contains("1000 chains"))
@@ -205,7 +205,7 @@ extension LibraryTests.CallChains {
             func send(_ items: [PickleValue]) throws -> PendingMessage {
                 var message = try Message.pickled(PickleValue.tuple(items), handle: StandardHandle.callFunction)
                 message.header.encoding = .pickle
-                return try child.sendAsync(message)
+                return try child.startRequest(message)
             }
             func note(_ text: PickleValue, fails: Bool = false) throws -> PendingMessage {
                 let ballast = PickleValue.bytes([])
@@ -234,7 +234,7 @@ extension LibraryTests.CallChains {
     func contextLost() async throws {
         try await withFixtureRouter { router in
             let child = try await router.local()
-            let chain = CallChain(context: child, pipelined: true)
+            let chain = CallChain(context: child, isPipelined: true)
             let running = try chain.startCall(Note("running", milliseconds: 100_000))
             let waiting = try chain.startCall(Note("waiting"))
             _ = try child.startCall(Crash(.kill))

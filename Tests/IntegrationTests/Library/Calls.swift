@@ -197,7 +197,7 @@ extension LibraryTests.Calls {
             #expect(undecodable.message.contains("the arguments of") && undecodable.message.contains("Echo"))
             #expect(undecodable.message.contains("Refusal"))
             let garbage = Message(handle: StandardHandle.callFunction, encoding: .pickle, data: [1, 2, 3])
-            let answer = try await child.sendAwait(garbage, timeout: .seconds(5))
+            let answer = try await child.request(garbage, timeout: .seconds(5))
             let malformed = try await failure { _ = try answer.unpickle() }
             #expect(malformed.message.contains("invalid call"))
             #expect(try await child.call(Add(1, 2)) == 3)

@@ -64,7 +64,7 @@ extension LibraryTests.Latches {
             try latch.put(7)
             try source.put(8)
             try select.add(source)
-            try await receiver.toSender().send(9)
+            try await receiver.makeSender().send(9)
             #expect(try await eventually { receiver.count == 1 })
             let task = Task {
                 withUnsafeCurrentTask { $0?.cancel() }

@@ -50,13 +50,18 @@ extension LibraryTests.ConnectionValues {
     @Test("Options are what a target and the program say")
     func options() throws {
         let hops = try ConnectionTarget("ssh:me@web1:2222+sudo:app+setns-podman:u:g@box").hops
-        let ssh = try #require(ConnectionMethod(hops[0]).options as? SSHOptions)
+        let ssh = try #require(ConnectionMethod(hops[0]).options as? ConnectionMethod.SSHOptions)
         #expect(ssh.hostname == "web1" && ssh.username == "me" && ssh.port == 2222)
-        #expect((ConnectionMethod(hops[1]).options as? SudoOptions)?.username == "app")
-        let setns = try #require(ConnectionMethod(hops[2]).options as? SetnsOptions)
+        #expect((ConnectionMethod(hops[1]).options as? ConnectionMethod.SudoOptions)?.username == "app")
+        let setns = try #require(ConnectionMethod(hops[2]).options as? ConnectionMethod.SetnsOptions)
         #expect(setns.kind == .podman && setns.container == "box" && setns.username == "u" && setns.group == "g")
         let changed = try ConnectionMethod(hops[0]).configured { $0.connectTimeout = .seconds(5) }
-        #expect((changed.options as? SSHOptions)?.port == 2222 && changed.options.connectTimeout == .seconds(5))
-        #expect(throws: MitogenError.self) { try ConnectionMethod(hops[0]).configured { $0 = SuOptions() } }
+        #expect(
+            (changed.options as? ConnectionMethod.SSHOptions)?.port == 2222
+                && changed.options.connectTimeout == .seconds(5)
+        )
+        #expect(throws: MitogenError.self) {
+            try ConnectionMethod(hops[0]).configured { $0 = ConnectionMethod.SuOptions() }
+        }
     }
 }

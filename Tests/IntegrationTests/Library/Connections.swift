@@ -45,11 +45,11 @@ extension LibraryTests.Connections {
             #expect(nested.via?.id == named.id)
             let deep = try await router.local(via: nested) { $0.name = "c" }
             #expect(deep.name == "a.b.c")
-            #expect(router.contextByID(deep.id, creates: false) == deep)
-            #expect(router.streamByID(deep.id) == "a")
+            #expect(router.context(id: deep.id, creates: false) == deep)
+            #expect(router.streamName(id: deep.id) == "a")
             let started = try await child.call(StartChild(name: "own"))
             #expect(started.name == "own")
-            #expect(router.contextByID(started.id, creates: false) == started)
+            #expect(router.context(id: started.id, creates: false) == started)
         }
     }
 
@@ -98,7 +98,7 @@ extension LibraryTests.Connections {
 
     @Test("Images that cannot become contexts are refused")
     func images() async throws {
-        let images: [(ContextImage, String)] = [
+        let images: [(RouterConfiguration.Image, String)] = [
             (.file("/nonexistent/mitogen"), "No such file"), (.file("/etc/passwd"), "not an executable"),
             (.file("/"), "/"), (.currentProgram, "runChildIfRequested"),
         ]

@@ -121,7 +121,7 @@ extension LibraryTests.Diagnosis {
         let child = try await router.local { $0.name = "debugged" }
         let quiet = try await router.local {
             $0.name = "quiet"
-            $0.debug = false
+            $0.isDebugEnabled = false
         }
         let file = try #require(try await child.call(DebugFileHere()))
         defer {

@@ -228,7 +228,7 @@ extension LibraryTests.Failures {
                 let ask = try sibling.startCall(Ask(target.id, 5000, "?"))
                 waiting = Task { try await failure { _ = try await ask.get(timeout: .seconds(10)) } }
             } else {
-                let pending = try target.sendAsync(Message(handle: 5000))
+                let pending = try target.startRequest(Message(handle: 5000))
                 waiting = Task { try await failure { _ = try await pending.get(timeout: .seconds(10)) } }
             }
             _ = try await arrivals.get(timeout: .seconds(10))

@@ -28,13 +28,13 @@ extension LibraryTests.Floods {
             let upCount = Mutex(0)
             let taking = Task { for try await block in up { upCount.withLock { $0 += block.count } } }
             let floods = [
-                try third.startCall(SendBlocksForever(of: 1000, to: up.toSender())),
-                try third.startCall(SendBlocksForever(of: 1_700_000, to: up.toSender())),
+                try third.startCall(SendBlocksForever(of: 1000, to: up.makeSender())),
+                try third.startCall(SendBlocksForever(of: 1_700_000, to: up.makeSender())),
                 try third.startCall(PrintForever()),
             ]
             // Down: blocks that the lowest context takes.
             let introduction = try Receiver<Sender<[UInt8]>>(router: router)
-            let sum = try third.startCall(ReceiveBlocks(introduction: introduction.toSender()))
+            let sum = try third.startCall(ReceiveBlocks(introduction: introduction.makeSender()))
             let sender = try await introduction.get(timeout: .seconds(10))
             let downCount = Mutex(0)
             let giving = Task {

@@ -117,7 +117,7 @@ extension LibraryTests.Forks {
             let set = try await router.fork {
                 $0.isUnidirectional = true
                 $0.isProfilingEnabled = true
-                $0.debug = true
+                $0.isDebugEnabled = true
                 $0.remoteName = "forked-here"
             }
             let (before, after) = (try await plain.call(ContextSettings()), try await set.call(ContextSettings()))

@@ -79,10 +79,10 @@ extension LibraryTests.FrozenPeers {
             }
             try await expectTimeout("stream") { for try await _ in frozen.stream(Count(to: 3), timeout: half) {} }
             try await expectTimeout("run") { _ = try await frozen.run(["true"], timeout: half) }
-            try await expectTimeout("message") { _ = try await frozen.sendAwait(Message(handle: 1), timeout: half) }
+            try await expectTimeout("message") { _ = try await frozen.request(Message(handle: 1), timeout: half) }
             try await expectTimeout("service") { _ = try await frozen.callService(Notebook.ReadAll(), timeout: half) }
-            try await expectTimeout("startService") {
-                _ = try await frozen.startService(Notebook.ReadAll(), timeout: half).get()
+            try await expectTimeout("startServiceCall") {
+                _ = try await frozen.startServiceCall(Notebook.ReadAll(), timeout: half).get()
             }
             try await expectTimeout("prepareService") { try await frozen.prepareService(Diary.self, timeout: half) }
             try await expectTimeout("shutdown") { try await frozen.shutdown(waits: true, timeout: half) }
@@ -98,7 +98,7 @@ extension LibraryTests.FrozenPeers {
             try await expectTimeout("large value") {
                 try await sender.send([UInt8](repeating: 1, count: 3 << 20), timeout: half)
             }
-            let system = try MitogenActorSystem.of(router)
+            let system = try router.actorSystem
             try await expectTimeout("create") {
                 _ = try await system.create(Counter.self, with: 1, in: frozen, timeout: half)
             }
@@ -109,7 +109,7 @@ extension LibraryTests.FrozenPeers {
     func actors() async throws {
         try await withFixtureRouter { router in
             let child = try await router.local()
-            let system = try MitogenActorSystem.of(router)
+            let system = try router.actorSystem
             let counter = try await system.create(Counter.self, with: 1, in: child)
             #expect(try await Mitogen.withTimeout(.seconds(10)) { try await counter.increment() } == 2)
             let left = try await Mitogen.withTimeout(.seconds(10)) { try await counter.timeLeft() }
@@ -152,7 +152,7 @@ extension LibraryTests.FrozenPeers {
         try await withFrozen(nested: true, asksAfterSeconds: 1) { router, frozen in
             let error = try await failure { try await frozen.call(Add(1, 2), timeout: .seconds(20)) }
             #expect(error.code == .channelError, "\(error)")
-            let between = try #require(router.contextByID(1, creates: false))
+            let between = try #require(router.context(id: 1, creates: false))
             #expect(try await between.call(Add(1, 2)) == 3)
         }
     }

@@ -139,7 +139,7 @@ extension LibraryTests.HostileChildren {
                 try router.addHandler(at: 2000) { _ in told.resolve(.success(())) }
                 let call = try honest.startCall(Doze(milliseconds: 1500, result: 7))
                 let receiver = try Receiver<Int>(router: router)
-                let sending = try honest.startCall(SendNumbers(600, to: receiver.toSender()))
+                let sending = try honest.startCall(SendNumbers(600, to: receiver.makeSender()))
                 var taken: [Int] = []
                 for try await number in receiver {
                     taken.append(number)

@@ -203,7 +203,7 @@ extension LibraryTests.IsolatedCalls {
             }
             let pid = try await child.call(ProcessID())
             let cases: [(ProcessLimits, String, String)] = [
-                (ProcessLimits(processorSeconds: 1001), "processorSeconds", "1000"),
+                (ProcessLimits(processorTime: .seconds(1001)), "processorTime", "1000"),
                 (ProcessLimits(memory: 3 << 30), "memory", "\(2_000_000 << 10)"),
                 (ProcessLimits(openFiles: 201), "openFiles", "200"),
             ]
@@ -214,7 +214,7 @@ extension LibraryTests.IsolatedCalls {
             }
             #expect(Processes.children(of: pid).isEmpty)
             // Those at the hard limit are not.
-            let highest = ProcessLimits(processorSeconds: 1000, memory: 1 << 30, openFiles: 200)
+            let highest = ProcessLimits(processorTime: .seconds(1000), memory: 1 << 30, openFiles: 200)
             #expect(try await child.call(Add(1, 2), isolation: .process(limits: highest)) == 3)
         }
     }

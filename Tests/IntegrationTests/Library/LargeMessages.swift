@@ -52,7 +52,7 @@ extension LibraryTests.LargeMessages {
             let nested = try await router.local(via: left)
             for context in [left, nested] {
                 let blocks = try Receiver<[UInt8]>(router: router)
-                try context.callNoReply(SendBlocks(3, of: 5_000_000, to: blocks.toSender()))
+                try context.callNoReply(SendBlocks(3, of: 5_000_000, to: blocks.makeSender()))
                 var count = 0
                 for try await block in blocks {
                     #expect(block == [UInt8](repeating: UInt8(count), count: 5_000_000))
@@ -61,7 +61,7 @@ extension LibraryTests.LargeMessages {
                 #expect(count == 3)
             }
             let introduction = try Receiver<Sender<[UInt8]>>(router: router)
-            let sum = try right.startCall(ReceiveBlocks(introduction: introduction.toSender()))
+            let sum = try right.startCall(ReceiveBlocks(introduction: introduction.makeSender()))
             try await nested.call(SendBlocks(2, of: 3_000_000, to: try await introduction.get()))
             #expect(try await sum.get() == 6_000_000)
             // What a call takes has the limit of a message.
@@ -77,7 +77,9 @@ extension LibraryTests.LargeMessages {
         try await withFixtureRouter { router in
             let child = try await router.local()
             let blocks = try Receiver<[UInt8]>(router: router, valueLimit: 2_000_000)
-            let error = try await failure { try await child.call(SendBlocks(1, of: 3_000_000, to: blocks.toSender())) }
+            let error = try await failure {
+                try await child.call(SendBlocks(1, of: 3_000_000, to: blocks.makeSender()))
+            }
             #expect(error.message.contains("too large"), "\(error)")
             #expect(try await child.call(Add(1, 2)) == 3)
         }
@@ -115,7 +117,7 @@ extension LibraryTests.LargeMessages {
         try await withFixtureRouter { router in
             let child = try await router.local()
             let introduction = try Receiver<Sender<[UInt8]>>(router: router)
-            let sum = try child.startCall(ReceiveBlocks(introduction: introduction.toSender()))
+            let sum = try child.startCall(ReceiveBlocks(introduction: introduction.makeSender()))
             let sender = try await introduction.get(timeout: .seconds(10))
             // So that the receiver is known. More than this cannot be under way at once.
             let small = [UInt8](repeating: 1, count: MessagePart.threshold + 1)

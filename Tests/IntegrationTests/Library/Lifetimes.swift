@@ -47,8 +47,8 @@ extension LibraryTests.Lifetimes {
     func shutdownOfOthers() async throws {
         try await withFixtureRouter { router in
             let (child, sibling) = (try await router.local(), try await router.local())
-            let nowhere = try #require(router.contextByID(1234))
-            #expect(router.contextByID(1234, creates: false) == nil, "it is kept without a way to it")
+            let nowhere = try #require(router.context(id: 1234))
+            #expect(router.context(id: 1234, creates: false) == nil, "it is kept without a way to it")
             try await within(.seconds(5)) { try await nowhere.shutdown(waits: true) }
             try await child.call(ShutDown(1234), timeout: .seconds(5))
             for other in [0, sibling.id] {

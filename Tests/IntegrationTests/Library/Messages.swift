@@ -53,8 +53,8 @@ extension LibraryTests.Messages {
             try router.addHandler(at: handle, overwrites: true) { _ in inbox.append(.dead("replaced")) }
             try await child.call(Tell(0, handle, "?"))
             #expect(try await eventually { inbox.texts.last == "dead: replaced" })
-            try router.deleteHandler(handle)
-            #expect(try await failure { try router.deleteHandler(handle) }.code == .misuse)
+            try router.removeHandler(at: handle)
+            #expect(try await failure { try router.removeHandler(at: handle) }.code == .misuse)
             let gone = try await failure { _ = try await child.call(Ask(0, handle, "?")) }
             #expect(gone.code == .channelError)
             #expect(gone.message == "invalid handle")
@@ -68,8 +68,8 @@ extension LibraryTests.Messages {
             let child = try await router.local()
             _ = try await child.call(Listen(at: 5000, persists: false))
             let question = Message(handle: 5000, data: [7])
-            #expect(try await child.sendAwait(question, timeout: .seconds(5)).data == [7])
-            let second = try await failure { _ = try await child.sendAwait(question, timeout: .seconds(5)) }
+            #expect(try await child.request(question, timeout: .seconds(5)).data == [7])
+            let second = try await failure { _ = try await child.request(question, timeout: .seconds(5)) }
             #expect(second.code == .channelError)
             #expect(second.message == "invalid handle")
         }
@@ -92,7 +92,7 @@ extension LibraryTests.Messages {
                     if let context {
                         return try await context.call(Ask(target.id, handle, "x")) == "x"
                     }
-                    return try await target.sendAwait(Message(handle: handle, data: [1]), timeout: .seconds(5)).data
+                    return try await target.request(Message(handle: handle, data: [1]), timeout: .seconds(5)).data
                         == [1]
                 } catch  where error.message == "refused by policy" {
                     #expect(error.code == .channelError)
@@ -127,7 +127,7 @@ extension LibraryTests.Messages {
             #expect(try await eventually { inbox.all.count == 2 })
             #expect(inbox.texts.last?.hasPrefix("dead: the respondent Context has disconnected") == true)
             #expect(inbox.all.last?.isDead == true)
-            #expect(try await failure { try router.deleteHandler(handle) }.code == .misuse)
+            #expect(try await failure { try router.removeHandler(at: handle) }.code == .misuse)
         }
     }
 
@@ -144,20 +144,20 @@ extension LibraryTests.Messages {
     func undeliverable() async throws {
         try await withFixtureRouter { router in
             let child = try await router.local { $0.name = "near" }
-            let nowhere = try #require(router.contextByID(1234))
-            let direct = try await failure { _ = try await nowhere.sendAwait(Message(handle: 5000)) }
+            let nowhere = try #require(router.context(id: 1234))
+            let direct = try await failure { _ = try await nowhere.request(Message(handle: 5000)) }
             #expect(direct.code == .channelError)
             #expect(direct.message == "no route to 1234, my ID is 0")
             let called = try await failure { _ = try await nowhere.call(Add(1, 2)) }
             #expect(called.message.hasSuffix("no route to 1234, my ID is 0"))
             let fromBelow = try await failure { _ = try await child.call(Ask(1234, 5000, "?")) }
             #expect(fromBelow.message == "no route to 1234, my ID is 0")
-            let nobody = try await failure { _ = try await child.sendAwait(Message(handle: 5000)) }
+            let nobody = try await failure { _ = try await child.request(Message(handle: 5000)) }
             #expect(nobody.message == "invalid handle")
             #expect(nobody.context == "near")
             let nested = try await router.local(via: child)
             try await nested.shutdown(waits: true)
-            let gone = try await failure { _ = try await nested.sendAwait(Message(handle: 5000)) }
+            let gone = try await failure { _ = try await nested.request(Message(handle: 5000)) }
             #expect(gone.message == "no route to \(nested.id), my ID is 0")
         }
     }
@@ -178,9 +178,9 @@ extension LibraryTests.Messages {
                 guard let router else { return }
                 message.reply(with: .dead("not today"), through: router)
             }
-            let answer = try await router.myself().sendAwait(Message(handle: values), timeout: .seconds(5))
+            let answer = try await router.myself().request(Message(handle: values), timeout: .seconds(5))
             #expect(try answer.decode() == "answered")
-            let raw = try await router.myself().sendAwait(Message(handle: ready), timeout: .seconds(5))
+            let raw = try await router.myself().request(Message(handle: ready), timeout: .seconds(5))
             #expect(raw.data == [7] && raw.encoding == .binary && raw.handle >= 1000 && raw.dstID == 0)
             let refused = try await failure { _ = try await child.call(Ask(0, dead, "?")) }
             #expect(refused.code == .channelError && refused.message == "not today")
@@ -193,7 +193,7 @@ extension LibraryTests.Messages {
             let child = try await router.local { $0.name = "quiet" }
             _ = try await child.call(Listen(at: 5000))
             let question = Message(handle: 5000, data: [1, 2])
-            let pending = try child.sendAsync(question)
+            let pending = try child.startRequest(question)
             #expect(try await pending.get(timeout: .seconds(5)).data == [1, 2])
             #expect(try await pending.get().data == [1, 2])
             // The master's own handler does not answer.
@@ -203,18 +203,18 @@ extension LibraryTests.Messages {
                 _ = try await child.call(Ask(0, handle, "hello", timeout: 0.1))
             }
             #expect(silent.code == .timeoutError)
-            let unanswered = try router.myself().sendAsync(Message(handle: handle))
+            let unanswered = try router.myself().startRequest(Message(handle: handle))
             let late = try await failure { _ = try await unanswered.get(timeout: .milliseconds(30)) }
             #expect(late.code == .timeoutError)
             let waiter = Task { try await failure { _ = try await unanswered.get() } }
             unanswered.cancel()
             #expect(try await waiter.value.code == .cancelled)
             let cancelled = Task {
-                try await failure { _ = try await router.myself().sendAwait(Message(handle: handle)) }
+                try await failure { _ = try await router.myself().request(Message(handle: handle)) }
             }
             cancelled.cancel()
             #expect(try await cancelled.value.code == .cancelled)
-            let dead = try child.sendAsync(Message(handle: 4999))
+            let dead = try child.startRequest(Message(handle: 4999))
             #expect(try await dead.get(throwsDead: false).isDead)
             #expect(try await failure { _ = try await dead.get() }.code == .channelError)
         }
@@ -247,7 +247,7 @@ extension LibraryTests.Messages {
                 #expect(result.message.contains(reason))
                 #expect(result.message.contains("the result of MitogenFixtures.MakeBytes has 1000"))
                 let message = Message(handle: 5000, data: [UInt8](repeating: 1, count: 100_001))
-                let sent = try await failure { _ = try await context.sendAwait(message, timeout: .seconds(5)) }
+                let sent = try await failure { _ = try await context.request(message, timeout: .seconds(5)) }
                 #expect(sent.message == reason)
                 #expect(try await context.call(Add(1, 2)) == 3)
             }
@@ -270,7 +270,7 @@ extension LibraryTests.Messages {
                 #expect(inbox.all.first?.data.count == 100_000)
                 #expect(inbox.texts.last == "dead: \(reason)")
                 let introductions = try Receiver<Sender<Int>>(router: router)
-                let waiting = try context.startCall(ReceiveNumbers(introduction: introductions.toSender()))
+                let waiting = try context.startCall(ReceiveNumbers(introduction: introductions.makeSender()))
                 let place = try await introductions.get(timeout: .seconds(5)).handle
                 try context.send(Message(handle: place, data: [UInt8](repeating: 1, count: 100_001)))
                 let error = try await failure { _ = try await waiting.get(timeout: .seconds(5)) }
@@ -339,7 +339,7 @@ extension LibraryTests.Messages {
                 #expect(inbox.texts == ["honest"])
                 #expect(try await honest.call(ProcessID()) == pid)
                 #expect(try await nested.call(Add(1, 2)) == 3)
-                #expect(router.streamByID(honest.id) == honest.name)
+                #expect(router.streamName(id: honest.id) == honest.name)
                 let lines = CapturedLog.all[before...].filter { $0.label == "mitogen" }.map(\.message)
                 for id in ["auth_id: got 0", "auth_id: got 2", "auth_id: got 77", "src_id: got 0", "src_id: got 2"] {
                     #expect(lines.contains("dropped a message: bad \(id) via context 1"), "\(id): \(lines)")
@@ -367,7 +367,7 @@ extension LibraryTests.Messages {
     func reset() async throws {
         try await withRawChild("deaf") { router, liar, honest, inbox in
             let pid = try deafChild()
-            let pending = try liar.sendAsync(Message(handle: 5000, data: [1, 2, 3]))
+            let pending = try liar.startRequest(Message(handle: 5000, data: [1, 2, 3]))
             kill(pid, SIGKILL)
             let error = try await within(.seconds(5)) { try await failure { _ = try await pending.get() } }
             #expect(error.code == .channelError)

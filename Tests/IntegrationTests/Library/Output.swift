@@ -137,7 +137,7 @@ extension LibraryTests.Output {
             #expect(records.map(\.level) == [.info, .info, .warning, .error, .critical])
             let talkative = try await router.local {
                 $0.name = "talkative"
-                $0.debug = true
+                $0.isDebugEnabled = true
             }
             try await talkative.call(LogAtEveryLevel(label: "shop"))
             #expect(try await CapturedLog.waitForLine(of: "shop.[talkative]") { $0 == "at critical" })

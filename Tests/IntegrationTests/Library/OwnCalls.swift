@@ -34,7 +34,7 @@ extension LibraryTests.OwnCalls {
                 _ = try await here.call(Doze(milliseconds: 100_000), timeout: .milliseconds(50))
             }
             #expect(late.code == .timeoutError)
-            let sum = try await here.withCallChain(pipelined: true) { chain in
+            let sum = try await here.withCallChain(isPipelined: true) { chain in
                 try chain.callNoReply(Add(1, 1))
                 return try await chain.call(Add(2, 2))
             }

@@ -152,7 +152,7 @@ extension LibraryTests.PendingCalls {
                     try second.startCall(ReportCancellation(path: paths[1])),
                 ]
                 for path in paths { #expect(try await eventually { Files.text(path) == "started" }) }
-                let lost = try (#require(router.contextByID(1234))).startCall(ReportCancellation(path: "/"))
+                let lost = try (#require(router.context(id: 1234))).startCall(ReportCancellation(path: "/"))
                 #expect(try await failure { try await Select.all([lost] + calls) }.code == .channelError)
                 let waiter = Task { try await failure { try await Select.all(calls) } }
                 for path in paths { #expect(Files.text(path) == "started") }

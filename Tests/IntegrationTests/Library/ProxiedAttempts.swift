@@ -32,7 +32,7 @@ extension LibraryTests.ProxiedAttempts {
             try await Processes.stop(pid)
             defer { kill(pid, SIGKILL) }
             let start = ContinuousClock.now
-            let error = try await failure { try await router.local(via: via) { $0.connectTimeout = 0.5 } }
+            let error = try await failure { try await router.local(via: via) { $0.connectTimeout = .seconds(0.5) } }
             #expect(error.code == .timeoutError && error.context == via.name, "\(error)")
             #expect(ContinuousClock.now - start < .seconds(4))
         }
@@ -46,7 +46,7 @@ extension LibraryTests.ProxiedAttempts {
             let error = try await failure {
                 try await router.local(via: via) {
                     $0.executable = ["/bin/sh", "-c", "echo here I stand >&2; exec sleep 1000"]
-                    $0.connectTimeout = 0.5
+                    $0.connectTimeout = .seconds(0.5)
                 }
             }
             #expect(error.code == .timeoutError && error.context?.hasPrefix("via → ") == true, "\(error)")
@@ -67,7 +67,7 @@ extension LibraryTests.ProxiedAttempts {
                     try await router.local(via: via) {
                         let wait = "touch \(gate); while [ -e \(gate) ]; do sleep 0.01; done; exec \(program) \"$@\""
                         $0.executable = ["/bin/sh", "-c", wait, "sh"]
-                        $0.connectTimeout = 3
+                        $0.connectTimeout = .seconds(3)
                     }
                 }
                 #expect(try await eventually { access(gate, F_OK) == 0 })

@@ -24,7 +24,7 @@ extension LibraryTests.Receivers {
             for context in [child, nested] {
                 let receiver = try Receiver<Int>(router: router)
                 #expect(receiver.handle >= 1000)
-                let call = try context.startCall(SendNumbers(1000, to: receiver.toSender()))
+                let call = try context.startCall(SendNumbers(1000, to: receiver.makeSender()))
                 var numbers: [Int] = []
                 for try await number in receiver { numbers.append(number) }
                 #expect(numbers == Array(0..<1000))
@@ -39,7 +39,7 @@ extension LibraryTests.Receivers {
         try await withFixtureRouter { router in
             let child = try await router.local()
             let introductions = try Receiver<Sender<Int>>(router: router)
-            let call = try child.startCall(ReceiveNumbers(introduction: introductions.toSender()))
+            let call = try child.startCall(ReceiveNumbers(introduction: introductions.makeSender()))
             let sender = try await introductions.get()
             #expect(sender.context == child)
             for number in 0..<1000 { try await sender.send(number) }
@@ -54,7 +54,7 @@ extension LibraryTests.Receivers {
             let introductions = try Receiver<PlayPingPong.Player>(router: router)
             var calls: [PendingCall<Int>] = []
             for serves in [true, false] {
-                let player = PlayPingPong(introduction: introductions.toSender(), rounds: 500, serves: serves)
+                let player = PlayPingPong(introduction: introductions.makeSender(), rounds: 500, serves: serves)
                 calls.append(try await router.local().startCall(player))
             }
             let (first, second) = (try await introductions.get(), try await introductions.get())
@@ -82,10 +82,10 @@ extension LibraryTests.Receivers {
             #expect(iterated.message == "Channel closed by remote end.")
             var iterator = receiver.makeAsyncIterator()
             #expect(try await iterator.next() == 3)
-            receiver.toSender().close()
+            receiver.makeSender().close()
             #expect(try await iterator.next() == nil)
             #expect(try await iterator.next() == nil)
-            receiver.toSender().close()
+            receiver.makeSender().close()
             let end = try await failure { _ = try await receiver.get() }
             #expect(end.message == "Sender was explicitly closed" && end.isEndOfChannel)
             #expect(!dead.isEndOfChannel && !iterated.isEndOfChannel)
@@ -143,7 +143,7 @@ extension LibraryTests.Receivers {
             iterating.cancel()
             #expect(try await waiter.value.code == .cancelled)
             #expect(try await iterating.value.code == .cancelled)
-            let sender = receiver.toSender()
+            let sender = receiver.makeSender()
             for number in 0..<3 { try await sender.send(number) }
             for number in 0..<3 { #expect(try await receiver.get(timeout: .seconds(5)) == number) }
         }
@@ -167,7 +167,7 @@ extension LibraryTests.Receivers {
             #expect(try await failure { _ = try await receiver.get(timeout: .zero) }.code == .channelError)
             #expect(receiver.count == 0 && receiver.isEmpty)
             #expect(
-                try await failure { _ = try await router.myself().sendAwait(Message(handle: receiver.handle)) }
+                try await failure { _ = try await router.myself().request(Message(handle: receiver.handle)) }
                     .message == "invalid handle"
             )
         }
@@ -182,7 +182,7 @@ extension LibraryTests.Receivers {
             let second = try Receiver<Int>(router: router, at: 5000)
             // Which has nothing to do with the second one's handle any more.
             first.close()
-            try await second.toSender().send(1)
+            try await second.makeSender().send(1)
             #expect(try await second.get(timeout: .seconds(5)) == 1)
             _ = try Receiver<Int>(router: router, at: 5001)
             _ = try MessageReceiver(router: router, at: 5001)
@@ -200,7 +200,7 @@ extension LibraryTests.Receivers {
             #expect(second.code == .channelError && second.isEndOfChannel)
             once.close()
             let own = try Receiver<Int>(router: router, policy: .parents)
-            let refused = try await child.call(SendUntilFailure(to: own.toSender()))
+            let refused = try await child.call(SendUntilFailure(to: own.makeSender()))
             #expect(refused.message == "refused by policy")
             #expect(own.isEmpty)
             let calls = Atomic<Int>(0)
@@ -221,9 +221,9 @@ extension LibraryTests.Receivers {
             let child = try await router.local { $0.name = "mortal" }
             let other = try await router.local()
             let receiver = try Receiver<Int>(router: router, respondent: child)
-            let stranger = try await other.call(SendUntilFailure(to: receiver.toSender()))
+            let stranger = try await other.call(SendUntilFailure(to: receiver.makeSender()))
             #expect(stranger.message == "reply from unexpected context")
-            let call = try child.startCall(SendAndDie(100, to: receiver.toSender()))
+            let call = try child.startCall(SendAndDie(100, to: receiver.makeSender()))
             var numbers: [Int] = []
             let error = try await failure { for try await number in receiver { numbers.append(number) } }
             #expect(numbers == Array(0..<100))
@@ -272,7 +272,7 @@ extension LibraryTests.Receivers {
         try await withFixtureRouter { router in
             let (first, second) = (try await router.local(), try await router.local())
             let receiver = try Receiver<Int>(router: router)
-            let sender = receiver.toSender()
+            let sender = receiver.makeSender()
             try await first.call(SendNumbers(3, to: sender))
             var iterator = receiver.makeAsyncIterator()
             for number in 0..<3 { #expect(try await iterator.next() == number) }
@@ -296,13 +296,13 @@ extension LibraryTests.Receivers {
             ]
             let reasons = [DeadReason.unexpectedContext, DeadReason.refusedByPolicy]
             for (receiver, reason) in zip(receivers, reasons) {
-                let report = try await stranger.call(SendUntilFailure(to: receiver.toSender()))
+                let report = try await stranger.call(SendUntilFailure(to: receiver.makeSender()))
                 #expect(report.message == reason)
             }
             try await stranger.shutdown(waits: true)
             for receiver in receivers {
                 #expect(receiver.count == 0)
-                try await child.call(SendNumbers(3, to: receiver.toSender()))
+                try await child.call(SendNumbers(3, to: receiver.makeSender()))
                 var numbers: [Int] = []
                 for try await number in receiver { numbers.append(number) }
                 #expect(numbers == [0, 1, 2])
@@ -358,15 +358,15 @@ extension LibraryTests.Receivers {
         try await withFixtureRouter { router in
             let child = try await router.local()
             let old = try Receiver<Int>(router: router)
-            let report = try child.startCall(SendUntilFailure(to: old.toSender()))
+            let report = try child.startCall(SendUntilFailure(to: old.makeSender()))
             #expect(try await old.get(timeout: .seconds(10)) == 0)
             let new = isDeleted ? nil : try Receiver<Int>(router: router, at: old.handle, overwrites: true)
-            if isDeleted { try router.deleteHandler(old.handle) }
+            if isDeleted { try router.removeHandler(at: old.handle) }
             let error = try await failure { try await old.get(timeout: .seconds(10)) }
             #expect(error.code == .channelError)
             #expect(try await report.get(timeout: .seconds(10)).code == "channelError")
             if let new {
-                try child.callNoReply(SendNumbers(1, to: new.toSender()))
+                try child.callNoReply(SendNumbers(1, to: new.makeSender()))
                 #expect(try await eventually { new.count > 0 })
             }
         }

@@ -15,11 +15,11 @@ extension LibraryTests {
         @Test("Options show no password, however they are printed; secrets are not in JSON either; messages carry them")
         func printed() throws {
             let secret = Secret("hunter-2")
-            var ssh = SSHOptions(hostname: "host")
-            var sudo = SudoOptions()
-            var su = SuOptions()
-            var doas = DoasOptions()
-            var custom = CustomOptions("tool", arguments: ["tool", .command])
+            var ssh = ConnectionMethod.SSHOptions(hostname: "host")
+            var sudo = ConnectionMethod.SudoOptions()
+            var su = ConnectionMethod.SuOptions()
+            var doas = ConnectionMethod.DoasOptions()
+            var custom = ConnectionMethod.CustomOptions("tool", arguments: ["tool", .command])
             ssh.password = secret
             sudo.password = secret
             su.password = secret

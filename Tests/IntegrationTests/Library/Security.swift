@@ -102,7 +102,7 @@ extension LibraryTests.Security {
         }
         #expect(try Sender<Int>(pickleValue: .sender(contextID: 1, handle: 1000)).handle == 1000)
         try await withFixtureRouter { router in
-            let system = try MitogenActorSystem.of(router)
+            let system = try router.actorSystem
             func id(_ handle: Handle) throws -> MitogenActorID {
                 let value: PickleDictionary = ["contextID": 1, "handle": .int(Int(handle)), "token": "0"]
                 return try router.decoder.decode(MitogenActorID.self, from: .dictionary(value))
@@ -154,7 +154,7 @@ extension LibraryTests.Security {
             try liar.send(Message(handle: 1))
             #expect(try await eventually { texts.count == 1 })
             #expect(router.dump().routes.map(\.contextID) == [liar.id, honest.id])
-            #expect(router.streamByID(70_000) == nil && router.streamByID(0) == nil)
+            #expect(router.streamName(id: 70_000) == nil && router.streamName(id: 0) == nil)
             let bytes: [UInt8] = [0xff, 0, 1]
             #expect(try await honest.call(Echo(bytes)) == bytes)
             // These get ids that were claimed.
@@ -186,8 +186,8 @@ extension LibraryTests.Security {
         try await withFixtureRouter { router in
             let child = try await router.local()
             let id = try await child.call(AnnounceLongNames())
-            #expect(try await eventually { router.streamByID(id) != nil })
-            let context = try #require(router.contextByID(id, creates: false))
+            #expect(try await eventually { router.streamName(id: id) != nil })
+            let context = try #require(router.context(id: id, creates: false))
             let name = context.name
             #expect(name.utf8.count < 300, "\(name.utf8.count)")
             guard case .context(_, let sent?) = context.pickleValue else { throw TestFailure("no name") }
@@ -244,7 +244,7 @@ extension LibraryTests.Security {
             for round in 1...3 {
                 let call = try honest.startCall(Doze(milliseconds: 500, result: 7))
                 let receiver = try Receiver<Int>(router: router, respondent: honest)
-                let sending = try honest.startCall(SendNumbers(300, to: receiver.toSender()))
+                let sending = try honest.startCall(SendNumbers(300, to: receiver.makeSender()))
                 let stream = Task {
                     var values: [Int] = []
                     for try await number in honest.stream(Count(to: 10, milliseconds: 40)) {
@@ -281,7 +281,7 @@ extension LibraryTests.Security {
                 return answer
             }
             let here = router.myself()
-            func ask() throws -> PendingMessage { try here.sendAsync(Message(handle: handle)) }
+            func ask() throws -> PendingMessage { try here.startRequest(Message(handle: handle)) }
             let waiting = try (0..<10_001).map { _ in try ask() }
             let refusal = try await waiting[10_000].get(timeout: .seconds(20)).rawValue(localID: 0)
             guard case .callError(let text) = refusal else { throw TestFailure("it was taken: \(refusal)") }

@@ -18,7 +18,7 @@ extension LibraryTests.Selects {
             let values = try select.add(left.stream(Count(to: 50)), tag: left.id) { $0.value }
             try select.add(right.stream(Count(to: 3, fails: true)), tag: right.id) { $0.value }
             try select.add(try left.startCall(Add(1, 2)), tag: "sum")
-            let dead = try left.sendAsync(Message(handle: 4711))
+            let dead = try left.startRequest(Message(handle: 4711))
             try select.add(dead, tag: "dead") { _ in 0 }
             let inner = Select<Int>(isOneShot: false)
             try inner.add(try left.startCall(Add(2, 2)), tag: "inner")

@@ -33,9 +33,9 @@ extension LibraryTests.Selects {
                 try select.add(receiver)
                 receivers.append(receiver)
                 if index == 1 {
-                    try child.callNoReply(SendAndDie(10, to: receiver.toSender()))
+                    try child.callNoReply(SendAndDie(10, to: receiver.makeSender()))
                 } else {
-                    try child.callNoReply(SendNumbers(1000, to: receiver.toSender()))
+                    try child.callNoReply(SendNumbers(1000, to: receiver.makeSender()))
                 }
             }
             var numbers = [[Int]](repeating: [], count: 3)
@@ -61,7 +61,7 @@ extension LibraryTests.Selects {
             let child = try await router.local()
             let slow = try child.startCall(Doze(milliseconds: 200, result: 1))
             let fast = try child.startCall(Doze(milliseconds: 1, result: 2))
-            let nobody = try #require(router.contextByID(1234))
+            let nobody = try #require(router.context(id: 1234))
             let failing = try nobody.startCall(Add(1, 2))
             let select = Select<Int>(isOneShot: false)
             for call in [slow, fast, failing] { try select.add(call) }
@@ -116,7 +116,7 @@ extension LibraryTests.Selects {
     func oneShotForTwo() async throws {
         try await withFixtureRouter { router in
             let receiver = try Receiver<Int>(router: router)
-            for number in 0..<2 { try await receiver.toSender().send(number) }
+            for number in 0..<2 { try await receiver.makeSender().send(number) }
             #expect(try await eventually { receiver.count == 2 })
             let select = Select<Int>()
             let started = Atomic(0)
@@ -151,7 +151,7 @@ extension LibraryTests.Selects {
             let unknown = try await failure { try first.remove(receiver) }
             #expect(unknown.message == "Instance is not a member of this Select")
             try second.add(receiver)
-            try await receiver.toSender().send(7)
+            try await receiver.makeSender().send(7)
             #expect(try await second.get(timeout: .seconds(5)) == 7)
             // A select that is forgotten lets go.
             do {
@@ -175,7 +175,7 @@ extension LibraryTests.Selects {
             #expect(error.code == .misuse)
             #expect(error.message == "Adding this Select instance would create a Select cycle")
         }
-        let event = try await outer.getEvent(timeout: .seconds(1))
+        let event = try await outer.nextEvent(timeout: .seconds(1))
         let isInnermost = event.source === latches[0]
         #expect(isInnermost)
         #expect(try event.result.get() == 1)
@@ -228,10 +228,10 @@ extension LibraryTests.Selects {
             try select.add(receiver)
             try select.add(latch)
             receiver.close()
-            let first = try await select.getEvent(timeout: .seconds(1))
+            let first = try await select.nextEvent(timeout: .seconds(1))
             #expect(first.source === receiver && first.isLast)
             latch.close()
-            let second = try await select.getEvent(timeout: .seconds(1))
+            let second = try await select.nextEvent(timeout: .seconds(1))
             #expect(second.source === latch && second.isLast)
             #expect(!select.hasSources)
         }
@@ -248,7 +248,7 @@ extension LibraryTests.Selects {
             try select.add(call) { "done" }
             var texts: [String] = []
             for _ in 0..<4 {
-                let event = try await select.getEvent(timeout: .seconds(5))
+                let event = try await select.nextEvent(timeout: .seconds(5))
                 if case .failure(let error) = event.result { #expect(error.code == .streamError && !event.isLast) }
                 texts.append((try? event.result.get()) ?? "failed")
             }
@@ -267,10 +267,10 @@ extension LibraryTests.Selects {
             let contexts = [try await router.local(), try await router.local(), try await router.local()]
             let receiver = try Receiver<Int>(router: router)
             let select = Select<Int>(isOneShot: false)
-            let long = try contexts[0].startCall(SendNumbers(2000, to: receiver.toSender()))
+            let long = try contexts[0].startCall(SendNumbers(2000, to: receiver.makeSender()))
             #expect(try await eventually { receiver.count == 256 })
-            try contexts[1].callNoReply(SendNumbers(3, to: receiver.toSender()))
-            try contexts[2].callNoReply(SendAndDie(3, to: receiver.toSender()))
+            try contexts[1].callNoReply(SendNumbers(3, to: receiver.makeSender()))
+            try contexts[2].callNoReply(SendAndDie(3, to: receiver.makeSender()))
             #expect(try await eventually { receiver.count == 264 })
             try select.add(receiver)
             var (sum, ends, last) = (0, 0, 0)
@@ -291,10 +291,10 @@ extension LibraryTests.Selects {
     func all() async throws {
         try await withFixtureRouter { router in
             let receivers = try (0..<3).map { _ in try Receiver<Int>(router: router) }
-            for (index, receiver) in receivers.enumerated() { try await receiver.toSender().send(index) }
+            for (index, receiver) in receivers.enumerated() { try await receiver.makeSender().send(index) }
             #expect(try await Select.all(receivers).sorted() == [0, 1, 2])
-            try await receivers[0].toSender().send(5)
-            receivers[1].toSender().close()
+            try await receivers[0].makeSender().send(5)
+            receivers[1].makeSender().close()
             #expect(try await failure { _ = try await Select.all(receivers) }.code == .channelError)
         }
     }

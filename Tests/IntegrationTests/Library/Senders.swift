@@ -21,7 +21,7 @@ extension LibraryTests.Senders {
         try await withFixtureRouter { router in
             let child = try await router.local()
             let receiver = try Receiver<Int>(router: router)
-            let call = try child.startCall(SendNumbers(5000, to: receiver.toSender()))
+            let call = try child.startCall(SendNumbers(5000, to: receiver.makeSender()))
             #expect(try await eventually { receiver.count == 256 })
             // A call that comes after what was sent finds it still waiting.
             _ = try await child.call(Add(1, 2))
@@ -42,7 +42,7 @@ extension LibraryTests.Senders {
         try await withFixtureRouter { router in
             let child = try await router.local()
             let blocks = try Receiver<[UInt8]>(router: router)
-            let call = try child.startCall(SendBlocks(30, of: 100_000, to: blocks.toSender()))
+            let call = try child.startCall(SendBlocks(30, of: 100_000, to: blocks.makeSender()))
             #expect(try await eventually { blocks.count >= 11 })
             _ = try await child.call(Add(1, 2))
             #expect(blocks.count == 11)
@@ -54,7 +54,7 @@ extension LibraryTests.Senders {
             #expect(count == 30)
             try await call.get()
             let large = try Receiver<[UInt8]>(router: router)
-            try child.callNoReply(SendBlocks(3, of: 5_000_000, to: large.toSender()))
+            try child.callNoReply(SendBlocks(3, of: 5_000_000, to: large.makeSender()))
             #expect(try await eventually { large.count == 1 })
             count = 0
             for try await block in large {
@@ -71,7 +71,7 @@ extension LibraryTests.Senders {
             $0.maxMessageSize = 100_000
         } _: { router in
             let receiver = try Receiver<[UInt8]>(router: router)
-            let sender = receiver.toSender()
+            let sender = receiver.makeSender()
             let error = try await failure { try await sender.send([UInt8](repeating: 1, count: 100_000)) }
             #expect(error.code == .channelError)
             #expect(error.message.hasPrefix("message too large (max 100000 bytes)"))
@@ -85,14 +85,14 @@ extension LibraryTests.Senders {
         try await withFixtureRouter { router in
             let child = try await router.local()
             let receiver = try Receiver<Int>(router: router)
-            let waiting = try child.startCall(SendNumbers(5000, to: receiver.toSender()))
+            let waiting = try child.startCall(SendNumbers(5000, to: receiver.makeSender()))
             #expect(try await eventually { receiver.count == 256 })
             receiver.close()
             let error = try await failure { try await waiting.get(timeout: .seconds(5)) }
             #expect(error.code == .channelError)
             #expect(error.message == "the Receiver has been closed")
             // Another one, to the same handle, from the start.
-            let report = try await child.call(SendUntilFailure(to: receiver.toSender()))
+            let report = try await child.call(SendUntilFailure(to: receiver.makeSender()))
             #expect(report.code == "channelError")
             #expect(report.message == "invalid handle")
             #expect(report.sent < 1000)
@@ -104,7 +104,7 @@ extension LibraryTests.Senders {
         try await withFixtureRouter { router in
             let child = try await router.local { $0.name = "mortal" }
             let introductions = try Receiver<Sender<Int>>(router: router)
-            let function = ReceiveNumbers(introduction: introductions.toSender(), limit: 0)
+            let function = ReceiveNumbers(introduction: introductions.makeSender(), limit: 0)
             // The receiver is closed when the function returns.
             #expect(try await child.call(function) == [])
             let closed = try await introductions.get()
@@ -114,7 +114,7 @@ extension LibraryTests.Senders {
             #expect(error.message == "invalid handle")
             #expect(error.context == "mortal")
             let dying = try child.startCall(
-                ReceiveNumbers(introduction: introductions.toSender(), limit: 400, dies: true)
+                ReceiveNumbers(introduction: introductions.makeSender(), limit: 400, dies: true)
             )
             let sender = try await introductions.get()
             let lost = try await failure {
@@ -132,7 +132,9 @@ extension LibraryTests.Senders {
             let (near, far) = (try await router.local(), try await router.local())
             let receiving = try await router.local(via: far)
             let introductions = try Receiver<Sender<Int>>(router: router)
-            _ = try receiving.startCall(ReceiveNumbers(introduction: introductions.toSender(), limit: 1000, dies: true))
+            _ = try receiving.startCall(
+                ReceiveNumbers(introduction: introductions.makeSender(), limit: 1000, dies: true)
+            )
             let sender = try await introductions.get()
             let call = try near.startCall(SendNumbers(1_000_000, to: sender))
             let error = try await failure { try await call.get(timeout: .seconds(20)) }
@@ -148,7 +150,7 @@ extension LibraryTests.Senders {
         } _: { router in
             let (near, far) = (try await router.local(), try await router.local())
             let introductions = try Receiver<Sender<Int>>(router: router)
-            let receiving = try far.startCall(ReceiveNumbers(introduction: introductions.toSender(), limit: 1))
+            let receiving = try far.startCall(ReceiveNumbers(introduction: introductions.makeSender(), limit: 1))
             let sender = try await introductions.get()
             let report = try await near.call(SendUntilFailure(to: sender))
             #expect(report.code == "channelError")
@@ -166,7 +168,7 @@ extension LibraryTests.Senders {
     func cancelledAndClosed() async throws {
         try await withFixtureRouter { router in
             let receiver = try Receiver<Int>(router: router)
-            let sender = receiver.toSender()
+            let sender = receiver.makeSender()
             for number in 0..<256 { try await sender.send(number) }
             let cancelled = Task { try await failure { try await sender.send(-1) } }
             try await Task.sleep(for: .milliseconds(20))
@@ -185,7 +187,7 @@ extension LibraryTests.Senders {
             #expect(numbers == Array(0...256))
             try await waiting.value
             // Another sender is not closed with it.
-            try await receiver.toSender().send(300)
+            try await receiver.makeSender().send(300)
             #expect(try await receiver.get() == 300)
         }
     }
@@ -196,7 +198,7 @@ extension LibraryTests.Senders {
             let receiver = try Receiver<Int>(router: router)
             let contexts = [try await router.local(), try await router.local()]
             let calls = try (0..<12).map { index in
-                try contexts[index % 2].startCall(SendNumbers(500, to: receiver.toSender(), closes: false))
+                try contexts[index % 2].startCall(SendNumbers(500, to: receiver.makeSender(), closes: false))
             }
             var counts = [Int](repeating: 0, count: 500)
             for _ in 0..<6000 { counts[try await receiver.get(timeout: .seconds(10))] += 1 }
@@ -217,7 +219,7 @@ extension LibraryTests.Senders {
             try await sibling.call(SendNumbers(1000, to: Sender(to: python, handle: 3000), closes: false))
             // The question may pass the values.
             let haveAllCome = try await eventually {
-                let answer = try await python.sendAwait(Message(handle: 3001), timeout: .seconds(5))
+                let answer = try await python.request(Message(handle: 3001), timeout: .seconds(5))
                 return String(decoding: answer.data, as: UTF8.self) == "2000"
             }
             #expect(haveAllCome)
@@ -254,7 +256,7 @@ extension LibraryTests.Senders {
     func wireForm() async throws {
         try await withFixtureRouter { router in
             let receiver = try Receiver<Int>(router: router)
-            let data = try PickleEncoder().encode(["it": receiver.toSender()])
+            let data = try PickleEncoder().encode(["it": receiver.makeSender()])
             let value = try PickleReader.decodeFirst(data)
             #expect(value == .dictionary(["it": .sender(contextID: 0, handle: receiver.handle)]))
             let decoded = try PickleDecoder().decode([String: Sender<Int>].self, from: data)
@@ -271,11 +273,11 @@ extension LibraryTests.Senders {
         try await withFixtureRouter { router in
             let child = try await router.local()
             let introductions = try Receiver<Sender<Int>>(router: router)
-            let call = try child.startCall(ReceiveNumbers(introduction: introductions.toSender()))
+            let call = try child.startCall(ReceiveNumbers(introduction: introductions.makeSender()))
             let other = try await introductions.get()
             let channel = try Channel<Int, Int>(router: router, to: child, handle: other.handle)
             try await channel.send(5)
-            try await child.call(SendNumbers(2, to: channel.receiver.toSender(), closes: false))
+            try await child.call(SendNumbers(2, to: channel.receiver.makeSender(), closes: false))
             #expect(try await channel.get() == 0)
             var iterator = channel.makeAsyncIterator()
             #expect(try await iterator.next() == 1)
@@ -297,7 +299,7 @@ extension LibraryTests.Senders {
             let elapsed = try await bestDuration(of: 3) {
                 let receiver = try Receiver<Int>(router: router)
                 var sum = 0
-                try child.callNoReply(SendNumbers(20_000, to: receiver.toSender()))
+                try child.callNoReply(SendNumbers(20_000, to: receiver.makeSender()))
                 for try await number in receiver { sum += number }
                 #expect(sum == 199_990_000)
             }

@@ -66,7 +66,7 @@ extension LibraryTests.Services {
     func failures() async throws {
         try await withFixtureRouter { router in
             let child = try await router.local()
-            let none = try await failure { try await child.startService(Notebook.ReadAll()).get() }
+            let none = try await failure { try await child.startServiceCall(Notebook.ReadAll()).get() }
             #expect(none.code == .channelError && none.message.contains("invalid handle"), "\(none)")
             try await child.prepareService(Notebook.self)
             let thrown = try await failure { try await child.callService(Notebook.Tear()) }
@@ -85,7 +85,7 @@ extension LibraryTests.Services {
                 ),
                 (.tuple([.string("MitogenFixtures.Notebook"), .string("Write"), .dictionary([:])]), "do not fit"),
             ] {
-                let reply = try await child.sendAwait(Message.pickled(data, handle: StandardHandle.callService))
+                let reply = try await child.request(Message.pickled(data, handle: StandardHandle.callService))
                 guard case .callError(let said) = try reply.rawValue(localID: 0) else {
                     Issue.record("\(data) was answered")
                     continue
@@ -93,7 +93,7 @@ extension LibraryTests.Services {
                 #expect(said.contains(text), "\(said)")
             }
             // By name, as another program calls it.
-            let byName = try await child.sendAwait(
+            let byName = try await child.request(
                 Message.pickled(
                     PickleValue.tuple([
                         .string("MitogenFixtures.Notebook"), .string("Write"), .dictionary(["word": .string("named")]),
@@ -113,7 +113,7 @@ extension LibraryTests.Services {
         try await withFixtureRouter { router in
             let child = try await router.local()
             try await child.prepareService(Notebook.self)
-            let calls = try (0..<20).map { try child.startService(Notebook.Write("\($0)")) }
+            let calls = try (0..<20).map { try child.startServiceCall(Notebook.Write("\($0)")) }
             var counts: [Int] = []
             for call in calls { counts.append(try await call.get(timeout: .seconds(10))) }
             #expect(counts.sorted() == Array(1...20))
@@ -147,7 +147,7 @@ extension LibraryTests.Services {
             let places = try await withThrowingTaskGroup(of: (Int, Int).self) { group in
                 for number in 1...20 {
                     let request = MitogenFixtures.Queue.Push(number, ballast: number % 3 == 0 ? 200_000 : 10)
-                    let pending = try child.startService(request)
+                    let pending = try child.startServiceCall(request)
                     group.addTask { (number, try await pending.get()) }
                 }
                 return try await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
@@ -164,7 +164,7 @@ extension LibraryTests.Services {
             for _ in 0..<3 {
                 let child = try await router.local()
                 try await child.prepareService(Ledger.self)
-                let pending = try (0..<30).map { try child.startService(Ledger.Enter($0)) }
+                let pending = try (0..<30).map { try child.startServiceCall(Ledger.Enter($0)) }
                 for call in pending { try await call.get() }
                 #expect(try await child.callService(Ledger.ReadAll()) == Array(0..<30))
             }
@@ -180,10 +180,10 @@ extension LibraryTests.Services {
             var (rounds, givenUp) = (0, 0)
             while givenUp < 3, rounds < 50 {
                 // It takes long to decode, and longer than the others need to arrive.
-                let first = try child.startService(Ledger.Enter(2 * rounds, ballast: 100_000))
-                let between = try child.startService(Ledger.Enter(-1, ballast: 20_000))
+                let first = try child.startServiceCall(Ledger.Enter(2 * rounds, ballast: 100_000))
+                let between = try child.startServiceCall(Ledger.Enter(-1, ballast: 20_000))
                 between.cancel()
-                let last = try child.startService(Ledger.Enter(2 * rounds + 1))
+                let last = try child.startServiceCall(Ledger.Enter(2 * rounds + 1))
                 try await last.get()
                 try await first.get()
                 rounds += 1
@@ -213,7 +213,7 @@ extension LibraryTests.Services {
                     .string(Oven.name), .string("Bake"),
                     .dictionary(["milliseconds": .int(50), "recipe": .dictionary(recipe)]),
                 ])
-                let answer = try await here.sendAwait(Message.pickled(request, handle: StandardHandle.callService))
+                let answer = try await here.request(Message.pickled(request, handle: StandardHandle.callService))
                 #expect(try answer.decode(as: Int.self) == first)
             }
             #expect(try await here.callService(Oven.Bake(["flour": 4])) == 3)
@@ -260,7 +260,7 @@ extension LibraryTests.Services {
 
     private func started(_ bake: Oven.Bake, in child: Context, count: Int) async throws -> [PendingCall<Int>] {
         try await child.prepareService(Oven.self)
-        let calls = try (0..<count).map { _ in try child.startService(bake) }
+        let calls = try (0..<count).map { _ in try child.startServiceCall(bake) }
         // A request of another service that comes after them is answered when all of them have arrived.
         _ = try await child.callService(Notebook.ReadAll())
         return calls
@@ -336,7 +336,7 @@ extension LibraryTests.Services {
             try await withFixtureRouter { router in
                 let child = try await router.local()
                 try await child.callService(Diary.Open(path))
-                let waiting = try child.startService(Diary.Wait())
+                let waiting = try child.startServiceCall(Diary.Wait())
                 #expect(try await eventually { Files.text(path) == "waits\n" })
                 let start = ContinuousClock.now
                 try await child.shutdown(waits: true)
@@ -357,7 +357,7 @@ extension LibraryTests.Services {
                 let child = try await router.local(via: parent)
                 let path = "\(directory)/child"
                 try await child.callService(Diary.Open(path))
-                _ = try child.startService(Diary.Wait())
+                _ = try child.startServiceCall(Diary.Wait())
                 #expect(try await eventually { Files.text(path) == "waits\n" })
                 let pid = try await child.call(ProcessID())
                 try parent.callNoReply(Crash(.kill))
@@ -393,11 +393,11 @@ extension LibraryTests.Services {
         try await withFixtureRouter { router in
             let child = try await router.local()
             let receiver = try Receiver<Int>(router: router)
-            let parts = try await child.callService(Notebook.PassBack(receiver.toSender()))
+            let parts = try await child.callService(Notebook.PassBack(receiver.makeSender()))
             try await parts.sender.send(5)
             #expect(try await receiver.get(timeout: .seconds(5)) == 5)
             #expect(try await parts.context.call(Add(1, 2)) == 3)
-            try await child.startService(Notebook.Wait(milliseconds: 1)).get()
+            try await child.startServiceCall(Notebook.Wait(milliseconds: 1)).get()
         }
     }
 

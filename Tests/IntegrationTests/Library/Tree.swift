@@ -115,7 +115,7 @@ extension LibraryTests.Tree {
             #expect(error.message == Self.forbidden(from: first, to: second, via: 0))
             // From above and to above everything goes.
             let question = Message(handle: 5000, data: [1])
-            #expect(try await second.sendAwait(question, timeout: .seconds(5)).data == [1])
+            #expect(try await second.request(question, timeout: .seconds(5)).data == [1])
             // Three levels down, whatever the options say.
             let nested = try await router.local(via: first) { $0.isUnidirectional = false }
             let left = try await router.local(via: nested) { $0.isUnidirectional = false }

@@ -51,9 +51,9 @@ struct AccountStubs {
                 options.port = 2222
                 options.password = "secret"
                 options.identityFile = "key"
-                options.compression = true
+                options.usesCompression = true
                 options.keepAliveInterval = .zero
-                options.checkHostKeys = .ignore
+                options.hostKeyCheck = .ignore
                 options.sshArguments = ["-4"]
             }
         },
@@ -71,7 +71,7 @@ struct AccountStubs {
                 options.port = 22
                 options.keepAliveInterval = .milliseconds(4_200)
                 options.keepAliveCount = 2
-                options.checkHostKeys = .accept
+                options.hostKeyCheck = .accept
             }
         },
     ]

@@ -39,7 +39,7 @@ struct Accounts {
     @Test("The passphrase of a key is typed, once")
     func passphrase() async throws {
         try await withEncryptedKey { router, key, config in
-            func connect(_ configure: (inout SSHOptions) -> Void) async throws -> Context {
+            func connect(_ configure: (inout ConnectionMethod.SSHOptions) -> Void) async throws -> Context {
                 try await router.ssh("tb-bash") { options in
                     options.configFile = config
                     options.identityFile = key
@@ -58,7 +58,7 @@ struct Accounts {
             let missing = try await failure { try await connect { _ in } }
             #expect(missing.code == .passwordRequired, "\(missing)")
             #expect(missing.hint?.contains("passphrase") == true)
-            let asked = try await failure { try await connect { $0.checkHostKeys = .accept } }
+            let asked = try await failure { try await connect { $0.hostKeyCheck = .accept } }
             #expect(asked.code == .passwordRequired, "\(asked)")
             #expect(asked.message.contains("\(key) is encrypted"))
         }
@@ -85,7 +85,7 @@ struct Accounts {
         try await withFixtureRouter { router in
             let starter = try await router.local { options in
                 options.name = "starter"
-                options.debug = true
+                options.isDebugEnabled = true
             }
             let context = try await router.ssh("tb-password", via: starter) { options in
                 options.configFile = config
@@ -114,13 +114,15 @@ struct Accounts {
         let known = try Testbed.fact("TB_SSH_KNOWN_HOSTS")
         try await withTemporaryDirectory { folder in
             try await withFixtureRouter { router in
-                func connect(_ host: String, _ check: SSHOptions.HostKeyCheck, file: String) async throws -> Context {
+                func connect(_ host: String, _ check: ConnectionMethod.SSHOptions.HostKeyCheck, file: String)
+                    async throws -> Context
+                {
                     // In the configuration: what is typed would win over each mode.
                     let lines = "UserKnownHostsFile \(folder)/\(file)\nInclude \(try Testbed.sshConfig)\n"
                     try Files.write(Array(lines.utf8), to: "\(folder)/config")
                     return try await router.ssh(host) { options in
                         options.configFile = "\(folder)/config"
-                        options.checkHostKeys = check
+                        options.hostKeyCheck = check
                     }
                 }
                 let unknown = try await failure { try await connect("tb-new-key", .enforce, file: "new") }
@@ -132,7 +134,7 @@ struct Accounts {
                 #expect(Files.bytes("\(folder)/none") == nil)
 
                 try Files.write(try #require(Files.bytes(known)), to: "\(folder)/known")
-                for check in [SSHOptions.HostKeyCheck.enforce, .accept] {
+                for check in [ConnectionMethod.SSHOptions.HostKeyCheck.enforce, .accept] {
                     let changed = try await failure { try await connect("tb-changed-key", check, file: "known") }
                     #expect(changed.code == .hostKeyChanged, "\(check): \(changed)")
                 }

@@ -82,7 +82,7 @@ struct BusyServers {
             try await withFixtureRouter { router in
                 let context = try await router.ssh("m1") { options in
                     options.configFile = config
-                    options.checkHostKeys = .configured
+                    options.hostKeyCheck = .configured
                 }
                 #expect(try await context.userName() == "tb-bash")
             }
@@ -233,7 +233,8 @@ struct BusyServers {
 
     // MARK: What is left
 
-    /// A configuration whose inner ssh has a `ProxyCommand` that never says anything, and the number in its command line.
+    /// A configuration whose inner ssh has a `ProxyCommand` that never says anything, and the number in its command
+    /// line.
     private static func jumps(in directory: String, _ lines: String) throws -> (config: String, mark: String) {
         let mark = "\(Int.random(in: 100_000...999_999))"
         let text = """

@@ -41,7 +41,10 @@ struct CustomStubs {
     func words() async throws {
         try await withTemporaryDirectory { directory in
             let stub = try ToolStub(in: directory, ToolStub.leadsHere)
-            var options = CustomOptions("pot", arguments: [.word(stub.path), "in", "the pot", .command, "end"])
+            var options = ConnectionMethod.CustomOptions(
+                "pot",
+                arguments: [.word(stub.path), "in", "the pot", .command, "end"]
+            )
             options.target = "tea"
             try await withFixtureRouter { router in
                 let context = try await router.connect(.custom(options))
@@ -63,7 +66,10 @@ struct CustomStubs {
     func text() async throws {
         try await withTemporaryDirectory { directory in
             let stub = try ToolStub(in: directory, #"exec sh -c "$2""#)
-            let options = CustomOptions("pot", arguments: [.word(stub.path), "-c", .shellCommand, "end"])
+            let options = ConnectionMethod.CustomOptions(
+                "pot",
+                arguments: [.word(stub.path), "-c", .shellCommand, "end"]
+            )
             try await withFixtureRouter { router in
                 let context = try await router.connect(.custom(options))
                 #expect(try await context.call(Add(1, 2)) == 3)
@@ -77,7 +83,7 @@ struct CustomStubs {
     func compressed() async throws {
         try await withTemporaryDirectory { directory in
             let stub = try ToolStub(in: directory, ToolStub.leadsHere)
-            var options = CustomOptions("pot", arguments: [.word(stub.path), .command])
+            var options = ConnectionMethod.CustomOptions("pot", arguments: [.word(stub.path), .command])
             options.usesImageCache = false
             let size = try #require(Files.bytes(Fixture.path)).count
             try await withFixtureRouter { router in
@@ -97,12 +103,12 @@ struct CustomStubs {
         try await withTemporaryDirectory { directory in
             let stub = try ToolStub(in: directory, "echo 'tool: no such pot' >&2; exit 3")
             try await withFixtureRouter { router in
-                let options = CustomOptions("pot", arguments: [.word(stub.path), .command])
+                let options = ConnectionMethod.CustomOptions("pot", arguments: [.word(stub.path), .command])
                 let error = try await failure { try await router.connect(.custom(options)) }
                 #expect(error.code == .eofError)
                 #expect(error.message.contains("tool: no such pot"))
                 #expect(error.context == "pot")
-                let missing = CustomOptions("pot", arguments: ["/no/such/tool", .command])
+                let missing = ConnectionMethod.CustomOptions("pot", arguments: ["/no/such/tool", .command])
                 #expect(try await failure { try await router.connect(.custom(missing)) }.code == .spawnError)
             }
         }
@@ -112,12 +118,14 @@ struct CustomStubs {
 
     @Test(
         "The program is copied there, runs, and its file is gone",
-        arguments: [["cp", "-"], ["put", CustomOptions.localFile, CustomOptions.targetFile]]
+        arguments: [
+            ["cp", "-"], ["put", ConnectionMethod.CustomOptions.localFile, ConnectionMethod.CustomOptions.targetFile],
+        ]
     )
     func copy(words: [String]) async throws {
         try await withTemporaryDirectory { directory in
             let stub = try ToolStub(in: directory, Self.copies)
-            var options = CustomOptions("pot", arguments: [.word(stub.path), "run", .command])
+            var options = ConnectionMethod.CustomOptions("pot", arguments: [.word(stub.path), "run", .command])
             options.delivery = .copy([stub.path] + words)
             try await withFixtureRouter { router in
                 let via = try await router.local { $0.name = "near" }
@@ -148,7 +156,7 @@ struct CustomStubs {
         try await withTemporaryDirectory { directory in
             let refuses = #"[ "$1 $3" != "run mitogen:here" ] || { echo 'no more pots' >&2; exit 5; }"#
             let stub = try ToolStub(in: directory, "\(refuses)\n\(Self.copies)")
-            var options = CustomOptions("pot", arguments: [.word(stub.path), "run", .command])
+            var options = ConnectionMethod.CustomOptions("pot", arguments: [.word(stub.path), "run", .command])
             options.delivery = .copy([stub.path, "cp"])
             options.remoteName = "here"
             try await withFixtureRouter { router in
@@ -167,7 +175,7 @@ struct CustomStubs {
             // Under another name the program does not know its file, which is as good as not being allowed to remove it.
             let joe = #"[ "$1" = joe ] && { cp "$d$2" "$d/other"; shift 2; exec "$d/other" "$@"; }"#
             let stub = try ToolStub(in: directory, "d=${0%/*}\n\(joe)\n\(Self.copies)")
-            var options = CustomOptions("pot", arguments: [.word(stub.path), "joe", .command])
+            var options = ConnectionMethod.CustomOptions("pot", arguments: [.word(stub.path), "joe", .command])
             options.delivery = .copy([stub.path, "cp"])
             options.removal = [.word(stub.path), "root", .command]
             try await withFixtureRouter { router in
@@ -184,7 +192,7 @@ struct CustomStubs {
     func copyFails() async throws {
         try await withTemporaryDirectory { directory in
             let stub = try ToolStub(in: directory, "[ $1 = cp ] || exit 0\necho 'the pot is full' >&2; exit 4")
-            var options = CustomOptions("pot", arguments: [.word(stub.path), "run", .command])
+            var options = ConnectionMethod.CustomOptions("pot", arguments: [.word(stub.path), "run", .command])
             options.delivery = .copy([stub.path, "cp"])
             try await withFixtureRouter { router in
                 let error = try await failure { try await router.connect(.custom(options)) }
@@ -201,7 +209,7 @@ struct CustomStubs {
     func executable() async throws {
         try await withTemporaryDirectory { directory in
             let stub = try ToolStub(in: directory, "shift; exec \"$@\"")
-            var options = CustomOptions("pot", arguments: [.word(stub.path), "run", .command])
+            var options = ConnectionMethod.CustomOptions("pot", arguments: [.word(stub.path), "run", .command])
             options.delivery = .copy([stub.path, "cp"])
             let fixture = try Fixture.path
             options.executable = [fixture]
@@ -220,11 +228,14 @@ struct CustomStubs {
 
     // MARK: Questions
 
-    @Test("A password is typed on the tool's terminal", arguments: [TerminalUse.diagnostics, .all])
-    func password(terminal: TerminalUse) async throws {
+    @Test(
+        "A password is typed on the tool's terminal",
+        arguments: [ConnectionMethod.CustomOptions.TerminalUse.diagnostics, .all]
+    )
+    func password(terminal: ConnectionMethod.CustomOptions.TerminalUse) async throws {
         try await withTemporaryDirectory { directory in
             let stub = try ToolStub(in: directory, "\(Self.asks)\n\(ToolStub.leadsHere)")
-            var options = CustomOptions("pot", arguments: [.word(stub.path), .command])
+            var options = ConnectionMethod.CustomOptions("pot", arguments: [.word(stub.path), .command])
             options.terminal = terminal
             options.passwordPrompt = "secret word:"
             options.incorrectPrompts = ["sorry"]
@@ -246,19 +257,23 @@ struct CustomStubs {
     /// Options that are right but for one thing.
     struct Mistake: CustomTestStringConvertible {
         let testDescription: String
-        let options: CustomOptions
+        let options: ConnectionMethod.CustomOptions
 
-        init(_ name: String, _ arguments: [CustomOptions.Argument] = ["tool", .command], method: String = "pot") {
+        init(
+            _ name: String,
+            _ arguments: [ConnectionMethod.CustomOptions.Argument] = ["tool", .command],
+            method: String = "pot"
+        ) {
             self.init(name, arguments, method: method) { _ in }
         }
 
         init(
             _ name: String,
-            _ arguments: [CustomOptions.Argument] = ["tool", .command],
+            _ arguments: [ConnectionMethod.CustomOptions.Argument] = ["tool", .command],
             method: String = "pot",
-            _ change: (inout CustomOptions) -> Void
+            _ change: (inout ConnectionMethod.CustomOptions) -> Void
         ) {
-            var options = CustomOptions(method, arguments: arguments)
+            var options = ConnectionMethod.CustomOptions(method, arguments: arguments)
             change(&options)
             testDescription = name
             self.options = options
@@ -270,7 +285,10 @@ struct CustomStubs {
         Mistake("no command", ["tool"]), Mistake("two commands", ["tool", .command, .shellCommand]),
         Mistake("no tool", [.command]), Mistake("an empty tool", ["", .command]),
         Mistake("a zero byte", ["tool", "a\0", .command]),
-        Mistake("a place for a file where none is", ["tool", .word(CustomOptions.targetFile), .command]),
+        Mistake(
+            "a place for a file where none is",
+            ["tool", .word(ConnectionMethod.CustomOptions.targetFile), .command]
+        ),
         Mistake("a password and no question") { $0.password = "x" },
         Mistake("texts for a wrong password and no question") { $0.incorrectPrompts = ["no"] },
         Mistake("a question and no terminal") { $0.passwordPrompt = "word:" },
@@ -286,7 +304,9 @@ struct CustomStubs {
         Mistake("a copy by nothing") { $0.delivery = .copy([]) },
         Mistake("a copy by an empty word") { $0.delivery = .copy(["", "x"]) },
         Mistake("a copy for a shell", ["tool", .shellCommand]) { $0.delivery = .copy(["cp"]) },
-        Mistake("a copy to nowhere") { $0.delivery = .copy(["cp", CustomOptions.localFile, "there"]) },
+        Mistake("a copy to nowhere") {
+            $0.delivery = .copy(["cp", ConnectionMethod.CustomOptions.localFile, "there"])
+        },
         Mistake("a copy and a terminal") { options in
             options.terminal = .diagnostics
             options.delivery = .copy(["cp"])

@@ -95,12 +95,12 @@ struct CutLinks {
     private func cut(
         _ router: Router,
         at place: Int,
-        _ configure: @escaping @Sendable (Relay, FarProcesses, inout SSHOptions, String) throws -> Void
+        _ configure: @escaping @Sendable (Relay, FarProcesses, inout ConnectionMethod.SSHOptions, String) throws -> Void
     ) async throws {
         try await withTemporaryDirectory { directory in
             let relay = Relay(in: directory, "pause_at=\(place)")
             let far = FarProcesses()
-            var changed = SSHOptions(hostname: "tb-bash")
+            var changed = ConnectionMethod.SSHOptions(hostname: "tb-bash")
             try configure(relay, far, &changed, directory)
             changed.remoteName = name
             changed.usesImageCache = false

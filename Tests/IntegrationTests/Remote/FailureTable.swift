@@ -32,7 +32,7 @@ struct FailureTable {
         /// Programs that are found before those of the system, by their names.
         var programs: [String: String] = [:]
         let code: MitogenError.Code
-        var stage = ConnectionStage.connecting
+        var stage = ConnectionReport.Stage.connecting
         let hop: String
         /// The command or setting that the hint names.
         let hint: String

@@ -155,14 +155,15 @@ struct SSHSetups {
             let config = try Self.configuration(in: directory, "Host tb-new-key\nStrictHostKeyChecking ask\n\(nobody)")
             try await withFixtureRouter { router in
                 for (check, code) in [
-                    (SSHOptions.HostKeyCheck.configured, MitogenError.Code.hostKeyError), (.enforce, .hostKeyError),
+                    (ConnectionMethod.SSHOptions.HostKeyCheck.configured, MitogenError.Code.hostKeyError),
+                    (.enforce, .hostKeyError),
                     (.ignore, nil),
-                ] as [(SSHOptions.HostKeyCheck, MitogenError.Code?)] {
+                ] as [(ConnectionMethod.SSHOptions.HostKeyCheck, MitogenError.Code?)] {
                     var seen: MitogenError.Code?
                     do throws(MitogenError) {
                         _ = try await router.ssh("tb-new-key") { options in
                             options.configFile = config
-                            options.checkHostKeys = check
+                            options.hostKeyCheck = check
                             options.password = "unused"
                         }
                     } catch {

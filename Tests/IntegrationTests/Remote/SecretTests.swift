@@ -57,14 +57,14 @@ struct SecretTests {
         let first = try await router.testbed("tb-password") { options in
             options.password = bash
             options.debugLevel = 3
-            options.debug = true
+            options.isDebugEnabled = true
         }
         let inner = try await router.ssh("tb-password", via: first) { options in
             options.configFile = config
             options.username = "tb-sudo"
             options.password = sudo
             options.debugLevel = 3
-            options.debug = true
+            options.isDebugEnabled = true
         }
         #expect(try await inner.userName() == "tb-sudo")
         for _ in 0..<2 {
@@ -74,7 +74,7 @@ struct SecretTests {
         let last = try await router.su(via: inner) { options in
             options.username = "tb-other"
             options.password = other
-            options.debug = true
+            options.isDebugEnabled = true
         }
         #expect(try await last.userName() == "tb-other")
         let environment = try await last.run(["env"]).outputText

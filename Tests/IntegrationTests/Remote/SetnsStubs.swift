@@ -110,9 +110,9 @@ struct SetnsStubs {
         arguments: [
             (.machinectl, "echo \"Leader: $PPID (qemu)\"; echo 'Service: libvirt-qemu; class vm'", "by SSH"),
             (.incus, "echo 'Type: virtual-machine'; echo \"PID: $PPID\"", "the method `incus`"),
-        ] as [(SetnsKind, String, String)]
+        ] as [(ConnectionMethod.SetnsOptions.Kind, String, String)]
     )
-    func virtualMachine(kind: SetnsKind, script: String, hint: String) async throws {
+    func virtualMachine(kind: ConnectionMethod.SetnsOptions.Kind, script: String, hint: String) async throws {
         try await withTemporaryDirectory { directory in
             let tool = try ToolStub(in: directory, script)
             try await withFixtureRouter { router in
@@ -126,8 +126,11 @@ struct SetnsStubs {
         }
     }
 
-    @Test("An instance of another machine is refused before anything is asked", arguments: [SetnsKind.lxd, .incus])
-    func otherMachine(kind: SetnsKind) async throws {
+    @Test(
+        "An instance of another machine is refused before anything is asked",
+        arguments: [ConnectionMethod.SetnsOptions.Kind.lxd, .incus]
+    )
+    func otherMachine(kind: ConnectionMethod.SetnsOptions.Kind) async throws {
         try await withTemporaryDirectory { directory in
             let tool = try ToolStub(in: directory, "echo Status: STOPPED")
             try await withFixtureRouter { router in

@@ -26,10 +26,10 @@ extension Trait where Self == ConditionTrait {
 extension Router {
     /// A context in a container of the test bed, by its namespaces.
     fileprivate func setns(
-        _ kind: SetnsKind,
+        _ kind: ConnectionMethod.SetnsOptions.Kind,
         _ container: String = "tb",
         via: Context? = nil,
-        _ configure: (inout SetnsOptions) -> Void = { _ in }
+        _ configure: (inout ConnectionMethod.SetnsOptions) -> Void = { _ in }
     ) async throws -> Context {
         let program: String? =
             switch kind {
@@ -51,7 +51,7 @@ extension Router {
 @Suite("Namespaces of containers", .needsRoot, .serialized, .timeLimit(.minutes(2)))
 struct SetnsTests {
     /// What holds for every engine.
-    private func exercise(_ kind: SetnsKind, _ container: String = "tb") async throws {
+    private func exercise(_ kind: ConnectionMethod.SetnsOptions.Kind, _ container: String = "tb") async throws {
         let mark = "setns-\(kind)-\(getpid())"
         try await withFixtureRouter { router in
             let context = try await router.setns(kind, container) { $0.remoteName = mark }
@@ -146,7 +146,7 @@ struct SetnsTests {
     @Test("A container with nothing in it", .needs(.docker), .needs(.podman))
     func empty() async throws {
         try await withFixtureRouter { router in
-            for kind in [SetnsKind.docker, .podman] {
+            for kind in [ConnectionMethod.SetnsOptions.Kind.docker, .podman] {
                 let root = try await router.setns(kind, "tb-scratch")
                 #expect(try await root.call(Add(1, 2)) == 3)
                 let before = try await root.run(["/busybox", "ls", "-A", "/"]).outputText
@@ -229,8 +229,13 @@ struct SetnsTests {
         }
     }
 
-    @Test("An image is no container", .needs(.docker), .needs(.podman), arguments: [SetnsKind.docker, .podman])
-    func image(kind: SetnsKind) async throws {
+    @Test(
+        "An image is no container",
+        .needs(.docker),
+        .needs(.podman),
+        arguments: [ConnectionMethod.SetnsOptions.Kind.docker, .podman]
+    )
+    func image(kind: ConnectionMethod.SetnsOptions.Kind) async throws {
         try await withFixtureRouter { router in
             let error = try await failure { try await router.setns(kind, "localhost/tb") }
             #expect(error.code == .noSuchContainer, "\(error)")

@@ -23,7 +23,7 @@ struct TemporaryContainerTests {
         _ router: Router,
         _ image: String = image,
         via: Context? = nil,
-        _ configure: (inout DockerOptions) -> Void = { _ in }
+        _ configure: (inout ConnectionMethod.DockerOptions) -> Void = { _ in }
     ) async throws -> Context {
         let program = try Engine.docker.program
         return try await router.docker(image: image, via: via) { options in

@@ -67,7 +67,7 @@ extension Router {
     func testbed(
         _ host: String,
         via: Context? = nil,
-        _ configure: (inout SSHOptions) -> Void = { _ in }
+        _ configure: (inout ConnectionMethod.SSHOptions) -> Void = { _ in }
     ) async throws -> Context {
         let config = try Testbed.sshConfig
         return try await ssh(host, via: via) { options in

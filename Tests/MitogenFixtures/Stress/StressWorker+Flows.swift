@@ -57,7 +57,7 @@ extension StressWorker {
         let member = try member()
         let count = random.mostlySmall(below: 3000)
         let receiver = try Receiver<Int>(router: forest.router, respondent: member.context)
-        let call = try member.context.startCall(SendNumbers(count, to: receiver.toSender()))
+        let call = try member.context.startCall(SendNumbers(count, to: receiver.makeSender()))
         let limit = random.once(in: 4) ? random.below(count + 1) : count
         var next = 0
         var iterator = receiver.makeAsyncIterator()
@@ -81,7 +81,7 @@ extension StressWorker {
     mutating func channelDown() async throws {
         let member = try member()
         let introductions = try Receiver<Sender<Int>>(router: forest.router, respondent: member.context)
-        let call = try member.context.startCall(ReceiveNumbers(introduction: introductions.toSender()))
+        let call = try member.context.startCall(ReceiveNumbers(introduction: introductions.makeSender()))
         let sender = try await introductions.get()
         var sent: [Int] = []
         for number in 0..<random.mostlySmall(below: 2000) {
@@ -104,7 +104,7 @@ extension StressWorker {
         let (source, target) = (try member(), try member())
         let count = random.mostlySmall(below: 2000)
         let introductions = try Receiver<Sender<Int>>(router: forest.router, respondent: target.context)
-        let receiving = try target.context.startCall(ReceiveNumbers(introduction: introductions.toSender()))
+        let receiving = try target.context.startCall(ReceiveNumbers(introduction: introductions.makeSender()))
         let sender = try await introductions.get()
         var failure: (any Error)?
         do {

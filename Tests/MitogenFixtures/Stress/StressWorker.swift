@@ -220,7 +220,7 @@ extension StressWorker {
         let count = 1 + random.below(30)
         let failing = random.once(in: 2) ? random.below(count) : count
         let key = "\(number)-\(random.next())"
-        let chain = CallChain(context: member.context, pipelined: true)
+        let chain = CallChain(context: member.context, isPipelined: true)
         var calls: [PendingCall<Int>] = []
         for index in 0..<count {
             calls.append(try chain.startCall(Step(key: key, fails: index == failing, ends: false)))

@@ -20,7 +20,7 @@ struct CountLetters: RemoteFunction {
 
     func run(in context: ExternalContext) async throws -> Int {
         var count = 0
-        try await below.withCallChain(pipelined: true) { chain in
+        try await below.withCallChain(isPipelined: true) { chain in
             for word in words { count += try await chain.call(Measure(word: word)) }
         }
         try await withSpan("check") { span in

@@ -20,7 +20,7 @@ struct Step: RemoteFunction {
 struct FailingChain: MitogenProgram {
     static func main(router: Router) async throws {
         let host = try await router.local()
-        try await host.withCallChain(pipelined: true) { (chain) throws(MitogenError) in
+        try await host.withCallChain(isPipelined: true) { (chain) throws(MitogenError) in
             var calls: [PendingCall<String>] = []
             for number in 1...5 { calls.append(try chain.startCall(Step(number: number))) }
             for (number, result) in zip(1..., await Select.results(of: calls)) {

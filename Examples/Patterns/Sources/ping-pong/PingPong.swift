@@ -15,7 +15,7 @@ struct Play: RemoteFunction {
     func run(in context: ExternalContext) async throws -> [Int] {
         let balls = try Receiver<Int>(router: context.router)
         let partners = try Receiver<Sender<Int>>(router: context.router)
-        try await seats.send(Seat(balls: balls.toSender(), partners: partners.toSender()))
+        try await seats.send(Seat(balls: balls.makeSender(), partners: partners.makeSender()))
         let partner = try await partners.get(timeout: .seconds(10))
         if serves { try await partner.send(1) }
         var taken: [Int] = []
@@ -36,9 +36,9 @@ struct PingPong: MitogenProgram {
         let seats = try Receiver<Seat>(router: router)
         let ping = try await router.local { $0.name = "ping" }
         let pong = try await router.local { $0.name = "pong" }
-        let pingBalls = try ping.startCall(Play(rounds: 5, serves: true, seats: seats.toSender()))
+        let pingBalls = try ping.startCall(Play(rounds: 5, serves: true, seats: seats.makeSender()))
         let first = try await seats.get()
-        let pongBalls = try pong.startCall(Play(rounds: 5, serves: false, seats: seats.toSender()))
+        let pongBalls = try pong.startCall(Play(rounds: 5, serves: false, seats: seats.makeSender()))
         let second = try await seats.get()
         try await first.partners.send(second.balls)
         try await second.partners.send(first.balls)

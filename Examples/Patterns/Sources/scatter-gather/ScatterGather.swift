@@ -31,8 +31,8 @@ struct Incomplete: Error, CustomStringConvertible {
     var description: String { "\(missing) numbers were not checked" }
 }
 
-/// Gives each of four contexts a part of the work, and takes the results as they come, with a progress bar on a terminal
-/// or with `--progress`. A context that is lost costs its own part only.
+/// Gives each of four contexts a part of the work, and takes the results as they come, with a progress bar on a
+/// terminal or with `--progress`. A context that is lost costs its own part only.
 @main
 struct ScatterGather: MitogenProgram {
     static func main(router: Router) async throws {
@@ -66,7 +66,7 @@ struct ScatterGather: MitogenProgram {
                     let findings = try Receiver<Finding>(router: router, respondent: worker)
                     try select.add(findings)
                     let numbers = total * part / parts..<total * (part + 1) / parts
-                    try worker.callNoReply(FindPrimes(numbers: numbers, findings: findings.toSender()))
+                    try worker.callNoReply(FindPrimes(numbers: numbers, findings: findings.makeSender()))
                 }
             }
         }

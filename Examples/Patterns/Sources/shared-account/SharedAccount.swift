@@ -43,7 +43,7 @@ struct Pay: RemoteFunction {
 @main
 struct SharedAccount: MitogenProgram {
     static func main(router: Router) async throws {
-        let system = try MitogenActorSystem.of(router)
+        let system = try router.actorSystem
         let bank = try await router.local { $0.name = "bank" }
         let account = try await system.create(Account.self, with: 100, in: bank)
         print("after my own payment:", try await account.withdraw(10))

@@ -30,7 +30,7 @@ distributed actor Account: CreatableActor {
 struct TypedError: MitogenProgram {
     static func main(router: Router) async throws {
         let bank = try await router.local { $0.name = "bank" }
-        let account = try await MitogenActorSystem.of(router).create(Account.self, with: 100, in: bank)
+        let account = try await router.actorSystem.create(Account.self, with: 100, in: bank)
         print("left:", try await account.withdraw(70))
         do {
             print("left:", try await account.withdraw(70))

@@ -6,22 +6,24 @@
 
 internal import MitogenProtocol
 
-/// The options of ``Router/buildah(container:via:_:)`` (Mitogen semantics, section 7.8).
-public struct BuildahOptions: ContextOptions {
-    public var common = CommonOptions()
-    /// The name or the number of a working container.
-    public let container: String
-    /// The user to be in the container, as `name`, number, or with `:group`; by default what the container says.
-    public var username: String?
-    /// The buildah program; `buildah` by default, looked for in `PATH`.
-    public var buildahPath = "buildah"
+extension ConnectionMethod {
+    /// The options of ``Router/buildah(container:via:_:)`` (Mitogen semantics, section 7.8).
+    public struct BuildahOptions: ContextOptions {
+        public var common = CommonOptions()
+        /// The name or the number of a working container.
+        public let container: String
+        /// The user to be in the container, as `name`, number, or with `:group`; by default what the container says.
+        public var username: String?
+        /// The buildah program; `buildah` by default, looked for in `PATH`.
+        public var buildahPath = "buildah"
 
-    public init(container: String) {
-        self.container = container
+        public init(container: String) {
+            self.container = container
+        }
     }
 }
 
-extension BuildahOptions {
+extension ConnectionMethod.BuildahOptions {
     package func request() throws(MitogenError) -> ConnectionRequest {
         let user = username.map { ["--user=\($0)"] } ?? []
         let target = ContainerTarget(.buildah, container, username: username)

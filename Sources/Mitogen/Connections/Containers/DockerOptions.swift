@@ -6,35 +6,37 @@
 
 internal import MitogenProtocol
 
-/// The options of ``Router/docker(container:via:_:)`` and ``Router/docker(image:via:_:)`` (Mitogen semantics, section
-/// 7.7).
-public struct DockerOptions: ContextOptions {
-    public var common = CommonOptions()
-    /// The name or the number of a running container; nil if a temporary one is made.
-    public let container: String?
-    /// The image of a temporary container; nil if there is a running one.
-    public let image: String?
-    /// The user to be in the container, as `name`, number, or with `:group`; by default what the container says.
-    public var username: String?
-    /// The docker program; `docker` by default, looked for in `PATH`.
-    public var dockerPath = "docker"
-    /// More arguments for docker itself, such as `["--context", "web"]`; they stand before `exec` or `run`.
-    public var dockerArguments: [String] = []
-    /// More arguments for `docker run`, such as `["--network", "none"]`; they are only used with an image.
-    public var runArguments: [String] = []
+extension ConnectionMethod {
+    /// The options of ``Router/docker(container:via:_:)`` and ``Router/docker(image:via:_:)`` (Mitogen semantics,
+    /// section 7.7).
+    public struct DockerOptions: ContextOptions {
+        public var common = CommonOptions()
+        /// The name or the number of a running container; nil if a temporary one is made.
+        public let container: String?
+        /// The image of a temporary container; nil if there is a running one.
+        public let image: String?
+        /// The user to be in the container, as `name`, number, or with `:group`; by default what the container says.
+        public var username: String?
+        /// The docker program; `docker` by default, looked for in `PATH`.
+        public var dockerPath = "docker"
+        /// More arguments for docker itself, such as `["--context", "web"]`; they stand before `exec` or `run`.
+        public var dockerArguments: [String] = []
+        /// More arguments for `docker run`, such as `["--network", "none"]`; they are only used with an image.
+        public var runArguments: [String] = []
 
-    public init(container: String) {
-        self.container = container
-        image = nil
-    }
+        public init(container: String) {
+            self.container = container
+            image = nil
+        }
 
-    public init(image: String) {
-        self.image = image
-        container = nil
+        public init(image: String) {
+            self.image = image
+            container = nil
+        }
     }
 }
 
-extension DockerOptions {
+extension ConnectionMethod.DockerOptions {
     package func request() throws(MitogenError) -> ConnectionRequest {
         let engine = [dockerPath] + dockerArguments
         let user = username.map { ["--user=\($0)"] } ?? []

@@ -6,20 +6,22 @@
 
 internal import MitogenProtocol
 
-/// The options of ``Router/incus(container:via:_:)`` (Mitogen semantics, section 7.11).
-public struct IncusOptions: ContextOptions {
-    public var common = CommonOptions()
-    /// The name of a running container or virtual machine, with its remote if it is not the default: `remote:name`.
-    public let container: String
-    /// The incus program; `incus` by default, looked for in `PATH`.
-    public var incusPath = "incus"
+extension ConnectionMethod {
+    /// The options of ``Router/incus(container:via:_:)`` (Mitogen semantics, section 7.11).
+    public struct IncusOptions: ContextOptions {
+        public var common = CommonOptions()
+        /// The name of a running container or virtual machine, with its remote if it is not the default: `remote:name`.
+        public let container: String
+        /// The incus program; `incus` by default, looked for in `PATH`.
+        public var incusPath = "incus"
 
-    public init(container: String) {
-        self.container = container
+        public init(container: String) {
+            self.container = container
+        }
     }
 }
 
-extension IncusOptions {
+extension ConnectionMethod.IncusOptions {
     package func request() throws(MitogenError) -> ConnectionRequest {
         try request(
             into: ContainerTarget(.incus, container),

@@ -6,22 +6,24 @@
 
 internal import MitogenProtocol
 
-/// The options of ``Router/jail(container:via:_:)`` (Mitogen semantics, section 7.10).
-public struct JailOptions: ContextOptions {
-    public var common = CommonOptions()
-    /// The name or the number of a running jail.
-    public let container: String
-    /// The user to be, of those that the jail knows; root by default.
-    public var username: String?
-    /// The jexec program; `/usr/sbin/jexec` by default.
-    public var jexecPath = "/usr/sbin/jexec"
+extension ConnectionMethod {
+    /// The options of ``Router/jail(container:via:_:)`` (Mitogen semantics, section 7.10).
+    public struct JailOptions: ContextOptions {
+        public var common = CommonOptions()
+        /// The name or the number of a running jail.
+        public let container: String
+        /// The user to be, of those that the jail knows; root by default.
+        public var username: String?
+        /// The jexec program; `/usr/sbin/jexec` by default.
+        public var jexecPath = "/usr/sbin/jexec"
 
-    public init(container: String) {
-        self.container = container
+        public init(container: String) {
+            self.container = container
+        }
     }
 }
 
-extension JailOptions {
+extension ConnectionMethod.JailOptions {
     package func request() throws(MitogenError) -> ConnectionRequest {
         try request(
             into: ContainerTarget(.jail, container, username: username),

@@ -6,26 +6,28 @@
 
 internal import MitogenProtocol
 
-/// The options of ``Router/kubectl(pod:via:_:)`` (Mitogen semantics, section 7.9).
-public struct KubectlOptions: ContextOptions {
-    public var common = CommonOptions()
-    /// The pod's name, or what kubectl takes for one, such as `deployment/web`.
-    public let pod: String
-    /// The pod's namespace; by default that of kubectl's configuration.
-    public var namespace: String?
-    /// The container of the pod; by default the one that kubectl chooses.
-    public var container: String?
-    /// The kubectl program; `kubectl` by default, looked for in `PATH`.
-    public var kubectlPath = "kubectl"
-    /// More arguments for kubectl itself, such as `["--context", "web"]`; they stand before `exec`.
-    public var kubectlArguments: [String] = []
+extension ConnectionMethod {
+    /// The options of ``Router/kubectl(pod:via:_:)`` (Mitogen semantics, section 7.9).
+    public struct KubectlOptions: ContextOptions {
+        public var common = CommonOptions()
+        /// The pod's name, or what kubectl takes for one, such as `deployment/web`.
+        public let pod: String
+        /// The pod's namespace; by default that of kubectl's configuration.
+        public var namespace: String?
+        /// The container of the pod; by default the one that kubectl chooses.
+        public var container: String?
+        /// The kubectl program; `kubectl` by default, looked for in `PATH`.
+        public var kubectlPath = "kubectl"
+        /// More arguments for kubectl itself, such as `["--context", "web"]`; they stand before `exec`.
+        public var kubectlArguments: [String] = []
 
-    public init(pod: String) {
-        self.pod = pod
+        public init(pod: String) {
+            self.pod = pod
+        }
     }
 }
 
-extension KubectlOptions {
+extension ConnectionMethod.KubectlOptions {
     /// kubectl with what selects the cluster and the namespace.
     private var selection: [String] { [kubectlPath] + kubectlArguments + (namespace.map { ["-n", $0] } ?? []) }
 

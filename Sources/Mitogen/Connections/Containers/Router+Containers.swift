@@ -25,9 +25,9 @@ extension Router {
     public func docker(
         container: String,
         via: Context? = nil,
-        _ configure: (inout DockerOptions) -> Void = { _ in }
+        _ configure: (inout ConnectionMethod.DockerOptions) -> Void = { _ in }
     ) async throws(MitogenError) -> Context {
-        var options = DockerOptions(container: container)
+        var options = ConnectionMethod.DockerOptions(container: container)
         configure(&options)
         return try await connect(options.request(), from: via)
     }
@@ -48,9 +48,9 @@ extension Router {
     public func docker(
         image: String,
         via: Context? = nil,
-        _ configure: (inout DockerOptions) -> Void = { _ in }
+        _ configure: (inout ConnectionMethod.DockerOptions) -> Void = { _ in }
     ) async throws(MitogenError) -> Context {
-        var options = DockerOptions(image: image)
+        var options = ConnectionMethod.DockerOptions(image: image)
         configure(&options)
         return try await connect(options.request(), from: via)
     }
@@ -60,9 +60,9 @@ extension Router {
     public func podman(
         container: String,
         via: Context? = nil,
-        _ configure: (inout PodmanOptions) -> Void = { _ in }
+        _ configure: (inout ConnectionMethod.PodmanOptions) -> Void = { _ in }
     ) async throws(MitogenError) -> Context {
-        var options = PodmanOptions(container: container)
+        var options = ConnectionMethod.PodmanOptions(container: container)
         configure(&options)
         return try await connect(options.request(), from: via)
     }
@@ -72,9 +72,9 @@ extension Router {
     public func buildah(
         container: String,
         via: Context? = nil,
-        _ configure: (inout BuildahOptions) -> Void = { _ in }
+        _ configure: (inout ConnectionMethod.BuildahOptions) -> Void = { _ in }
     ) async throws(MitogenError) -> Context {
-        var options = BuildahOptions(container: container)
+        var options = ConnectionMethod.BuildahOptions(container: container)
         configure(&options)
         return try await connect(options.request(), from: via)
     }
@@ -97,9 +97,9 @@ extension Router {
     public func kubectl(
         pod: String,
         via: Context? = nil,
-        _ configure: (inout KubectlOptions) -> Void = { _ in }
+        _ configure: (inout ConnectionMethod.KubectlOptions) -> Void = { _ in }
     ) async throws(MitogenError) -> Context {
-        var options = KubectlOptions(pod: pod)
+        var options = ConnectionMethod.KubectlOptions(pod: pod)
         configure(&options)
         return try await connect(options.request(), from: via)
     }
@@ -109,9 +109,9 @@ extension Router {
     public func lxc(
         container: String,
         via: Context? = nil,
-        _ configure: (inout LXCOptions) -> Void = { _ in }
+        _ configure: (inout ConnectionMethod.LXCOptions) -> Void = { _ in }
     ) async throws(MitogenError) -> Context {
-        var options = LXCOptions(container: container)
+        var options = ConnectionMethod.LXCOptions(container: container)
         configure(&options)
         return try await connect(options.request(), from: via)
     }
@@ -121,9 +121,9 @@ extension Router {
     public func lxd(
         container: String,
         via: Context? = nil,
-        _ configure: (inout LXDOptions) -> Void = { _ in }
+        _ configure: (inout ConnectionMethod.LXDOptions) -> Void = { _ in }
     ) async throws(MitogenError) -> Context {
-        var options = LXDOptions(container: container)
+        var options = ConnectionMethod.LXDOptions(container: container)
         configure(&options)
         return try await connect(options.request(), from: via)
     }
@@ -133,9 +133,9 @@ extension Router {
     public func incus(
         container: String,
         via: Context? = nil,
-        _ configure: (inout IncusOptions) -> Void = { _ in }
+        _ configure: (inout ConnectionMethod.IncusOptions) -> Void = { _ in }
     ) async throws(MitogenError) -> Context {
-        var options = IncusOptions(container: container)
+        var options = ConnectionMethod.IncusOptions(container: container)
         configure(&options)
         return try await connect(options.request(), from: via)
     }
@@ -145,9 +145,9 @@ extension Router {
     public func jail(
         container: String,
         via: Context? = nil,
-        _ configure: (inout JailOptions) -> Void = { _ in }
+        _ configure: (inout ConnectionMethod.JailOptions) -> Void = { _ in }
     ) async throws(MitogenError) -> Context {
-        var options = JailOptions(container: container)
+        var options = ConnectionMethod.JailOptions(container: container)
         configure(&options)
         return try await connect(options.request(), from: via)
     }

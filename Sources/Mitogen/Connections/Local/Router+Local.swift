@@ -4,15 +4,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
-/// The options of ``Router/local(via:_:)``.
-public struct LocalOptions: ContextOptions {
-    public var common = CommonOptions()
+extension ConnectionMethod {
+    /// The options of ``Router/local(via:_:)``.
+    public struct LocalOptions: ContextOptions {
+        public var common = CommonOptions()
 
-    public init() {}
+        public init() {}
 
-    /// - Throws: ``MitogenError`` with `.misuse` for options that make no sense.
-    package func request() throws(MitogenError) -> ConnectionRequest {
-        try ConnectionRequest(common, "local", .program)
+        /// - Throws: ``MitogenError`` with `.misuse` for options that make no sense.
+        package func request() throws(MitogenError) -> ConnectionRequest {
+            try ConnectionRequest(common, "local", .program)
+        }
     }
 }
 
@@ -32,9 +34,9 @@ extension Router {
     ///   `.cancelled` if the calling task is, with the same guarantee.
     public func local(
         via: Context? = nil,
-        _ configure: (inout LocalOptions) -> Void = { _ in }
+        _ configure: (inout ConnectionMethod.LocalOptions) -> Void = { _ in }
     ) async throws(MitogenError) -> Context {
-        var options = LocalOptions()
+        var options = ConnectionMethod.LocalOptions()
         configure(&options)
         return try await connect(options.request(), from: via)
     }

@@ -73,7 +73,7 @@ struct SSHArguments {
     }
 }
 
-extension SSHOptions {
+extension ConnectionMethod.SSHOptions {
     /// Why ssh cannot make a connection with these arguments; nil if it can.
     package static func problem(withArguments arguments: [String]) -> String? { SSHArguments(arguments).problem }
 

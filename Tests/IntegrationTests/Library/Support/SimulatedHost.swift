@@ -14,8 +14,8 @@ internal import Testing
     internal import Musl
 #endif
 
-/// A host that `ssh` leads to without a server: the command runs here, with a home, a temporary folder and an `uname` of
-/// its own.
+/// A host that `ssh` leads to without a server: the command runs here, with a home, a temporary folder and an `uname`
+/// of its own.
 struct SimulatedHost: Sendable {
     let directory: String
 
@@ -64,7 +64,7 @@ extension Router {
     func simulated(
         _ host: SimulatedHost,
         via: Context? = nil,
-        _ configure: (inout SSHOptions) -> Void = { _ in }
+        _ configure: (inout ConnectionMethod.SSHOptions) -> Void = { _ in }
     ) async throws(MitogenError) -> Context {
         try await ssh("host", via: via) { options in
             options.sshPath = "\(host.directory)/ssh"
