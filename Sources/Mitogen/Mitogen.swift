@@ -60,7 +60,7 @@ public enum Mitogen {
             throw MitogenError(
                 .misuse,
                 "Mitogen.run was called on a thread that is not the main one",
-                hint: "use withRouter where the code is asynchronous"
+                hint: "\(.programsOnly)use withRouter where the code is asynchronous"
             )
         }
         return try MasterRuntime.serve(configuration: configuration, body).get()

@@ -6,6 +6,7 @@
 
 internal import Mitogen
 internal import MitogenPickle
+internal import MitogenProtocol
 internal import Synchronization
 
 extension ServicePool {

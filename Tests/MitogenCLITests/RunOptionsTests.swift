@@ -22,6 +22,7 @@ struct RunOptionsTests {
     func accounts() throws {
         let hops = try Self.parse(["--sudo-terminal", "--doas-prompt", "Pass:", "true"]).hops
         #expect(hops.requestsSudoTerminal && hops.doasPrompt == "Pass:" && hops.sudoPrompt == nil)
+        #expect(try Self.parse(["--su-prompt", "Kennwort:", "true"]).hops.suPrompt == "Kennwort:")
         #expect(try !Self.parse(["true"]).hops.requestsSudoTerminal)
         let both = #expect(throws: (any Error).self) {
             _ = try MitogenCommand.parseAsRoot(["run", "--ask-passphrase", "--passphrase-file", "/x", "true"])

@@ -7,6 +7,7 @@
 import ArgumentParser
 import Foundation
 import Mitogen
+internal import MitogenProtocol
 import Testing
 
 @testable import MitogenCLI

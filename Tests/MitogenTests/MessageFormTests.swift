@@ -5,6 +5,8 @@
 //
 
 internal import Mitogen
+internal import MitogenPickle
+internal import MitogenProtocol
 internal import MitogenTesting
 internal import Testing
 

@@ -75,7 +75,11 @@ struct StreamTests {
             var event = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
             try #require(poll(&event, 1, 10_000) == 1)
             let more = frame.withUnsafeMutableBytes { bytes in
-                Glibc.read(descriptor, bytes.baseAddress! + count, bytes.count - count)
+                Glibc.read(
+                    descriptor,
+                    UnsafeMutableRawBufferPointer(rebasing: bytes[count...]).baseAddress,
+                    bytes.count - count
+                )
             }
             try #require(more > 0)
             count += more

@@ -5,6 +5,7 @@
 //
 
 internal import Mitogen
+internal import MitogenProtocol
 
 extension Hint.Name {
     /// What it is called by the user of the tool: an option, or nothing where the tool has none.
