@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <poll.h>
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -473,6 +474,25 @@ static bool describe_thread(int id, struct cmitogen_thread_info *thread) {
     memset(thread->name, 0, sizeof thread->name);
     memcpy(thread->name, name + 1, length);
     return true;
+}
+
+// Whether a thread waits for a lock of the kind that Swift's Mutex is (proc_pid_syscall(5)); false if that cannot be told.
+static bool waits_for_lock(int32_t id) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/task/%d/syscall", (int)id);
+    FILE *file = fopen(path, "re");
+    if (!file) return false;
+    long number;
+    unsigned long address, operation;
+    int count = fscanf(file, "%ld %lx %lx", &number, &address, &operation);
+    fclose(file);
+    if (count != 3 || number != SYS_futex) return false;
+    return (operation & FUTEX_CMD_MASK) == FUTEX_LOCK_PI || (operation & FUTEX_CMD_MASK) == FUTEX_LOCK_PI2;
+}
+
+bool cmitogen_thread_sleeps(int32_t id) {
+    struct cmitogen_thread_info thread;
+    return !describe_thread(id, &thread) || (thread.state != 'R' && !waits_for_lock(id));
 }
 
 int cmitogen_list_threads(struct cmitogen_thread_info *threads, int capacity) {

@@ -66,6 +66,10 @@ uint64_t cmitogen_thread_id(void) {
     return (uint64_t)(uintptr_t)pthread_self();
 }
 
+int32_t cmitogen_kernel_thread_id(void) {
+    return (int32_t)syscall(SYS_gettid);
+}
+
 static _Thread_local void *thread_slot;
 
 void *cmitogen_thread_slot(void) {

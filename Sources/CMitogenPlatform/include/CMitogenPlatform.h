@@ -244,6 +244,11 @@ struct cmitogen_thread_info {
     char state; // the kernel's letter
     int64_t processor_milliseconds;
 };
+/// The kernel's number for the calling thread.
+int32_t cmitogen_kernel_thread_id(void);
+/// Whether a thread of this process sleeps in the kernel, rather than runs or waits for a processor or for a lock; true if that
+/// cannot be told.
+bool cmitogen_thread_sleeps(int32_t id);
 /// Describes at most `capacity` threads of this process. Returns how many.
 int cmitogen_list_threads(struct cmitogen_thread_info *threads, int capacity);
 

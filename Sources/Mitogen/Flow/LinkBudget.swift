@@ -12,7 +12,7 @@ final class LinkBudget: Sendable {
     private let budget = Mutex(FlowBudget(size: LinkBudget.size))
 
     /// What flows of one link may have under way together, beyond ``Credit/first`` of each.
-    private static let size = 24 << 20
+    private static let size = 16 << 20
 
     /// The part of the budget that one flow has; it goes back with the last reference to it.
     final class Share: Sendable {

@@ -28,7 +28,9 @@ struct StreamCall<S: RemoteStream>: RemoteFunction, WrappedFunction {
             first: first ?? Credit.first
         )
         defer { sender.close() }
-        try await stream.run(in: context, yield: StreamWriter(sender: sender))
+        try await withTaskExecutorPreference(StreamExecutor.shared) {
+            try await stream.run(in: context, yield: StreamWriter(sender: sender))
+        }
     }
 }
 
