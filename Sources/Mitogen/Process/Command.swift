@@ -27,6 +27,7 @@ final class Command: Sendable {
         var isPaused = false
         /// Whether the caller has given the command up: what it still writes is read and dropped.
         var isAbandoned = false
+        var isEnding = false
         /// What was read while paused: that a pipe is closed at the other end is told also then.
         var held = Queue<ProcessEvent>()
         var hasTimedOut = false
@@ -290,9 +291,13 @@ final class Command: Sendable {
         terminate()
     }
 
-    /// Goes through the steps that the caller has chosen, and ends with KILL.
+    /// Goes through the steps that the caller has chosen, once, and ends with KILL.
     func terminate() {
-        guard end.outcome == nil else { return }
+        let begins = state.withLock { state in
+            defer { state.isEnding = true }
+            return !state.isEnding
+        }
+        guard begins, end.outcome == nil else { return }
         process.end(.command(teardown))
     }
 }

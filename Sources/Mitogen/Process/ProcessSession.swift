@@ -26,6 +26,25 @@ final class ProcessSession: Sendable {
         var handle: Handle = 0
         var call: RunningCall?
         var timer: Timer?
+        var isClosed = false
+        var reader = ReaderTime()
+        /// Why the command was not given all of its input.
+        var inputFailure: MitogenError?
+    }
+
+    /// How long the caller has dealt with the pieces that it was given, which is none of the command's time.
+    private struct ReaderTime {
+        private var total: Int64 = 0
+        private var since: Int64?
+
+        mutating func begin() { since = monotonicNanoseconds() }
+
+        mutating func end() {
+            total = nanoseconds
+            since = nil
+        }
+
+        var nanoseconds: Int64 { total + (since.map { monotonicNanoseconds() - $0 } ?? 0) }
     }
 
     private let request: ProcessRequest
@@ -61,14 +80,19 @@ final class ProcessSession: Sendable {
         }
         // The command's own limit is what is left of the task's, and its end is waited for a little longer.
         let call = try context.caller.start(message, keepsDeadline: false)
-        let timer = timeout.map { giveUp(call, after: $0) }
-        state.withLock { ($0.call, $0.timer) = (call, timer) }
+        state.withLock { $0.call = call }
+        if let timeout {
+            watch(call, within: timeout, after: timeout + request.teardown.longest + Self.grace, readerTime: 0)
+        }
         call.pending.whenResolved { [weak self] in self?.callDidEnd($0) }
     }
 
     /// Gives the command up if it still runs.
     func close() {
-        let (call, timer) = state.withLock { ($0.call, $0.timer) }
+        let (call, timer) = state.withLock { state in
+            state.isClosed = true
+            return (state.call, state.timer)
+        }
         timer?.cancel()
         end(call, because: MitogenError(.cancelled, "the command's output is not wanted any more"))
         try? router.removeHandler(at: handle)
@@ -79,11 +103,13 @@ final class ProcessSession: Sendable {
     /// The next piece of output; nil after the last one. What was given out before counts as dealt with.
     func next() async throws(MitogenError) -> ProcessOutput? {
         giveCredit()
+        state.withLock { $0.reader.end() }
         while let arrival = try await nextArrival() {
             switch arrival {
             case .closed(let stream): await request.whenClosed(stream)
             case .piece(let piece):
                 state.withLock { state in
+                    state.reader.begin()
                     state.taken.append(ProcessEvent.cost(of: piece.bytes))
                     if piece.source == .standardError { state.errorTail.add(piece.bytes) }
                 }
@@ -113,6 +139,7 @@ final class ProcessSession: Sendable {
         do throws(MitogenError) {
             end = try await call.reply(timeout: nil).output()
         } catch {
+            if let failure = state.withLock({ $0.inputFailure }) { throw failure }
             throw await context.explain(error, of: request.command)
         }
         let result = result(end)
@@ -142,19 +169,33 @@ final class ProcessSession: Sendable {
         output.close(with: error)
     }
 
-    /// The other side keeps the time limit, unless it stands still.
-    private func giveUp(_ call: RunningCall, after timeout: Duration) -> Timer {
-        let name = context.name
-        let latest = timeout + request.teardown.longest + Self.grace
-        return router.broker.schedule(after: latest) { [weak self] in
-            let error = MitogenError(
-                .timeoutError,
-                "the command has not ended within \(timeout), and \(name) does not answer",
-                context: name,
-                hint: "the command may still run there"
+    /// Gives the command up when the other side, which keeps the time limit, stands still.
+    ///
+    /// - Parameters:
+    ///   - delay: When to look. What the reader takes for its pieces after that comes on top.
+    ///   - readerTime: How much of that is in it already, in nanoseconds.
+    private func watch(_ call: RunningCall, within timeout: Duration, after delay: Duration, readerTime: Int64) {
+        let timer = router.broker.schedule(after: delay) { [weak self] in
+            guard let self else { return }
+            let time = state.withLock { $0.reader.nanoseconds }
+            guard time <= readerTime else {
+                return watch(call, within: timeout, after: .nanoseconds(time - readerTime), readerTime: time)
+            }
+            end(
+                call,
+                because: MitogenError(
+                    .timeoutError,
+                    "the command has not ended within \(timeout), and \(context.name) does not answer",
+                    context: context.name,
+                    hint: "the command may still run there"
+                )
             )
-            self?.end(call, because: error)
         }
+        let isClosed = state.withLock { state in
+            state.timer = timer
+            return state.isClosed
+        }
+        if isClosed { timer.cancel() }
     }
 
     // MARK: Output
@@ -230,11 +271,10 @@ final class ProcessSession: Sendable {
     /// Runs `body` while the input is sent.
     func sending<Value>(_ write: ProcessInput.Writer?, _ body: () async -> Value) async -> Value {
         guard let write else { return await body() }
-        return await withTaskGroup(of: Void.self) { group in
-            group.addTask { await self.send(write) }
-            defer { group.cancelAll() }
-            return await body()
-        }
+        // Unstructured, and not waited for: a source that does not end when it is cancelled is not to hold up the run.
+        let sender = Task(executorPreference: FunctionExecutor.shared) { await self.send(write) }
+        defer { sender.cancel() }
+        return await body()
     }
 
     private func send(_ write: ProcessInput.Writer) async {
@@ -245,12 +285,21 @@ final class ProcessSession: Sendable {
         } catch is InputNotWanted {
             return
         } catch {
-            // Leaving it at that would have the command take half of its input for all of it.
-            if !Task.isCancelled { end(state.withLock { $0.call }, because: failure(of: error)) }
+            if !Task.isCancelled { inputDidFail(failure(of: error)) }
             return
         }
         guard (try? await input.enter()) != nil else { return }
         if let message = message(ProcessControl(handle: handle, endsInput: true)) { router.route(message) }
+    }
+
+    /// The command would take half of its input for all of it, unless it has ended or wants no more.
+    private func inputDidFail(_ error: MitogenError) {
+        let call = state.withLock { state -> RunningCall? in
+            guard !state.closed.contains(.input), state.call?.pending.outcome == nil else { return nil }
+            state.inputFailure = error
+            return state.call
+        }
+        if let call { end(call, because: error) }
     }
 
     private func send(_ bytes: [UInt8]) async throws(MitogenError) {

@@ -133,7 +133,8 @@ package final class SpawnedProcess: Sendable {
 
     /// Sends a signal to what is left of the group, also when the process itself has ended.
     package func signalGroup(_ number: Int32) {
-        _ = kill(-pid, number)
+        // A copy of a fork server leads no group before it has its configuration.
+        if kill(-pid, number) != 0, errno == ESRCH { signal(number, group: false) }
     }
 
     /// Whether the group has anybody in it; the process itself counts until it is reaped.

@@ -175,6 +175,81 @@ extension LibraryTests.Commands {
         }
     }
 
+    /// Gives a piece, and then nothing, not even an end when it is cancelled.
+    private struct Stuck: AsyncSequence, AsyncIteratorProtocol, Sendable {
+        var isGiven = false
+        func makeAsyncIterator() -> Stuck { self }
+        mutating func next() async -> [UInt8]? {
+            if isGiven { await withUnsafeContinuation { (_: UnsafeContinuation<Void, Never>) in } }
+            isGiven = true
+            return Array("one\n".utf8)
+        }
+    }
+
+    @Test("A source that never ends, whatever happens, holds up no run")
+    func stuckInput() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local()
+            let start = ContinuousClock.now
+            let ended = try await child.run(["head", "-n", "1"], stdin: .stream(Stuck()))
+            #expect(ended.outputText == "one\n")
+            let late = try await child.run(["cat"], stdin: .stream(Stuck()), timeout: .milliseconds(300))
+            #expect(late.hasTimedOut && late.outputText == "one\n")
+            let line = try await child.withOutput(of: ["cat"], stdin: .stream(Stuck())) { output in
+                for try await line in output.lines() { return line }
+                return ""
+            }
+            #expect(line == "one")
+            #expect(ContinuousClock.now - start < .seconds(20))
+            let pid = try await child.call(ProcessID())
+            #expect(try await eventually(within: .seconds(4)) { Processes.children(of: pid).isEmpty })
+        }
+    }
+
+    @Test("A source that fails is told as it failed, and is no matter once the command has ended")
+    func lostInput() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local()
+            let lost = AsyncThrowingStream<[UInt8], any Error> { continuation in
+                continuation.finish(throwing: MitogenError(.channelError, "the source is lost"))
+            }
+            let error = try await failure { _ = try await child.run(["cat"], stdin: .stream(lost)) }
+            #expect(error.code == .channelError && error.message.contains("the source is lost"), "\(error)")
+            let (pieces, continuation) = AsyncThrowingStream<[UInt8], any Error>.makeStream()
+            let result = try await child.run(["echo", "out"], stdin: .stream(pieces)) { _ in
+                // By then the command has ended.
+                try? await Task.sleep(for: .seconds(1))
+                continuation.finish(throwing: Enough())
+                try? await Task.sleep(for: .milliseconds(100))
+                return true
+            }
+            #expect(result.status == .exited(0))
+        }
+    }
+
+    @Test("What a reader takes for its pieces is none of the command's time")
+    func slowReader() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.local()
+            var count = 0
+            let result = try await child.withOutput(
+                of: ["sh", "-c", "head -c 4000000 /dev/zero; sleep 1000"],
+                timeout: .milliseconds(500),
+                teardown: []
+            ) { output in
+                var isFirst = true
+                for try await piece in output {
+                    // Longer than the limit and what is waited on top of it.
+                    if isFirst { try await Task.sleep(for: .seconds(4.5)) }
+                    isFirst = false
+                    count += piece.bytes.count
+                }
+                return try await output.result()
+            }
+            #expect(result.hasTimedOut && count > 0)
+        }
+    }
+
     @Test("The environment is inherited, changed or replaced")
     func environmentForms() async throws {
         try await withFixtureRouter { router in
@@ -217,7 +292,7 @@ extension LibraryTests.Commands {
                 // One that ends at the first step does not see the second.
                 let obedient =
                     "trap 'echo int >>\(path); exit 5' INT; trap 'echo term >>\(path)' TERM; while :; do sleep 0.05; done"
-                let early = try await context.run(["sh", "-c", obedient], timeout: .milliseconds(800), teardown: steps)
+                let early = try await context.run(["sh", "-c", obedient], timeout: .seconds(2), teardown: steps)
                 #expect(early.hasTimedOut && early.status == .exited(5))
                 #expect(Files.text(path) == "int\nusr1\nterm\nint\n")
                 // Without steps it is KILL at once.

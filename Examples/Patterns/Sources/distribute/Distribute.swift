@@ -24,7 +24,7 @@ struct Distribute: MitogenProgram {
         push.options.preservesMetadata = true
         for (target, report) in zip([left, right], try await push.run(on: [left, right])) {
             guard report.failures.isEmpty else { throw report.failures[0] }
-            print("\(target.name ?? "?"): \(report.entries) file")
+            print("\(target.name): \(report.entries) file")
         }
 
         let copy = ByteString(bytes: folder.bytes + Array("passwd".utf8))

@@ -45,11 +45,11 @@ struct TicketSale: MitogenProgram {
             for name in ["anna", "ben", "carla"] { group.addTask { try await shop(name, office, router) } }
             return try await group.reduce(into: []) { $0.append($1) }
         }
-        buyers.sort { ($0.name ?? "") < ($1.name ?? "") }
+        buyers.sort { $0.name < $1.name }
         buyers.append(try await shop("dora", office, router))
 
         let sales = try await office.callService(TicketOffice.Sales())
-        for buyer in buyers { print(buyer.name ?? "", "has seats", sales[buyer.id] ?? []) }
+        for buyer in buyers { print(buyer.name, "has seats", sales[buyer.id] ?? []) }
         do {
             print("anna can read the sales:", try await buyers[0].call(ReadSales(office: office)))
         } catch {
