@@ -29,6 +29,13 @@ enum TargetCompletion {
         let kinds = HopKind.known.map { kind in
             if case .required = kind.argument { "\(kind.name):" } else { kind.name }
         }
-        return NodeSet(names).names.map { "@\($0)" } + NodeSet(groups.targets.values.sorted()).names + kinds
+        let words = NodeSet(names).names.map { "@\($0)" } + NodeSet(groups.targets.values.sorted()).names + kinds
+        return words.filter(self.isPlain)
+    }
+
+    /// Whether no shell finds anything in the word that it would carry out: bash expands the words that `compgen -W` gets,
+    /// and names come from files of others.
+    private static func isPlain(_ word: String) -> Bool {
+        word.allSatisfy { $0.isLetter || $0.isNumber || "._-:/@%+,=".contains($0) }
     }
 }
