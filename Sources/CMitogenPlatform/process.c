@@ -439,12 +439,13 @@ int64_t cmitogen_data_memory(void) {
 }
 
 int64_t cmitogen_allocated_memory(void) {
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
+#ifdef __GLIBC__ // a line of its own: the preprocessor reads all of a condition, and musl has no such macro
+#if __GLIBC_PREREQ(2, 33)
     struct mallinfo2 known = mallinfo2();
     return (int64_t)(known.uordblks + known.hblkhd);
-#else
-    return -1;
 #endif
+#endif
+    return -1;
 }
 
 int64_t cmitogen_resident_memory(void) {
@@ -476,23 +477,22 @@ static bool describe_thread(int id, struct cmitogen_thread_info *thread) {
     return true;
 }
 
-// Whether a thread waits for a lock of the kind that Swift's Mutex is (proc_pid_syscall(5)); false if that cannot be told.
-static bool waits_for_lock(int32_t id) {
+enum cmitogen_thread_wait cmitogen_thread_waits(int32_t id) {
+    struct cmitogen_thread_info thread;
+    if (!describe_thread(id, &thread)) return CMITOGEN_THREAD_SLEEPS;
+    if (thread.state == 'R') return CMITOGEN_THREAD_RUNS;
     char path[64];
     snprintf(path, sizeof path, "/proc/self/task/%d/syscall", (int)id);
     FILE *file = fopen(path, "re");
-    if (!file) return false;
+    if (!file) return CMITOGEN_THREAD_SLEEPS;
     long number;
     unsigned long address, operation;
     int count = fscanf(file, "%ld %lx %lx", &number, &address, &operation);
     fclose(file);
-    if (count != 3 || number != SYS_futex) return false;
-    return (operation & FUTEX_CMD_MASK) == FUTEX_LOCK_PI || (operation & FUTEX_CMD_MASK) == FUTEX_LOCK_PI2;
-}
-
-bool cmitogen_thread_sleeps(int32_t id) {
-    struct cmitogen_thread_info thread;
-    return !describe_thread(id, &thread) || (thread.state != 'R' && !waits_for_lock(id));
+    if (count != 3) return CMITOGEN_THREAD_RUNS; // "running": it has been woken since
+    // A lock of the kind that Swift's Mutex is.
+    bool is_lock = number == SYS_futex && (operation & FUTEX_CMD_MASK) == FUTEX_LOCK_PI;
+    return is_lock ? CMITOGEN_THREAD_LOCKS : CMITOGEN_THREAD_SLEEPS;
 }
 
 int cmitogen_list_threads(struct cmitogen_thread_info *threads, int capacity) {

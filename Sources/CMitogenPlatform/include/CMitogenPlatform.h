@@ -246,9 +246,13 @@ struct cmitogen_thread_info {
 };
 /// The kernel's number for the calling thread.
 int32_t cmitogen_kernel_thread_id(void);
-/// Whether a thread of this process sleeps in the kernel, rather than runs or waits for a processor or for a lock; true if that
-/// cannot be told.
-bool cmitogen_thread_sleeps(int32_t id);
+enum cmitogen_thread_wait {
+    CMITOGEN_THREAD_RUNS, // or waits for a processor
+    CMITOGEN_THREAD_LOCKS,
+    CMITOGEN_THREAD_SLEEPS,
+};
+/// What a thread of this process does (proc_pid_stat(5), proc_pid_syscall(5)); that it sleeps if it cannot be told.
+enum cmitogen_thread_wait cmitogen_thread_waits(int32_t id);
 /// Describes at most `capacity` threads of this process. Returns how many.
 int cmitogen_list_threads(struct cmitogen_thread_info *threads, int capacity);
 

@@ -5,6 +5,7 @@
 //
 
 internal import CMitogenPlatform
+internal import Synchronization
 
 #if canImport(Glibc)
     internal import Glibc
@@ -70,7 +71,7 @@ final class EventLoop<SomePoller: Poller & ~Copyable>: @unchecked Sendable {
             watch.interest = interest
             watches[token] = watch
             apply(interest, to: side, token: token)
-        } else if !adding.isEmpty {
+        } else if !adding.isEmpty, !side.isClosed.load(ordering: .relaxed) {
             let token = nextToken
             nextToken += 1
             tokens[ObjectIdentifier(side)] = token
@@ -91,6 +92,7 @@ final class EventLoop<SomePoller: Poller & ~Copyable>: @unchecked Sendable {
 
     /// Lets go of a side and closes its descriptor.
     func close(_ side: Broker.Side) {
+        side.isClosed.store(true, ordering: .relaxed)
         if let token = tokens.removeValue(forKey: ObjectIdentifier(side)) { watches[token] = nil }
         poller.remove(side.descriptor)
         _ = systemClose(side.descriptor)

@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import Synchronization
+
 extension Broker {
     /// One descriptor that a ``Broker`` watches.
     ///
@@ -17,6 +19,8 @@ extension Broker {
         /// Called on the Broker's thread whenever the descriptor is ready. It must not block.
         /// The second argument is memory of the Broker's to read into, which is valid during the call.
         let whenReady: @Sendable (Broker.Readiness, UnsafeMutableRawBufferPointer) -> Void
+        /// Set by the loop: the descriptor's number may be another one's by now.
+        let isClosed = Atomic<Bool>(false)
 
         /// Makes a side for a descriptor from 3 up.
         ///

@@ -7,7 +7,7 @@
 package import MitogenProtocol
 internal import Synchronization
 
-/// How often a task has passed without a wait.
+/// How often a place where tasks wait was passed without a wait.
 ///
 /// Tasks give up their thread only where they wait. Of a thousand streams one whose two ends never had to kept a thread on
 /// each side for itself, and sent fifty times as much as the others (measured).

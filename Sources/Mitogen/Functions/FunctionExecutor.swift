@@ -289,9 +289,10 @@ package final class FunctionExecutor: TaskExecutor {
             guard sequence & 1 == 1 else { continue }
             isBusy = true
             guard isSame, !worker.isStalled.load(ordering: .relaxed) else { continue }
-            let sleeps = cmitogen_thread_sleeps(worker.threadID)
+            let wait = cmitogen_thread_waits(worker.threadID)
             let isLong = seen[ObjectIdentifier(worker)].map { $0.ticks >= Self.mostTicks } ?? false
-            if sleeps || isLong, stall(worker, at: sequence), sleeps { asleep += 1 }
+            guard wait == CMITOGEN_THREAD_SLEEPS || isLong, stall(worker, at: sequence) else { continue }
+            if wait != CMITOGEN_THREAD_RUNS { asleep += 1 }
         }
         for broker in brokers {
             let sequence = broker.inlineState

@@ -78,8 +78,9 @@ package final class Stream: Sendable {
     private static let mostReadBytes = 128 << 10
     private static let leastReadBytes = 2 << 10
     private static let mostFramesRead = 64
-    /// How many frames a thread writes before the Broker goes on.
+    /// How many frames a thread writes before the Broker goes on, and how many bytes.
     private static let mostFramesWritten = 64
+    private static let mostBytesWritten = 1 << 20
 
     /// So many answers to its own requests a peer may leave unread: one that goes on asking takes memory without end.
     private static let answerLimit = 100_000
@@ -281,10 +282,11 @@ package final class Stream: Sendable {
     /// for a system call (a thread that is preempted in one would hold them all up, measured).
     private func write(_ first: Step) {
         var step = first
-        var frames = 0
+        var (frames, bytes) = (0, 0)
         while case .write(let frame, let offset) = step {
             frames += 1
-            let isLast = frames >= Self.mostFramesWritten
+            bytes += frame.size - offset
+            let isLast = frames >= Self.mostFramesWritten || bytes >= Self.mostBytesWritten
             let count = OutputQueue.write(frame.message, from: offset, write)
             step = output.withLock { output in
                 let written = offset + max(0, count)

@@ -41,7 +41,8 @@ extension LibraryTests.Forks {
         // After the first half nothing grows: the numbers are those of descriptors, bytes allocated, KiB of memory here and
         // in the fork server, and children.
         let (before, after) = (lines[1], lines[3])
-        #expect(after[1] <= before[1], "\(lines)")
+        // One more may be a file of /proc that the monitor of the functions' threads reads at that moment.
+        #expect(after[1] <= before[1] + 1, "\(lines)")
         // What is allocated goes up and down by 100 KiB with what just happens to be queued.
         #expect(after[2] <= before[2] + 256 << 10, "\(lines)")
         #expect(after[3] <= before[3] + 512 && after[4] <= before[4] + 64, "\(lines)")

@@ -71,7 +71,7 @@ enum Leftovers {
             var buffer = [CChar](repeating: 0, count: 4096)
             guard readlink("/proc/self/fd/\(number)", &buffer, buffer.count - 1) > 0 else { return nil }
             let target = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            guard target != "/proc/\(selfPID)/fd" else { return nil }
+            guard target != "/proc/\(selfPID)/fd", !target.contains("/task/") else { return nil }
             counts[target, default: 0] += 1
             return counts[target].flatMap { $0 > 0 ? "descriptor of \(target), number \($0)" : nil }
         }

@@ -56,8 +56,10 @@ extension TakeStock.Report {
             requests: dump.requests.map { $0.function ?? "a request to \($0.contextID ?? 0)" },
             handlers: dump.handlers.map(\.name).sorted(),
             // The folder itself, and the timers of libdispatch, which it makes when it likes.
-            descriptors: descriptors.filter { !$0.hasSuffix("/fd") && $0 != "anon_inode:[timerfd]" }
-                .map { $0.hasPrefix("anon_inode") ? $0 : String($0.prefix { $0 != ":" }) }.sorted(),
+            descriptors: descriptors.filter {
+                !$0.hasSuffix("/fd") && !$0.contains("/task/") && $0 != "anon_inode:[timerfd]"
+            }
+            .map { $0.hasPrefix("anon_inode") ? $0 : String($0.prefix { $0 != ":" }) }.sorted(),
             functions: all.filter { own.isEmpty || !$0.hasSuffix(own) }
         )
     }
