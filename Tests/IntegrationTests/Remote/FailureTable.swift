@@ -62,7 +62,7 @@ struct FailureTable {
             #expect(failure.stage == row.stage.rawValue, "\(row.name)")
             #expect(failure.context == row.hop, "\(row.name)")
             #expect(failure.hint?.contains(row.hint) == true, "\(row.name): \(failure.hint ?? "no hint")")
-            let text = "\(failure.code): \(failure.message)"
+            let text = "\(failure.code): \(failure.message); \(failure.hint ?? "")"
             #expect(seen.updateValue(row.name, forKey: text) == nil, "\(row.name) and \(seen[text] ?? "") say: \(text)")
         }
     }
@@ -424,7 +424,7 @@ struct FailureTable {
                 code: .noImage,
                 stage: .choosingImage,
                 hop: "sudo.root",
-                hint: "PayloadProvider"
+                hint: "build the program for it, and put that at"
             ),
         ]
     }
