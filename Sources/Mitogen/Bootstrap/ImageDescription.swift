@@ -6,7 +6,7 @@
 
 internal import MitogenProtocol
 
-/// What a program file says of itself, for people who want to know what they have.
+/// The machine and the build id of a program file, as `mitogen --version` shows them.
 package struct ImageDescription: Sendable, Hashable {
     /// The machine that it is for, as `uname -m` calls it there.
     package let machine: String

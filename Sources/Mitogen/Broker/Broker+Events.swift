@@ -8,7 +8,7 @@
 public enum BrokerEvent: Sendable, Hashable {
     /// Its loop has ended, and nothing is stopped yet.
     case beforeShutdown
-    /// What it is responsible for is being stopped.
+    /// The Broker stops its streams and listeners.
     case shutdown
     /// Its thread has nothing left to do.
     case exit

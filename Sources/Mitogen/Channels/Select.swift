@@ -28,7 +28,7 @@ public final class Select<Value: Sendable>: AsyncSequence, Sendable {
         /// The value, or why there is none; ``MitogenError/isEndOfChannel`` tells the end of a sender from a loss.
         public let result: Result<Value, MitogenError>
         /// Whether the source has nothing more: it was closed, its senders were, its context is gone, or it is a call.
-        /// It is not a source of the select any more. A receiver that others send to as well goes on after the end of
+        /// The select then drops the source. A receiver that others send to as well goes on after the end of
         /// one.
         public let isLast: Bool
     }

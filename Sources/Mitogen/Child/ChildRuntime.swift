@@ -89,7 +89,7 @@ enum ChildRuntime {
             try ForkServerProcess.serve(message.decode(as: ForkServerSetup.self))
             // A copy that gets no configuration is not wanted. It runs nothing that `preload` has registered for the end.
             do throws(MitogenError) { message = try readFrame() } catch { _exit(1) }
-            // Whoever sends one knows of this process: it leaves the group of those that are not known.
+            // The configuration tells that the parent knows this process, so it leaves the fork server's group.
             setsid()
         }
         guard message.handle == StandardHandle.configure else {

@@ -185,7 +185,7 @@ final class ChildWire: Sendable {
         guard let handler, let questions else { return }
         let sight = questions.sight(tool: pid)
         let isLong = time >= Self.longSilence
-        // A tool that goes on at this moment may not have written yet, so what is seen has to last.
+        // A tool that was just resumed may not have written yet, so the same has to be seen twice.
         if isLong, seen != sight {
             return awaitSilence(time + Self.shortSilence, after: time, seen: sight)
         }

@@ -137,7 +137,7 @@ final class ConnectionAttempt: Sendable {
 
     /// The program itself was started.
     ///
-    /// - Parameter forked: What it does first, if it is forked.
+    /// - Parameter forked: The setup of a forked process; nil, the default, for others.
     func follow(_ spawned: SpawnedProcess, _ ends: ConnectionEnds, forked: ForkSetup? = nil) {
         timeline.note(.starting)
         let (name, logger) = (request.name(pid: spawned.pid), router.logger)
