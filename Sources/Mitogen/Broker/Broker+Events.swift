@@ -4,26 +4,28 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
-/// Something that happened to a Broker.
-public enum BrokerEvent: Sendable, Hashable {
-    /// Its loop has ended, and nothing is stopped yet.
-    case beforeShutdown
-    /// The Broker stops its streams and listeners.
-    case shutdown
-    /// Its thread has nothing left to do.
-    case exit
-}
-
 extension Broker {
-    /// What happens to this Broker, from now on. The sequence ends with ``BrokerEvent/exit``. A Broker that has ended tells
-    /// all of it at once.
-    public var events: AsyncStream<BrokerEvent> {
+    /// Something that happened to a Broker.
+    public enum Event: Sendable, Hashable {
+        /// Its loop has ended, and nothing is stopped yet.
+        case beforeShutdown
+        /// The Broker stops its streams and listeners.
+        case shutdown
+        /// Its thread does nothing more.
+        case exit
+    }
+
+    /// What happens to this Broker: first what has happened already, then the rest. The sequence ends with
+    /// ``Event/exit``.
+    public var events: AsyncStream<Broker.Event> {
         AsyncStream { continuation in
-            beforeShutdown { continuation.yield(.beforeShutdown) }
-            onShutdown { continuation.yield(.shutdown) }
-            onExit {
-                continuation.yield(.exit)
-                continuation.finish()
+            whenShutDown(before: { continuation.yield(.beforeShutdown) }) { [self] in
+                continuation.yield(.shutdown)
+                // Only now, so that it is told last also to one who asks at the very end.
+                whenEnded {
+                    continuation.yield(.exit)
+                    continuation.finish()
+                }
             }
         }
     }

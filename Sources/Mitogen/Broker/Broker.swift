@@ -33,6 +33,8 @@ public final class Broker: SerialExecutor {
         /// Whether the thread waits, or is about to wait, for descriptors.
         var isAsleep = false
         var shutdownRequested = false
+        /// Whether what is registered for the beginning of the shutdown was taken to be run.
+        var hasBegunToEnd = false
         var hasEnded = false
         var beforeShutdown: [@Sendable () -> Void] = []
         var onShutdown: [@Sendable () -> Void] = []
@@ -227,7 +229,8 @@ public final class Broker: SerialExecutor {
         parker.park()
     }
 
-    private func whenEnded(_ body: @escaping @Sendable () -> Void) {
+    /// Calls `body` when the Broker's thread does nothing more, at once if that is so already.
+    func whenEnded(_ body: @escaping @Sendable () -> Void) {
         let hasEnded = state.withLock { state in
             if !state.hasEnded { state.joiners.append(body) }
             return state.hasEnded
@@ -239,27 +242,40 @@ public final class Broker: SerialExecutor {
     /// keep it alive, and timers.
     public var keepsAlive: Bool { keepAliveFlag.load(ordering: .relaxed) }
 
-    /// Calls `body` on the Broker's thread when the loop ends, before anything is stopped.
+    /// Calls `body` on the Broker's thread when the loop ends, before anything is stopped. Later, it is called soon.
     package func beforeShutdown(_ body: @escaping @Sendable () -> Void) {
-        register(body, at: \.beforeShutdown)
+        whenShutDown(before: body)
     }
 
-    /// Calls `body` on the Broker's thread to stop what it is responsible for.
+    /// Calls `body` on the Broker's thread to stop what it is responsible for. Later, it is called soon.
     package func onShutdown(_ body: @escaping @Sendable () -> Void) {
-        register(body, at: \.onShutdown)
+        whenShutDown(then: body)
+    }
+
+    /// Calls `before` like ``beforeShutdown(_:)`` and `then` like ``onShutdown(_:)``, in this order also when both are
+    /// late.
+    func whenShutDown(
+        before: @escaping @Sendable () -> Void = {},
+        then: @escaping @Sendable () -> Void = {}
+    ) {
+        let isLate = state.withLock { state in
+            if !state.hasBegunToEnd {
+                state.beforeShutdown.append(before)
+                state.onShutdown.append(then)
+            }
+            return state.hasBegunToEnd
+        }
+        let both: @Sendable () -> Void = {
+            before()
+            then()
+        }
+        if isLate, !schedule(both) { both() }
     }
 
     /// Calls `body` as the last thing that the Broker's thread does.
     package func onExit(_ body: @escaping @Sendable () -> Void) {
-        register(body, at: \.onExit)
-    }
-
-    private func register(
-        _ body: @escaping @Sendable () -> Void,
-        at list: any WritableKeyPath<State, [@Sendable () -> Void]> & Sendable
-    ) {
         let hasEnded = state.withLock { state in
-            if !state.hasEnded { state[keyPath: list].append(body) }
+            if !state.hasEnded { state.onExit.append(body) }
             return state.hasEnded
         }
         if hasEnded { body() }
@@ -376,7 +392,11 @@ public final class Broker: SerialExecutor {
     }
 
     private func runShutdown() {
-        let (before, on) = state.withLock { ($0.beforeShutdown, $0.onShutdown) }
+        let (before, on) = state.withLock { state in
+            state.hasBegunToEnd = true
+            defer { (state.beforeShutdown, state.onShutdown) = ([], []) }
+            return (state.beforeShutdown, state.onShutdown)
+        }
         for body in before { body() }
         for body in on { body() }
         let deadline = monotonicNanoseconds() + shutdownTimeout.nanoseconds
@@ -391,19 +411,12 @@ public final class Broker: SerialExecutor {
     }
 
     private func finish() {
-        let exits = state.withLock { state in
-            defer { state.onExit = [] }
-            return state.onExit
+        while let exits = takeExits() {
+            for body in exits { body() }
         }
-        for body in exits { body() }
         let (joiners, rest) = state.withLock { state in
-            state.hasEnded = true
-            let result = (state.joiners, state.work)
-            state.joiners = []
-            state.work = []
-            state.beforeShutdown = []
-            state.onShutdown = []
-            return result
+            defer { (state.joiners, state.work) = ([], []) }
+            return (state.joiners, state.work)
         }
         // What was handed in too late is not lost: jobs run, descriptors are closed.
         for item in rest {
@@ -416,6 +429,15 @@ public final class Broker: SerialExecutor {
             }
         }
         for body in joiners { body() }
+    }
+
+    /// What is to be run last; when there is nothing more, the Broker has ended.
+    private func takeExits() -> [@Sendable () -> Void]? {
+        state.withLock { state in
+            state.hasEnded = state.onExit.isEmpty
+            defer { state.onExit = [] }
+            return state.hasEnded ? nil : state.onExit
+        }
     }
 }
 

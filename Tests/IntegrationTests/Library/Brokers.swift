@@ -71,6 +71,38 @@ extension LibraryTests.Brokers {
         await broker.join()
     }
 
+    @Test("Whoever asks for a Broker's events while it ends is told all of them, and its end after everything else")
+    func lateEvents() async throws {
+        let broker = try Broker()
+        let notes = Notes()
+        let streams = Mutex<[AsyncStream<Broker.Event>]>([])
+        let early = broker.events
+        let ask: @Sendable (String) -> Void = { name in
+            notes.append(name)
+            streams.withLock { $0.append(broker.events) }
+        }
+        broker.onShutdown { ask("shutdown") }
+        broker.onExit {
+            // Time for the end to be told too early.
+            usleep(50_000)
+            ask("exit")
+            broker.onExit { ask("registered at the exit") }
+        }
+        let told = Task {
+            for await event in early where event == .exit { notes.append("told") }
+        }
+        broker.shutdown()
+        await broker.join()
+        await told.value
+        #expect(notes.all == ["shutdown", "exit", "registered at the exit", "told"])
+        let late = streams.withLock { $0 }
+        #expect(late.count == 3)
+        for events in late {
+            let all = try await within(.seconds(5)) { await events.reduce(into: []) { $0.append($1) } }
+            #expect(all == [.beforeShutdown, .shutdown, .exit])
+        }
+    }
+
     @Test("After its end a Broker takes no work")
     func ended() async throws {
         let broker = try Broker()
