@@ -127,6 +127,30 @@ public struct LargeHang: ForkFunction {
     public func run() throws { sleep(1000) }
 }
 
+/// Notes what the process says that it is.
+public struct PlaceNote: ForkFunction, ForkStartFunction {
+    public init() {}
+
+    public func run() throws { ForkJournal.note(Self.place) }
+
+    public func run(in context: ExternalContext) throws { try run() }
+
+    static var place: String {
+        "\(Mitogen.isMaster) \(Mitogen.contextID) of \(Mitogen.parentIDs), \(Mitogen.parentID ?? .max)"
+    }
+}
+
+/// Runs a shell script, and waits for its end.
+public struct HangBehindProgram: ForkFunction {
+    public var script: String
+
+    public init(_ script: String) {
+        self.script = script
+    }
+
+    public func run() throws { if system(script) != 0 { throw OutOfStock(item: "programs") } }
+}
+
 /// Takes half a second to start.
 public struct SlowStart: ForkStartFunction {
     public init() {}

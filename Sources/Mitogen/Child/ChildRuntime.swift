@@ -18,8 +18,8 @@ internal import Synchronization
 /// The life of a process that was started as a context (Mitogen semantics, sections 5.4, 5.5 and 5.8).
 enum ChildRuntime {
     private static let wasAsked = Atomic<Bool>(false)
-    /// The router of a process that was started as a context, and is one until it ends.
-    static let processRouter = Mutex<Router?>(nil)
+    /// What a process is that was started as a context; nil in others.
+    static let place = Mutex<ProcessPlace?>(nil)
 
     #if Metrics || Tracing
         /// What the program wants done in every context, first of all.
@@ -49,6 +49,7 @@ enum ChildRuntime {
         OpenFilesLimit.raise()
         do {
             let configuration = try readConfiguration()
+            place.withLock { $0 = .beginning(configuration.contextID, parentIDs: configuration.parentIDs) }
             try configuration.fork?.begin()
             let output = try StandardStreams.takeOver()
             cmitogen_set_title(CommandLine.argc, CommandLine.unsafeArgv, "mitogen:\(configuration.remoteName)")
@@ -86,7 +87,10 @@ enum ChildRuntime {
     private static func readConfiguration() throws(MitogenError) -> ChildConfiguration {
         var message = try readFrame()
         if message.handle == StandardHandle.forkServer {
-            try ForkServerProcess.serve(message.decode(as: ForkServerSetup.self))
+            let setup = try message.decode(as: ForkServerSetup.self)
+            // It has no number of its own.
+            place.withLock { $0 = .beginning(setup.parentIDs.first ?? 0, parentIDs: setup.parentIDs) }
+            try ForkServerProcess.serve(setup)
             // A copy that gets no configuration is not wanted. It runs nothing that `preload` has registered for the end.
             do throws(MitogenError) { message = try readFrame() } catch { _exit(1) }
             // The configuration tells that the parent knows this process, so it leaves the fork server's group.
@@ -137,7 +141,7 @@ enum ChildRuntime {
         let broker = try Broker(shutdownTimeout: .seconds(3))
         let logTarget = ForwardingLogHandler.install(level: configuration.logLevel)
         let router = try makeRouter(configuration, broker)
-        processRouter.withLock { $0 = router }
+        place.withLock { $0 = .context(router) }
         output.capture(on: broker, router)
         router.dispatcher.install(in: router, waitingFor: configuration.fork?.delaysCalls == true ? forkedStart : nil)
         router.addHandler(StandardHandle.shutdown, .parents) { router, _, _ in router.shutdown() }

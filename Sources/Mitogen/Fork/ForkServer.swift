@@ -60,7 +60,8 @@ final class ForkServer: Sendable {
     /// - Throws: ``MitogenError`` with `.spawnError`.
     init(_ preload: NamedFunction?, _ image: ImageSource, in router: Router) throws(MitogenError) {
         broker = router.broker
-        let setup = ForkServerSetup(version: Mitogen.version, preload: preload)
+        let parentIDs = [router.contextID] + router.parentIDs
+        let setup = ForkServerSetup(version: Mitogen.version, parentIDs: parentIDs, preload: preload)
         let frame = try Message.pickled(setup, handle: StandardHandle.forkServer).frame
         let command = image.command(argument: "mitogen:fork server of \(ProcessIdentity.default)")
         let logger = router.logger

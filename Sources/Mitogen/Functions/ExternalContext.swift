@@ -57,19 +57,20 @@ public struct ExternalContext: Sendable {
 }
 
 extension Mitogen {
-    /// The router of the function that runs; outside functions that of the process, if it was started as a context.
+    /// That of the function that runs; outside functions that of the process, if it was started as a context.
     ///
     /// A detached task, or a thread of the program's own, has no function.
-    private static var router: Router? {
-        ExternalContext.current?.router ?? ChildRuntime.processRouter.withLock { $0 }
+    private static var place: ProcessPlace? {
+        ExternalContext.current.map { .context($0.router) } ?? ChildRuntime.place.withLock { $0 }
     }
 
     /// Whether this process is the master of its tree.
-    public static var isMaster: Bool { router?.isMaster ?? true }
+    public static var isMaster: Bool { place?.isMaster ?? true }
     /// This process's number; 0 in a master, and in a program that has attached itself to a tree but in its functions.
-    public static var contextID: ContextID { router?.contextID ?? 0 }
+    /// In the `preload` function of a fork server, which has no number, that of the context that forks.
+    public static var contextID: ContextID { place?.contextID ?? 0 }
     /// The number of the context that started this one; nil in a master.
-    public static var parentID: ContextID? { router?.parentID }
+    public static var parentID: ContextID? { place?.parentID }
     /// The numbers of the ancestors, the nearest first; empty in a master.
-    public static var parentIDs: [ContextID] { router?.parentIDs ?? [] }
+    public static var parentIDs: [ContextID] { place?.parentIDs ?? [] }
 }

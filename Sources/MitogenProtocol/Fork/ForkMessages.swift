@@ -21,11 +21,14 @@ package struct NamedFunction: Sendable, Hashable, Codable {
 /// What a fork server is told in its first frame.
 package struct ForkServerSetup: Sendable, Hashable, Codable {
     package var version: String
+    /// The context that has started it, then its ancestors.
+    package var parentIDs: [ContextID]
     /// What it runs once, before it forks.
     package var preload: NamedFunction?
 
-    package init(version: String, preload: NamedFunction?) {
+    package init(version: String, parentIDs: [ContextID], preload: NamedFunction?) {
         self.version = version
+        self.parentIDs = parentIDs
         self.preload = preload
     }
 }

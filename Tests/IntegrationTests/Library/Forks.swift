@@ -110,6 +110,21 @@ extension LibraryTests.Forks {
         }
     }
 
+    @Test("preload, onFork and onStart know that they do not run in the master")
+    func places() async throws {
+        try await withFixtureRouter { router in
+            let note = PlaceNote()
+            let child = try await router.fork(preload: note, onFork: note, onStart: note)
+            let place = "false \(child.id) of [0], 0"
+            #expect(try await child.call(ReadForkJournal()) == ["false 0 of [0], 0", place, place])
+            let nested = try await router.fork(preload: note, onFork: note, onStart: note, via: child)
+            let (server, inner) = ("\(child.id) of [\(child.id), 0], \(child.id)", "\(nested.id) of [\(child.id), 0]")
+            let expected = ["false \(server)"] + Array(repeating: "false \(inner), \(child.id)", count: 2)
+            #expect(try await nested.call(ReadForkJournal()) == expected)
+            #expect(Mitogen.isMaster)
+        }
+    }
+
     @Test("The options debug, isProfilingEnabled and isUnidirectional hold for the forked context")
     func options() async throws {
         try await withFixtureRouter { router in
