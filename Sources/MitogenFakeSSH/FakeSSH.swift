@@ -27,7 +27,7 @@ public enum FakeSSH {
     /// shell, in its home directory, as sshd does it; `-s sftp` starts the sftp-server that is there.
     ///
     /// Input, output, standard error and exit status are carried as they are, with the windows of
-    /// ``ProcessHost/run(_:stdin:environment:workingDirectory:timeout:teardown:checked:onOutput:)``. A signal that ends
+    /// ``ProcessHost/run(_:stdin:environment:workingDirectory:timeout:teardown:throwsOnFailure:onOutput:)``. A signal that ends
     /// the ssh ends its command. An ssh ends with 255 if a signal has ended the command, if the connection is lost, and
     /// if it is asked for what is not possible; it says so on its standard error. When the program has ended, what is left
     /// of its ssh processes is ended.
@@ -88,17 +88,21 @@ public enum FakeSSH {
             environment: environment,
             workingDirectory: workingDirectory,
             timeout: timeout,
+            describing: { "\($0)" },
             whenStarted: { _ in }
         )
     }
 
-    /// - Parameter whenStarted: Called with the program's process, to send it signals.
+    /// - Parameters:
+    ///   - describe: What an ssh that fails says about an error.
+    ///   - whenStarted: Called with the program's process, to send it signals.
     package static func run(
         _ arguments: [ByteString],
         to destination: Context,
         environment: [ByteString: ByteString],
         workingDirectory: ByteString?,
         timeout: Duration?,
+        describing describe: @escaping @Sendable (MitogenError) -> String,
         whenStarted: (LocalProgram) -> Void
     ) async throws(MitogenError) -> ExitStatus {
         guard let router = destination.router else {
@@ -106,7 +110,7 @@ public enum FakeSSH {
         }
         let folder = try PrivateFolder()
         defer { folder.remove() }
-        let listener = SSHListener(folder.listener, broker: router.broker)
+        let listener = SSHListener(folder.listener, broker: router.broker, describing: describe)
         defer { listener.close() }
         let path = environment["PATH"] ?? getenv("PATH").map(bytes)
         let variables = ProgramEnvironment.variables(folder: folder.path, path: path)

@@ -16,14 +16,16 @@ internal import Mitogen
 /// Takes what a program's ssh processes ask for, any number of them at a time.
 final class SSHListener: Sendable {
     private let broker: Broker
+    private let describe: @Sendable (MitogenError) -> String
     private let side: Broker.Side
     private let connections: AsyncStream<LocalEnd>
     private let continuation: AsyncStream<LocalEnd>.Continuation
 
     /// Takes over a listening socket.
-    init(_ listener: Int32, broker: Broker) {
+    init(_ listener: Int32, broker: Broker, describing describe: @escaping @Sendable (MitogenError) -> String) {
         let (connections, continuation) = AsyncStream.makeStream(of: LocalEnd.self)
         self.broker = broker
+        self.describe = describe
         self.connections = connections
         self.continuation = continuation
         side = Broker.Side(descriptor: listener, keepsAlive: false) { _ in
@@ -42,7 +44,12 @@ final class SSHListener: Sendable {
         await withDiscardingTaskGroup { group in
             for await connection in connections {
                 group.addTask {
-                    await SSHSession(connection: connection, destination: destination, broker: self.broker).serve()
+                    await SSHSession(
+                        connection: connection,
+                        destination: destination,
+                        broker: self.broker,
+                        describe: self.describe
+                    ).serve()
                 }
             }
             group.cancelAll()

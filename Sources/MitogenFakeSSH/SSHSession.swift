@@ -15,6 +15,8 @@ struct SSHSession: Sendable {
     let connection: LocalEnd
     let destination: Context
     let broker: Broker
+    /// An error, for whoever has started the program.
+    let describe: @Sendable (MitogenError) -> String
 
     private struct Request {
         let arguments: [ByteString]
@@ -84,7 +86,7 @@ struct SSHSession: Sendable {
         } catch {
             // Then nobody reads it.
             if Task.isCancelled { return Self.failed }
-            return await fail(request, "\(error)")
+            return await fail(request, self.describe(error))
         }
     }
 

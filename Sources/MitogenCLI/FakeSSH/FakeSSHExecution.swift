@@ -97,7 +97,8 @@ struct FakeSSHExecution: Sendable {
             to: context,
             environment: [:],
             workingDirectory: nil,
-            timeout: self.options.timeout
+            timeout: self.options.timeout,
+            describing: \.toolText
         ) { program in
             state.program.withLock { $0 = program }
         }
