@@ -91,7 +91,7 @@ int cmitogen_open_null(void) {
 }
 
 int cmitogen_open_for_reading(const char *path) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     return fd < 0 ? -errno : fd;
 }
 

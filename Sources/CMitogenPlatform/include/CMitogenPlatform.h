@@ -62,6 +62,7 @@ int cmitogen_open_null(void);
 /// Moves a descriptor away from 0, 1 and 2, which a program may have closed: what it thinks is its output must not be
 /// ours. Everything that this file opens goes through it.
 int cmitogen_above_standard(int fd);
+/// Does not wait, as opening a FIFO or a terminal may; reading a regular file is as ever.
 int cmitogen_open_for_reading(const char *path);
 int64_t cmitogen_file_size(const char *path);
 /// Writes a file that only the user may read, under another name first. 0 or a negative errno.

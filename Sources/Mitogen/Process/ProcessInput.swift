@@ -71,12 +71,14 @@ private final class InputFile: Sendable {
     init(_ path: ByteString) throws(MitogenError) {
         self.path = path
         let name = path.bytes.map { CChar(bitPattern: $0) } + [0]
-        var status = stat()
-        guard stat(name, &status) == 0 else { throw Self.failure(path, errno) }
-        // A FIFO or a terminal would hold up whatever else this thread does.
-        guard status.st_mode & S_IFMT == S_IFREG else { throw MitogenError(.misuse, "\(path) is not a regular file") }
         descriptor = cmitogen_open_for_reading(name)
+        // A socket, or a device that is not there.
+        guard descriptor != -ENXIO else { throw Self.notRegular(path) }
         guard descriptor >= 0 else { throw Self.failure(path, -descriptor) }
+        // Only now, as the path may lead to something else at any moment.
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw Self.failure(path, errno) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw Self.notRegular(path) }
     }
 
     deinit {
@@ -93,6 +95,10 @@ private final class InputFile: Sendable {
         }
         guard error == 0 else { throw Self.failure(path, error) }
         return piece.isEmpty ? nil : piece
+    }
+
+    private static func notRegular(_ path: ByteString) -> MitogenError {
+        MitogenError(.misuse, "\(path) is not a regular file")
     }
 
     private static func failure(_ path: ByteString, _ error: Int32) -> MitogenError {

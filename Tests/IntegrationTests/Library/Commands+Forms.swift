@@ -6,6 +6,7 @@
 
 internal import Mitogen
 internal import MitogenFixtures
+internal import Synchronization
 internal import Testing
 
 #if canImport(Glibc)
@@ -171,6 +172,43 @@ extension LibraryTests.Commands {
                 let pid = try await child.call(ProcessID())
                 #expect(try await eventually(within: .seconds(4)) { Processes.children(of: pid).isEmpty })
                 #expect(Files.text("\(directory)/mark") != "started\nend\n")
+            }
+        }
+    }
+
+    @Test("A path that becomes a FIFO at the wrong moment holds nothing up", .timeLimit(.minutes(1)))
+    func changingInput() async throws {
+        try await withFixtureRouter { router in
+            try await withTemporaryDirectory { directory in
+                try Files.write(Array("text".utf8), to: "\(directory)/file")
+                #expect(mkfifo("\(directory)/fifo", 0o600) == 0)
+                let input = "\(directory)/input"
+                #expect(link("\(directory)/file", input) == 0)
+                let isDone = Atomic<Bool>(false)
+                // Whatever is looked at in between: the one name leads here or there.
+                let flipping = Task.detached {
+                    while !isDone.load(ordering: .relaxed) {
+                        for name in ["fifo", "file"] {
+                            link("\(directory)/\(name)", "\(input).new")
+                            rename("\(input).new", input)
+                        }
+                    }
+                }
+                let context = router.myself()
+                var (read, refused) = (0, 0)
+                let before = Files.names(in: "/proc/self/fd").count
+                for _ in 0..<300 {
+                    do {
+                        #expect(try await context.run(["cat"], stdin: .file(input)).outputText == "text")
+                        read += 1
+                    } catch let error as MitogenError where error.code == .misuse {
+                        refused += 1
+                    }
+                }
+                isDone.store(true, ordering: .relaxed)
+                await flipping.value
+                #expect(read > 0 && refused > 0, "\(read) \(refused)")
+                #expect(try await eventually { Files.names(in: "/proc/self/fd").count <= before + 3 })
             }
         }
     }
