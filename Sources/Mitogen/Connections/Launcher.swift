@@ -196,8 +196,7 @@ struct ForkLauncher: Launcher {
         attempt.waits(for: "waiting for the fork server, which may still run its preload function")
         let number = server.fork(ends, until: attempt.deadline) { outcome in
             switch outcome {
-            case .forked(let pid):
-                let process = SpawnedProcess(child: pid, broker: attempt.router.broker)
+            case .forked(let process):
                 // From now on it is the copy that is waited for, which may still run its fork function.
                 attempt.waits(for: nil)
                 return attempt.follow(process, ends, forked: target.setup)

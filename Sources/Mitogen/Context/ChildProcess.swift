@@ -124,8 +124,8 @@ final class ChildProcess: Sendable {
     }
 
     /// Ends a process whose connection has failed, and what it has started.
-    func terminate() {
-        process.end(.failedAttempt)
+    func terminate(_ ending: ProcessEnding = .failedAttempt) {
+        process.end(ending)
         process.whenEnded { [self] _ in diagnostics?.close() }
     }
 

@@ -49,7 +49,20 @@ extension ForkServer {
             "the fork server was ended, because it had not answered in time",
             hint: "look whether its preload function hangs; allow it more time with \(.connectTimeout)"
         )
-        process.terminate()
+        // By its number: its group has also the copies of other attempts that have not begun yet.
+        process.terminate(.failedForkServer)
+        endGroup(after: .seconds(1))
+    }
+
+    /// Ends what `preload` has started, as soon as the group has no copy any more that belongs to an attempt.
+    private func endGroup(after delay: Duration) {
+        let timer = broker.schedule(after: delay) { [self] in
+            guard process.process.hasGroup else { return }
+            if hasCopiesInGroup { return endGroup(after: .milliseconds(100)) }
+            process.process.signalGroup(SIGKILL)
+        }
+        // Then the number may be another group's some time.
+        process.process.whenEnded { [process] _ in if !process.process.hasGroup { timer.cancel() } }
     }
 
     /// Ends the server, also while it runs its preload function.
@@ -73,6 +86,18 @@ extension ForkServer {
     }
 
     // MARK: What it has made
+
+    func keep(_ copy: SpawnedProcess) {
+        state.withLock { state in
+            state.copies.removeAll { $0.group != process.process.pid }
+            state.copies.append(copy)
+        }
+    }
+
+    /// Whether copies that it has told of have not left its group yet.
+    private var hasCopiesInGroup: Bool {
+        state.withLock { state in state.copies.contains { $0.group == process.process.pid } }
+    }
 
     /// For the moment when nothing else runs any more.
     func killAndReap() {

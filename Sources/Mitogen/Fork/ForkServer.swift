@@ -21,8 +21,8 @@ internal import Synchronization
 /// written. Nothing here waits: what cannot be written yet is written by the Broker.
 final class ForkServer: Sendable {
     enum Outcome: Sendable {
-        /// The number of the new process, which is a child of this one.
-        case forked(Int32)
+        /// The new process, which is a child of this one.
+        case forked(SpawnedProcess)
         case failed(MitogenError)
         /// The server has ended before it was asked, and why: another one can be.
         case gone(MitogenError)
@@ -44,6 +44,8 @@ final class ForkServer: Sendable {
         var unwritten: ArraySlice<UInt8> = []
         var awaitsRoom = false
         var queue = ForkQueue<Request>()
+        /// What it has made lately: until such a copy has its configuration, it is in the server's group.
+        var copies: [SpawnedProcess] = []
         /// Ends a server that does not answer.
         var timer: Timer?
     }
@@ -189,9 +191,15 @@ final class ForkServer: Sendable {
         timer?.cancel()
         for (answer, request) in answers {
             switch (answer, request) {
-            case (.forked(let pid), let request?): request.completion(.forked(pid))
-            // Nobody wants it any more.
-            case (.forked(let pid), nil): SpawnedProcess(child: pid, broker: broker).end(.failedAttempt)
+            case (.forked(let pid), let request):
+                let copy = SpawnedProcess(child: pid, broker: broker)
+                guard let request else {
+                    // Nobody wants it any more.
+                    copy.end(.failedAttempt)
+                    continue
+                }
+                keep(copy)
+                request.completion(.forked(copy))
             case (.refused(_, let text), let request):
                 request?.completion(.failed(MitogenError(.spawnError, text, diagnostics: process.lastLines)))
             }

@@ -54,6 +54,11 @@ struct ProcessEnding: Sendable {
         steps: [Step(SIGTERM, .group), Step(SIGKILL, .group, after: .seconds(1))],
         rest: .isEndedInTime
     )
+    /// A fork server that does not answer.
+    static let failedForkServer = ProcessEnding(
+        steps: [Step(SIGTERM, .process), Step(SIGKILL, .process, after: .seconds(1))],
+        rest: .livesOn
+    )
     /// A command that was given up, which may finish what it does as long as its caller says.
     static func command(_ teardown: [RunProcess.Step]) -> ProcessEnding {
         var delay = Duration.zero

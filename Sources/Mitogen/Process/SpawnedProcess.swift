@@ -140,6 +140,9 @@ package final class SpawnedProcess: Sendable {
     /// Whether the group has anybody in it; the process itself counts until it is reaped.
     package var hasGroup: Bool { kill(-pid, 0) == 0 || errno == EPERM }
 
+    /// The group that it is in; nil when it was reaped.
+    var group: Int32? { isReaped.withLock { $0 ? nil : getpgid(pid) } }
+
     /// TERM to the group, the first time: programs take a second one for "do not finish what you are doing".
     package func askGroupToEnd() {
         if !isAskedToEnd.exchange(true, ordering: .relaxed) { signalGroup(SIGTERM) }

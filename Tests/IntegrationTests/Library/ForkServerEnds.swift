@@ -32,6 +32,53 @@ extension LibraryTests.Forks {
         }
     }
 
+    @Test("A server that is given up takes no copy along that another attempt has", .timeLimit(.minutes(1)))
+    func youngCopies() async throws {
+        try await withFixtureRouter { router in
+            _ = try await router.fork().shutdown(waits: true)
+            let server = try #require(Self.servers.first)
+            // While the Broker stands still, the copy gets no configuration, and so is in the server's group.
+            let others = Set(Processes.children(of: selfPID))
+            router.broker.schedule { usleep(1_000_000) }
+            let fork = Task { try await router.fork() }
+            var found: Int32?
+            for _ in 0..<900 where found == nil {
+                try await Task.sleep(for: .milliseconds(1))
+                found = Processes.children(of: selfPID).first { !others.contains($0) }
+            }
+            let copy = try #require(found)
+            kill(copy, SIGSTOP)
+            #expect(getpgid(copy) == server)
+            try await router.broker.submit {}
+            kill(server, SIGSTOP)
+            let error = try await failure { try await router.fork { $0.connectTimeout = .seconds(0.3) } }
+            #expect(error.code == .timeoutError, "\(error)")
+            #expect(try await Processes.stillRunning([server], after: .seconds(3)) == [])
+            try await Task.sleep(for: .milliseconds(300))
+            kill(copy, SIGCONT)
+            #expect(try await fork.value.call(Add(1, 2)) == 3)
+        }
+    }
+
+    @Test("What a preload function has started ends with a server that is given up", .timeLimit(.minutes(1)))
+    func preloadedPrograms() async throws {
+        try await withTemporaryDirectory { directory in
+            try await withFixtureRouter { router in
+                let file = "\(directory)/pid"
+                let preload = HangBehindProgram(
+                    "echo $$ >\(file).new; mv \(file).new \(file); trap '' TERM; sleep 1000"
+                )
+                let error = try await failure {
+                    try await router.fork(preload: preload) { $0.connectTimeout = .seconds(1) }
+                }
+                #expect(error.code == .timeoutError, "\(error)")
+                let text = try #require(Files.text(file))
+                let pid = try #require(Int32(text.dropLast()))
+                #expect(try await Processes.stillRunning([pid], after: .seconds(5)) == [])
+            }
+        }
+    }
+
     @Test("A server that is killed at any moment leaves no process")
     func killedServers() async throws {
         let before = Set(Processes.children(of: selfPID))
