@@ -15,7 +15,7 @@ internal import MitogenProtocol
 
 // What a forked process does on its way to a context.
 extension ChildRuntime {
-    /// Resolved when calls may begin.
+    /// Resolved when calls may begin, or with why they may not.
     static let forkedStart = OneShot<Void>()
 
     /// The context is connected: runs its start function, sets the limits that only hold for calls, and lets them begin.
@@ -30,8 +30,8 @@ extension ChildRuntime {
             }
         }
         guard setup.delaysCalls else { return }
-        try setup.limits.restrictMemoryAndFiles()
-        router.broker.schedule { forkedStart.resolve(.success(())) }
+        let outcome = Result { () throws(MitogenError) in try setup.limits.restrictMemoryAndFiles() }
+        router.broker.schedule { forkedStart.resolve(outcome) }
     }
 }
 
@@ -64,16 +64,19 @@ extension ProcessLimits {
     func checkPermitted() throws(MitogenError) {
         func check(_ value: Int?, _ what: Int, _ name: String) throws(MitogenError) {
             let most = cmitogen_hard_limit(Int32(what))
-            guard let value, UInt64(value) > most else { return }
-            throw MitogenError(
-                .notPermitted,
-                "\(name) cannot be \(value), because the hard limit of the process that forks is \(most)",
-                hint: "raise the hard limit of that context (ulimit -H), or ask for less"
-            )
+            if let value, UInt64(value) > most { throw Self.notPermitted("\(name) cannot be \(value)", most) }
         }
         try check(processorTime.map { Int($0.roundedUpToSeconds) }, CMITOGEN_PROCESSOR_TIME, "processorTime in seconds")
         try check(memory, CMITOGEN_MEMORY, "memory")
         try check(openFiles, CMITOGEN_OPEN_FILES, "openFiles")
+    }
+
+    private static func notPermitted(_ what: String, _ most: UInt64) -> MitogenError {
+        MitogenError(
+            .notPermitted,
+            "\(what), because the hard limit of the process that forks is \(most)",
+            hint: "raise the hard limit of that context (ulimit -H), or ask for less"
+        )
     }
 
     fileprivate func restrictProcessor() throws(MitogenError) {
@@ -92,10 +95,16 @@ extension ProcessLimits {
         guard let memory else { return }
         let used = cmitogen_data_memory()
         guard used >= 0 else { throw .system("cannot tell how much memory the process has", errno: Int32(-used)) }
-        let limit = UInt64(used) + UInt64(Self.stackRoom) + UInt64(memory)
+        let beginning = used + Int64(Self.stackRoom)
+        let limit = UInt64(beginning) + UInt64(memory)
+        let most = cmitogen_hard_limit(Int32(CMITOGEN_MEMORY))
+        // What the process has is only known here.
+        guard limit <= most else {
+            throw Self.notPermitted("memory cannot be \(memory) beside the \(beginning) that it begins with", most)
+        }
         try check(
             cmitogen_limit_memory(limit),
-            "cannot limit the memory to \(memory) bytes more than the \(used) that it has"
+            "cannot limit the memory to \(memory) bytes more than the \(used) there"
         )
     }
 

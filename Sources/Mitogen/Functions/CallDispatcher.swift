@@ -118,9 +118,11 @@ final class CallDispatcher: Sendable {
     private func begin(_ call: IncomingCall, after start: OneShot<Void>?) {
         if let id = call.id, !calls.withLock({ $0.begin(id) }) { return }
         guard let start else { return enter(call) }
-        start.whenResolved { [weak self] _ in
+        start.whenResolved { [weak self] outcome in
             guard let self else { return }
-            if call.chain != nil || call.id.map({ id in calls.withLock { $0.isWanted(id) } }) ?? true {
+            if case .failure(let error) = outcome {
+                _ = settle(call, with: .failure(error))
+            } else if call.chain != nil || call.id.map({ id in calls.withLock { $0.isWanted(id) } }) ?? true {
                 enter(call)
             } else {
                 _ = settle(call, with: .failure(CancellationError()))

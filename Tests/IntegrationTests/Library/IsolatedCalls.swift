@@ -213,6 +213,11 @@ extension LibraryTests.IsolatedCalls {
                 #expect(error.message.contains("hard limit") && error.message.contains(most), "\(error)")
             }
             #expect(Processes.children(of: pid).isEmpty)
+            // What the process itself has, only it can tell.
+            let nearly = CallIsolation.process(limits: ProcessLimits(memory: (2_000_000 << 10) - (8 << 20)))
+            let error = try await failure { try await child.call(Add(1, 2), isolation: nearly) }
+            #expect(error.code == .notPermitted, "\(error)")
+            #expect(error.message.contains("hard limit") && error.message.contains("\(2_000_000 << 10)"), "\(error)")
             // Those at the hard limit are not.
             let highest = ProcessLimits(processorTime: .seconds(1000), memory: 1 << 30, openFiles: 200)
             #expect(try await child.call(Add(1, 2), isolation: .process(limits: highest)) == 3)
