@@ -46,6 +46,18 @@ package struct HandleTable: Sendable {
         }
     }
 
+    /// Where a message comes from. A stream that is gone is neither: what came on it is not delivered.
+    package enum Origin: Sendable, Hashable {
+        /// It was sent here.
+        case here
+        /// The context at the other end of the stream that it came on.
+        case peer(ContextID)
+
+        var peer: ContextID? {
+            if case .peer(let id) = self { id } else { nil }
+        }
+    }
+
     /// What is to be done with a message for this context.
     package enum Delivery: Sendable {
         case invoke(Handler)
@@ -108,15 +120,14 @@ package struct HandleTable: Sendable {
         return entry.handler
     }
 
-    /// Finds who gets a message (section 4.5). `peer` is the context at the other end of the stream it came on, nil
-    /// for a message that was sent here.
+    /// Finds who gets a message (section 4.5).
     package mutating func deliver(
         _ header: MessageHeader,
-        peer: ContextID?,
+        from origin: Origin,
         hasParentAuthority: Bool
     ) -> Delivery {
         guard let entry = entries[header.handle] else { return .refuse(DeadReason.invalidHandle) }
-        if let reason = refusal(by: entry, header, peer: peer, hasParentAuthority: hasParentAuthority) {
+        if let reason = refusal(by: entry, header, origin, hasParentAuthority: hasParentAuthority) {
             return .refuse(reason)
         }
         if !entry.persists { remove(header.handle) }
@@ -124,22 +135,22 @@ package struct HandleTable: Sendable {
     }
 
     /// Why a message would not be delivered; nil if it would.
-    package func refusal(of header: MessageHeader, peer: ContextID?, hasParentAuthority: Bool) -> String? {
+    package func refusal(of header: MessageHeader, from origin: Origin, hasParentAuthority: Bool) -> String? {
         guard let entry = entries[header.handle] else { return DeadReason.invalidHandle }
-        return refusal(by: entry, header, peer: peer, hasParentAuthority: hasParentAuthority)
+        return refusal(by: entry, header, origin, hasParentAuthority: hasParentAuthority)
     }
 
     private func refusal(
         by entry: Entry,
         _ header: MessageHeader,
-        peer: ContextID?,
+        _ origin: Origin,
         hasParentAuthority: Bool
     ) -> String? {
         let isDead = header.replyTo == StandardHandle.isDead
         if let respondent = entry.respondent, !isDead, header.srcID != respondent {
             return DeadReason.unexpectedContext
         }
-        guard accepts(entry.policy, header, peer: peer, hasParentAuthority: hasParentAuthority) else {
+        guard accepts(entry.policy, header, origin, hasParentAuthority: hasParentAuthority) else {
             return DeadReason.refusedByPolicy
         }
         return nil
@@ -165,14 +176,14 @@ package struct HandleTable: Sendable {
     private func accepts(
         _ policy: HandlePolicy,
         _ header: MessageHeader,
-        peer: ContextID?,
+        _ origin: Origin,
         hasParentAuthority: Bool
     ) -> Bool {
         switch policy {
         case .anyone: true
         case .parents: hasParentAuthority
-        case .immediatePeer: peer == nil || peer == header.srcID
-        case .custom(let isAccepted): isAccepted(header, peer)
+        case .immediatePeer: origin == .here || origin == .peer(header.srcID)
+        case .custom(let isAccepted): isAccepted(header, origin.peer)
         }
     }
 

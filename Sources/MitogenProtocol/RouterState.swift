@@ -73,9 +73,10 @@ package struct RouterState: Sendable {
         if let limit = StandardHandle.sizeLimit(of: message.handle), message.data.count > limit {
             return refuse(message, .tooLarge(maximum: limit))
         }
+        guard let origin = origin(ingress) else { return .drop(Self.closedStream) }
         let delivery = handles.deliver(
             message.header,
-            peer: ingress.flatMap(table.remoteID(of:)),
+            from: origin,
             hasParentAuthority: table.isParentAuthority(message.header.authID)
         )
         switch delivery {
@@ -91,11 +92,20 @@ package struct RouterState: Sendable {
     ///   - limit: The largest size that whoever is behind the handle takes.
     package func problem(with header: MessageHeader, size: Int, limit: Int, from ingress: LinkID?) -> String? {
         if size > limit { return DeadReason.tooLarge(maximum: limit) }
+        guard let origin = origin(ingress) else { return Self.closedStream.description }
         return handles.refusal(
             of: header,
-            peer: ingress.flatMap(table.remoteID(of:)),
+            from: origin,
             hasParentAuthority: table.isParentAuthority(header.authID)
         )
+    }
+
+    private static let closedStream = Refusal.reason("the stream that it came on is closed")
+
+    /// Nil if the stream is gone, as it may be when the last part of a message is put to the others.
+    private func origin(_ ingress: LinkID?) -> HandleTable.Origin? {
+        guard let ingress else { return .here }
+        return table.remoteID(of: ingress).map { .peer($0) }
     }
 
     /// A message that is too large is answered, or, if nobody waits for an answer, whoever waits for the message

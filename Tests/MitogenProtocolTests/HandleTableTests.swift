@@ -18,7 +18,7 @@ struct HandleTableTests {
         hasParentAuthority: Bool = false
     ) -> String {
         let header = MessageHeader(dstID: 5, srcID: source, authID: source, handle: handle, replyTo: replyTo)
-        switch table.deliver(header, peer: peer, hasParentAuthority: hasParentAuthority) {
+        switch table.deliver(header, from: peer.map { .peer($0) } ?? .here, hasParentAuthority: hasParentAuthority) {
         case .invoke(let handler): return name(of: handler) ?? ""
         case .refuse(let reason): return reason
         }

@@ -266,6 +266,22 @@ struct RouterStateTests {
         #expect(process(message(from: 0, to: 5, 103), from: Self.up, in: &state) == .invoke("route"))
     }
 
+    @Test("What came on a stream that is gone does not pass for what was sent here", arguments: [103, 1000, 1001])
+    func closedStream(handle: Handle) {
+        var state = state()
+        _ = state.handles.add("peer", at: 1001, policy: .custom { _, peer in peer == nil })
+        let whole = message(from: 6, to: 5, handle)
+        _ = state.table.disconnect(Self.down, reason: "gone")
+        guard case .drop(let reason) = state.deliver(whole, from: Self.down) else {
+            Issue.record("it was delivered")
+            return
+        }
+        #expect(reason.description.contains("closed"))
+        #expect(state.problem(with: whole.header, size: 1, limit: 2, from: Self.down) == reason.description)
+        if case .invoke = state.deliver(whole, from: nil) { return }
+        Issue.record("what was sent here was not delivered")
+    }
+
     @Test("A stamped stream acts with the authority it is stamped with")
     func stamped() {
         var state = RouterState(table: RoutingTable(contextID: 0, parentIDs: []), maxMessageSize: 100)
