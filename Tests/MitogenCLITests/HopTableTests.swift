@@ -75,7 +75,7 @@ struct HopTableTests {
         #expect(options.passwordPrompt == "Secret word: =")
         #expect(options.incorrectPrompts == ["no", "not"])
         #expect(options.password == "pw")
-        #expect(options.delivery == .shell(compressed: true))
+        #expect(options.delivery == .shell(isCompressed: true))
         #expect(options.connectTimeout == .seconds(7) && !options.usesImageCache)
         #expect(try Self.table(text).kinds.last?.help == "by /opt/pot")
     }

@@ -40,7 +40,8 @@ struct CheckedCommandTests {
                 return true
             }
             #expect(result.status == .exited(0) && pieces == Array("one\ntwo\n".utf8))
-            let lines = try await here.withOutput(of: ["sh", "-c", "echo one; echo two"], checked: true) { output in
+            let lines = try await here.withOutput(of: ["sh", "-c", "echo one; echo two"], throwsOnFailure: true) {
+                output in
                 try await output.lines().reduce(into: [String]()) { $0.append($1) }
             }
             #expect(lines == ["one", "two"])

@@ -22,7 +22,7 @@ extension ProcessHost {
     ///   - timeout: How long it may run; for ever by default. Then it is ended.
     ///   - teardown: How it is ended; TERM by default, and 2 s later KILL.
     ///   - outputLimit: How many bytes it may write; 128 MiB by default.
-    ///   - checked: Whether a failure is an error; false by default.
+    ///   - throwsOnFailure: Whether a failure is an error; false by default.
     /// - Returns: How it ended and what it wrote.
     /// - Throws: ``MitogenError`` as for a command; `.noPlaceToRun` or `.diskFull` if the file can be written nowhere.
     public func runScript(
@@ -34,14 +34,14 @@ extension ProcessHost {
         timeout: Duration? = nil,
         teardown: [TeardownStep] = [.terminate(wait: .seconds(2))],
         outputLimit: Int = 128 << 20,
-        checked: Bool = false
+        throwsOnFailure: Bool = false
     ) async throws(MitogenError) -> ProcessResult {
         let request = ProcessRequest(
             command: RunProcess.Invocation(arguments, environment, workingDirectory, script: script),
             stdin: stdin,
             timeout: timeout,
             teardown: teardown,
-            isChecked: checked
+            throwsOnFailure: throwsOnFailure
         )
         return try await processContext.collect(request, outputLimit: outputLimit)
     }
@@ -56,12 +56,12 @@ extension ProcessHost {
     ///   - workingDirectory: Where it runs; the context's own working directory by default.
     ///   - timeout: How long it may run; for ever by default. Then it is ended.
     ///   - teardown: How it is ended; TERM by default, and 2 s later KILL.
-    ///   - checked: Whether a failure is an error; false by default. What `onOutput` has ended has not failed.
+    ///   - throwsOnFailure: Whether a failure is an error; false by default. What `onOutput` has ended has not failed.
     ///   - onOutput: Called for each piece, in order within standard output and standard error. Returning false ends
     ///     the script.
     /// - Returns: How it ended; the collected output is empty.
     /// - Throws: ``MitogenError`` as
-    ///   ``runScript(_:arguments:stdin:environment:workingDirectory:timeout:teardown:outputLimit:checked:)``.
+    ///   ``runScript(_:arguments:stdin:environment:workingDirectory:timeout:teardown:outputLimit:throwsOnFailure:)``.
     public func runScript(
         _ script: [UInt8],
         arguments: [ByteString] = [],
@@ -70,15 +70,15 @@ extension ProcessHost {
         workingDirectory: ByteString? = nil,
         timeout: Duration? = nil,
         teardown: [TeardownStep] = [.terminate(wait: .seconds(2))],
-        checked: Bool = false,
-        onOutput: (ProcessOutput) async -> Bool
+        throwsOnFailure: Bool = false,
+        onOutput: (ProcessOutput.Piece) async -> Bool
     ) async throws(MitogenError) -> ProcessResult {
         let request = ProcessRequest(
             command: RunProcess.Invocation(arguments, environment, workingDirectory, script: script),
             stdin: stdin,
             timeout: timeout,
             teardown: teardown,
-            isChecked: checked
+            throwsOnFailure: throwsOnFailure
         )
         return try await processContext.passOn(request, to: onOutput)
     }
@@ -93,10 +93,10 @@ extension ProcessHost {
     ///   - workingDirectory: Where it runs; the context's own working directory by default.
     ///   - timeout: How long it may run; for ever by default. Then it is ended.
     ///   - teardown: How it is ended; TERM by default, and 2 s later KILL.
-    ///   - checked: Whether the sequence throws `.commandFailed` at its end if the script has failed; false by default.
+    ///   - throwsOnFailure: Whether the sequence throws `.commandFailed` at its end if the script has failed; false by default.
     ///   - body: What is done with the output.
     /// - Returns: What `body` returns.
-    /// - Throws: As ``withOutput(of:stdin:environment:workingDirectory:timeout:teardown:checked:_:)``.
+    /// - Throws: As ``withOutput(of:stdin:environment:workingDirectory:timeout:teardown:throwsOnFailure:_:)``.
     public func withOutput<Value>(
         ofScript script: [UInt8],
         arguments: [ByteString] = [],
@@ -105,15 +105,15 @@ extension ProcessHost {
         workingDirectory: ByteString? = nil,
         timeout: Duration? = nil,
         teardown: [TeardownStep] = [.terminate(wait: .seconds(2))],
-        checked: Bool = false,
-        _ body: (ProcessOutputs) async throws -> Value
+        throwsOnFailure: Bool = false,
+        _ body: (ProcessOutput) async throws -> Value
     ) async throws -> Value {
         let request = ProcessRequest(
             command: RunProcess.Invocation(arguments, environment, workingDirectory, script: script),
             stdin: stdin,
             timeout: timeout,
             teardown: teardown,
-            isChecked: checked
+            throwsOnFailure: throwsOnFailure
         )
         return try await processContext.withOutput(of: request, body)
     }

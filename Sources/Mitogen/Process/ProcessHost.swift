@@ -35,7 +35,7 @@ extension ProcessHost {
     ///   - teardown: How it is ended, when its time is over, when it is not wanted any more, or when the calling task is
     ///     cancelled: by default its process group gets TERM, and 2 s later KILL. Cancelling does not wait for that.
     ///   - outputLimit: How many bytes it may write; 128 MiB by default.
-    ///   - checked: Whether a failure is an error, see ``ProcessResult/checked()``; false by default.
+    ///   - throwsOnFailure: Whether a failure is an error, see ``ProcessResult/checked()``; false by default.
     /// - Returns: How it ended and what it wrote.
     /// - Throws: ``MitogenError``: `.spawnError` if it cannot be started; `.commandFailed` if it is checked and has
     ///   failed; `.misuse` if it writes more than the limit, or a step of `teardown` makes no sense; `.cancelled` if the
@@ -51,14 +51,14 @@ extension ProcessHost {
         timeout: Duration? = nil,
         teardown: [TeardownStep] = [.terminate(wait: .seconds(2))],
         outputLimit: Int = 128 << 20,
-        checked: Bool = false
+        throwsOnFailure: Bool = false
     ) async throws(MitogenError) -> ProcessResult {
         let request = ProcessRequest(
             command: RunProcess.Invocation(arguments, environment, workingDirectory),
             stdin: stdin,
             timeout: timeout,
             teardown: teardown,
-            isChecked: checked
+            throwsOnFailure: throwsOnFailure
         )
         return try await processContext.collect(request, outputLimit: outputLimit)
     }
@@ -66,7 +66,7 @@ extension ProcessHost {
     /// Runs a command and passes on what it writes while it runs.
     ///
     /// The command is suspended by its full pipes while `onOutput` does not keep up: at most 1 MiB is on the way. A closure
-    /// that throws is taken by ``withOutput(of:stdin:environment:workingDirectory:timeout:teardown:checked:_:)``.
+    /// that throws is taken by ``withOutput(of:stdin:environment:workingDirectory:timeout:teardown:throwsOnFailure:_:)``.
     ///
     /// - Parameters:
     ///   - arguments: The program, a path or a name to look for in `PATH`, and its arguments.
@@ -75,7 +75,7 @@ extension ProcessHost {
     ///   - workingDirectory: Where it runs; the context's own working directory by default.
     ///   - timeout: How long it may run; for ever by default. Then it is ended.
     ///   - teardown: How it is ended; TERM by default, and 2 s later KILL.
-    ///   - checked: Whether a failure is an error; false by default. What `onOutput` has ended has not failed.
+    ///   - throwsOnFailure: Whether a failure is an error; false by default. What `onOutput` has ended has not failed.
     ///   - onOutput: Called for each piece, in order within standard output and standard error. Returning false ends
     ///     the command.
     /// - Returns: How it ended; the collected output is empty.
@@ -87,15 +87,15 @@ extension ProcessHost {
         workingDirectory: Word? = nil,
         timeout: Duration? = nil,
         teardown: [TeardownStep] = [.terminate(wait: .seconds(2))],
-        checked: Bool = false,
-        onOutput: (ProcessOutput) async -> Bool
+        throwsOnFailure: Bool = false,
+        onOutput: (ProcessOutput.Piece) async -> Bool
     ) async throws(MitogenError) -> ProcessResult {
         let request = ProcessRequest(
             command: RunProcess.Invocation(arguments, environment, workingDirectory),
             stdin: stdin,
             timeout: timeout,
             teardown: teardown,
-            isChecked: checked
+            throwsOnFailure: throwsOnFailure
         )
         return try await processContext.passOn(request, to: onOutput)
     }
@@ -119,8 +119,8 @@ extension ProcessHost {
     ///   - workingDirectory: Where it runs; the context's own working directory by default.
     ///   - timeout: How long it may run; for ever by default. Then it is ended.
     ///   - teardown: How it is ended; TERM by default, and 2 s later KILL.
-    ///   - checked: Whether the sequence throws `.commandFailed` at its end if the command has failed; false by default.
-    ///   - body: What is done with the output. ``ProcessOutputs/result()`` tells how the command has ended.
+    ///   - throwsOnFailure: Whether the sequence throws `.commandFailed` at its end if the command has failed; false by default.
+    ///   - body: What is done with the output. ``ProcessOutput/result()`` tells how the command has ended.
     /// - Returns: What `body` returns.
     /// - Throws: What `body` throws, such as the errors of the sequence; ``MitogenError`` if the command cannot be asked
     ///   for, or its input cannot be opened.
@@ -131,15 +131,15 @@ extension ProcessHost {
         workingDirectory: Word? = nil,
         timeout: Duration? = nil,
         teardown: [TeardownStep] = [.terminate(wait: .seconds(2))],
-        checked: Bool = false,
-        _ body: (ProcessOutputs) async throws -> Value
+        throwsOnFailure: Bool = false,
+        _ body: (ProcessOutput) async throws -> Value
     ) async throws -> Value {
         let request = ProcessRequest(
             command: RunProcess.Invocation(arguments, environment, workingDirectory),
             stdin: stdin,
             timeout: timeout,
             teardown: teardown,
-            isChecked: checked
+            throwsOnFailure: throwsOnFailure
         )
         return try await processContext.withOutput(of: request, body)
     }
@@ -154,7 +154,7 @@ extension Context {
         stdin: ProcessInput,
         environment: ProcessEnvironment,
         whenClosed: @escaping @Sendable (CommandStream) async -> Void,
-        onOutput: (ProcessOutput) async -> Bool
+        onOutput: (ProcessOutput.Piece) async -> Bool
     ) async throws(MitogenError) -> ProcessResult {
         let command = RunProcess.Invocation(arguments, environment, nil)
         return try await passOn(

@@ -11,7 +11,7 @@ struct ProcessRequest: Sendable {
     var timeout: Duration?
     var teardown: [TeardownStep] = [.terminate(wait: .seconds(2))]
     /// Whether a failure of the command is an error.
-    var isChecked = false
+    var throwsOnFailure = false
     /// Called for each stream that the command closes before it ends, in order with the output before it.
     var whenClosed: @Sendable (CommandStream) async -> Void = { _ in }
 }
@@ -64,7 +64,7 @@ extension Context {
 
     func passOn(
         _ request: ProcessRequest,
-        to onOutput: (ProcessOutput) async -> Bool
+        to onOutput: (ProcessOutput.Piece) async -> Bool
     ) async throws(MitogenError) -> ProcessResult {
         let outcome = try await perform(request) { session -> Result<ProcessResult, MitogenError> in
             do throws(MitogenError) {
@@ -81,11 +81,11 @@ extension Context {
 
     func withOutput<Value>(
         of request: ProcessRequest,
-        _ body: (ProcessOutputs) async throws -> Value
+        _ body: (ProcessOutput) async throws -> Value
     ) async throws -> Value {
         let outcome = try await perform(request) { session -> Result<Value, any Error> in
             do {
-                return .success(try await body(ProcessOutputs(session: session)))
+                return .success(try await body(ProcessOutput(session: session)))
             } catch {
                 return .failure(error)
             }

@@ -32,7 +32,7 @@ public struct ProcessResult: Sendable, Hashable {
     /// let version = try await host.run(["git", "--version"]).checked().outputText
     /// ```
     ///
-    /// `checked: true` of ``ProcessHost/run(_:stdin:environment:workingDirectory:timeout:teardown:outputLimit:checked:)``
+    /// `throwsOnFailure: true` of ``ProcessHost/run(_:stdin:environment:workingDirectory:timeout:teardown:outputLimit:throwsOnFailure:)``
     /// does the same.
     ///
     /// - Returns: The same result, if the exit status is 0.
@@ -64,15 +64,4 @@ extension ProcessResult {
             errorTail: errorTail
         )
     }
-}
-
-/// A piece of what a command writes.
-public struct ProcessOutput: Sendable, Hashable {
-    public enum Source: Sendable, Hashable {
-        case standardOutput
-        case standardError
-    }
-
-    public let source: Source
-    public let bytes: [UInt8]
 }

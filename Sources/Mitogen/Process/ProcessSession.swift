@@ -10,7 +10,7 @@ internal import Synchronization
 /// The caller's end of a command that runs in another context.
 final class ProcessSession: Sendable {
     private enum Arrival: Sendable {
-        case piece(ProcessOutput)
+        case piece(ProcessOutput.Piece)
         case closed(CommandStream)
     }
 
@@ -101,7 +101,7 @@ final class ProcessSession: Sendable {
     // MARK: What comes
 
     /// The next piece of output; nil after the last one. What was given out before counts as dealt with.
-    func next() async throws(MitogenError) -> ProcessOutput? {
+    func next() async throws(MitogenError) -> ProcessOutput.Piece? {
         giveCredit()
         state.withLock { $0.reader.end() }
         while let arrival = try await nextArrival() {
@@ -143,7 +143,7 @@ final class ProcessSession: Sendable {
             throw await context.explain(error, of: request.command)
         }
         let result = result(end)
-        return request.isChecked ? try result.checked() : result
+        return request.throwsOnFailure ? try result.checked() : result
     }
 
     /// What becomes of a command that is ended because its output is not wanted.
@@ -211,12 +211,12 @@ final class ProcessSession: Sendable {
         case .outputEnd(let pieces): end { $0.expect(pieces) }
         case .closed(let stream):
             if state.withLock({ $0.closed.insert(stream).inserted }) { output.put(.closed(stream)) }
-        case .output(let bytes): receive(ProcessOutput(source: .standardOutput, bytes: bytes))
-        case .error(let bytes): receive(ProcessOutput(source: .standardError, bytes: bytes))
+        case .output(let bytes): receive(ProcessOutput.Piece(source: .standardOutput, bytes: bytes))
+        case .error(let bytes): receive(ProcessOutput.Piece(source: .standardError, bytes: bytes))
         }
     }
 
-    private func receive(_ piece: ProcessOutput) {
+    private func receive(_ piece: ProcessOutput.Piece) {
         let cost = ProcessEvent.cost(of: piece.bytes)
         let (isAllowed, call) = state.withLock { state in
             (piece.bytes.count <= ProcessEvent.mostBytes && state.account.receive(cost), state.call)

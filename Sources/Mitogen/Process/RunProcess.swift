@@ -14,7 +14,7 @@ internal import MitogenProtocol
 #endif
 
 /// Runs a command in the context that it is called in; the library's own remote function behind
-/// ``ProcessHost/run(_:stdin:environment:workingDirectory:timeout:teardown:outputLimit:checked:)``.
+/// ``ProcessHost/run(_:stdin:environment:workingDirectory:timeout:teardown:outputLimit:throwsOnFailure:)``.
 struct RunProcess: RemoteFunction {
     /// What to start, as bytes: nothing on the way may change them.
     struct Invocation: Codable, Sendable {

@@ -23,7 +23,7 @@ extension HopDefinition {
         values[.target] = ConnectionMethod.CustomOptions.targetFile
         switch self.image {
         case .shell: options.delivery = .shell()
-        case .compressed: options.delivery = .shell(compressed: true)
+        case .compressed: options.delivery = .shell(isCompressed: true)
         case .copy:
             options.delivery = .copy(self.copy.compactMap { $0.filled(values) })
             // Another user than the usual one may perhaps not remove the file.

@@ -234,7 +234,7 @@ struct RunSession: Sendable {
     private func run(
         in context: Context,
         for target: Int,
-        onOutput: (ProcessOutput) async -> Bool
+        onOutput: (ProcessOutput.Piece) async -> Bool
     ) async throws(MitogenError) -> ProcessResult {
         let input = self.input.map { ProcessInput.stream($0.stream(for: target)) } ?? .null
         let environment = ProcessEnvironment.inherited.updating(self.options.environment)

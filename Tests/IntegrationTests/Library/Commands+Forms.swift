@@ -90,7 +90,7 @@ extension LibraryTests.Commands {
                     i=0; while [ $i -lt 400 ]; do echo $line; i=$((i+1)); echo $i > \(path); done
                     """
                 var whileWaiting = 0
-                let total = try await context.withOutput(of: ["sh", "-c", script], checked: true) { output in
+                let total = try await context.withOutput(of: ["sh", "-c", script], throwsOnFailure: true) { output in
                     var total = 0
                     for try await line in output.lines() {
                         if total == 0 {
@@ -113,14 +113,14 @@ extension LibraryTests.Commands {
         try await withFixtureRouter { router in
             let child = try await router.local { $0.name = "starter" }
             let script = "echo out; echo reason >&2; exit 4"
-            let collected = try await failure { _ = try await child.run(["sh", "-c", script], checked: true) }
+            let collected = try await failure { _ = try await child.run(["sh", "-c", script], throwsOnFailure: true) }
             let passed = try await failure {
-                _ = try await child.run(["sh", "-c", script], checked: true) { _ in true }
+                _ = try await child.run(["sh", "-c", script], throwsOnFailure: true) { _ in true }
             }
-            let brought = try await failure { _ = try await child.runScript(Array(script.utf8), checked: true) }
+            let brought = try await failure { _ = try await child.runScript(Array(script.utf8), throwsOnFailure: true) }
             var lines: [String] = []
             let sequence = try await failure {
-                try await child.withOutput(of: ["sh", "-c", script], checked: true) { output in
+                try await child.withOutput(of: ["sh", "-c", script], throwsOnFailure: true) { output in
                     for try await line in output.lines() { lines.append(line) }
                 }
             }
@@ -130,9 +130,9 @@ extension LibraryTests.Commands {
             }
             #expect(lines == ["out"])
             // What is not wanted any more has not failed.
-            _ = try await child.run(["yes"], checked: true) { _ in false }
-            try await child.withOutput(of: ["yes"], checked: true) { _ in }
-            #expect(try await child.run(["true"], checked: true).status.isSuccess)
+            _ = try await child.run(["yes"], throwsOnFailure: true) { _ in false }
+            try await child.withOutput(of: ["yes"], throwsOnFailure: true) { _ in }
+            #expect(try await child.run(["true"], throwsOnFailure: true).status.isSuccess)
             let unstarted = try await failure {
                 try await child.withOutput(of: ["no-such-program-anywhere"]) { output in
                     for try await _ in output.lines() {}

@@ -26,7 +26,7 @@ final class TextBox: Sendable {
     private let storage = Mutex("")
     var text: String { storage.withLock { $0 } }
 
-    func append(_ piece: ProcessOutput) {
+    func append(_ piece: ProcessOutput.Piece) {
         storage.withLock { $0 += String(decoding: piece.bytes, as: UTF8.self) }
     }
 }

@@ -89,7 +89,7 @@ struct CustomStubs {
             try await withFixtureRouter { router in
                 let plain = try await router.connect(.custom(options))
                 #expect(plain.connection?.imageBytes == size)
-                options.delivery = .shell(compressed: true)
+                options.delivery = .shell(isCompressed: true)
                 let small = try await router.connect(.custom(options))
                 let bytes = try #require(small.connection).imageBytes
                 #expect(bytes > 0 && bytes < size / 2)

@@ -6,11 +6,11 @@ struct Commands: MitogenProgram {
     static func main(router: Router) async throws {
         let host = try await router.local { $0.name = "host" }
 
-        let sorted = try await host.run(["sort"], stdin: .string("pear\napple\n"), checked: true)
+        let sorted = try await host.run(["sort"], stdin: .string("pear\napple\n"), throwsOnFailure: true)
         print("sorted:", sorted.outputText.split(separator: "\n").joined(separator: " "))
 
         let script = "for i in 1 2 3; do echo line $i; sleep 0.1; done"
-        try await host.withOutput(of: ["sh", "-c", script], checked: true) { output in
+        try await host.withOutput(of: ["sh", "-c", script], throwsOnFailure: true) { output in
             for try await line in output.lines() { print("live:", line) }
         }
 
@@ -18,7 +18,7 @@ struct Commands: MitogenProgram {
         print("the time was over:", slow.hasTimedOut)
 
         do {
-            _ = try await host.run(["sh", "-c", "echo no such thing >&2; exit 3"], checked: true)
+            _ = try await host.run(["sh", "-c", "echo no such thing >&2; exit 3"], throwsOnFailure: true)
         } catch  where error.code == .commandFailed {
             print("failed:", error.diagnostics.joined(separator: " "))
         }

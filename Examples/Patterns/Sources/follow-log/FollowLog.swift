@@ -6,7 +6,7 @@ struct Follow: RemoteStream {
 
     func run(in context: ExternalContext, yield: StreamWriter<String>) async throws {
         // Who does not want more cancels this function, and with it the command.
-        try await context.withOutput(of: ["tail", "-n", "+1", "-F", path], checked: true) { output in
+        try await context.withOutput(of: ["tail", "-n", "+1", "-F", path], throwsOnFailure: true) { output in
             for try await line in output.lines() { try await yield(line) }
         }
     }

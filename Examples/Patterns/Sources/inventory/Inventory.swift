@@ -8,7 +8,7 @@ struct Facts: RemoteFunction {
     }
 
     func run(in context: ExternalContext) async throws -> Host {
-        let system = try await context.run(["uname", "-s"], checked: true).outputText
+        let system = try await context.run(["uname", "-s"], throwsOnFailure: true).outputText
         return Host(system: String(system.prefix { $0 != "\n" }), contextID: context.contextID)
     }
 }

@@ -34,7 +34,7 @@ extension ConnectionMethod {
         public enum Delivery: Sendable, Hashable {
             /// A shell there takes it from its standard input. It is compressed on its way if that is worth it, which
             /// it is not on the same machine.
-            case shell(compressed: Bool = false)
+            case shell(isCompressed: Bool = false)
             /// Another command copies it into a file there, and then the tool runs that. No shell is needed, and
             /// neither command gets a terminal. The program removes its file when it starts, see
             /// ``ConnectionMethod/CustomOptions/removal``. It needs `/proc`, or the variable

@@ -6,16 +6,27 @@
 
 /// What a command writes, piece by piece, while it runs.
 ///
-/// ``ProcessHost/withOutput(of:stdin:environment:workingDirectory:timeout:teardown:checked:_:)`` gives one to its closure.
+/// ``ProcessHost/withOutput(of:stdin:environment:workingDirectory:timeout:teardown:throwsOnFailure:_:)`` gives one to its closure.
 /// It is gone through once: several iterations share the pieces. The command is suspended by its full pipes while nobody
 /// asks for the next piece; at most 1 MiB is on the way.
 ///
 /// The iteration throws ``MitogenError`` with the codes of
-/// ``ProcessHost/run(_:stdin:environment:workingDirectory:timeout:teardown:outputLimit:checked:)``, and `.commandFailed`
+/// ``ProcessHost/run(_:stdin:environment:workingDirectory:timeout:teardown:outputLimit:throwsOnFailure:)``, and `.commandFailed`
 /// after the last piece if the command is checked and has failed. After the closure has returned, it throws
 /// `.cancelled`.
-public struct ProcessOutputs: AsyncSequence, Sendable {
-    public typealias Element = ProcessOutput
+public struct ProcessOutput: AsyncSequence, Sendable {
+    public enum Source: Sendable, Hashable {
+        case standardOutput
+        case standardError
+    }
+
+    /// Some of it.
+    public struct Piece: Sendable, Hashable {
+        public let source: Source
+        public let bytes: [UInt8]
+    }
+
+    public typealias Element = Piece
     public typealias Failure = MitogenError
 
     let session: ProcessSession
@@ -31,19 +42,19 @@ public struct ProcessOutputs: AsyncSequence, Sendable {
     ///   - source: Which stream; standard output by default.
     ///   - longest: How many bytes a line may have; 1 MiB by default. A longer one makes the iteration throw `.misuse`.
     public func lines(
-        of source: ProcessOutput.Source = .standardOutput,
+        of source: Source = .standardOutput,
         longest: Int = 1 << 20
     ) -> some AsyncSequence<String, MitogenError> & Sendable {
-        ProcessLines(outputs: self, source: source, longest: longest)
+        ProcessLines(output: self, source: source, longest: longest)
     }
 
     /// The bytes of one of the command's streams, in pieces as they come. The other stream is treated as by ``lines(of:longest:)``.
     ///
     /// - Parameter source: Which stream; standard output by default.
     public func bytes(
-        of source: ProcessOutput.Source = .standardOutput
+        of source: Source = .standardOutput
     ) -> some AsyncSequence<[UInt8], MitogenError> & Sendable {
-        ProcessBytes(outputs: self, source: source)
+        ProcessBytes(output: self, source: source)
     }
 
     /// Reads and drops what is left, and waits for the command's end.
@@ -61,7 +72,7 @@ public struct ProcessOutputs: AsyncSequence, Sendable {
         /// The next piece; nil when the command has ended, and everything that it wrote was given out.
         public mutating func next(
             isolation actor: isolated (any Actor)? = #isolation
-        ) async throws(MitogenError) -> ProcessOutput? {
+        ) async throws(MitogenError) -> Piece? {
             if let piece = try await session.next() { return piece }
             _ = try await session.result()
             return nil
@@ -74,19 +85,19 @@ struct ProcessBytes: AsyncSequence, Sendable {
     typealias Element = [UInt8]
     typealias Failure = MitogenError
 
-    let outputs: ProcessOutputs
+    let output: ProcessOutput
     let source: ProcessOutput.Source
 
-    func makeAsyncIterator() -> Iterator { Iterator(outputs: outputs.makeAsyncIterator(), source: source) }
+    func makeAsyncIterator() -> Iterator { Iterator(output: output.makeAsyncIterator(), source: source) }
 
     struct Iterator: AsyncIteratorProtocol {
-        var outputs: ProcessOutputs.Iterator
+        var output: ProcessOutput.Iterator
         let source: ProcessOutput.Source
 
         mutating func next(
             isolation actor: isolated (any Actor)? = #isolation
         ) async throws(MitogenError) -> [UInt8]? {
-            while let piece = try await outputs.next(isolation: actor) {
+            while let piece = try await output.next(isolation: actor) {
                 if piece.source == source { return piece.bytes }
             }
             return nil
@@ -99,12 +110,12 @@ struct ProcessLines: AsyncSequence, Sendable {
     typealias Element = String
     typealias Failure = MitogenError
 
-    let outputs: ProcessOutputs
+    let output: ProcessOutput
     let source: ProcessOutput.Source
     let longest: Int
 
     func makeAsyncIterator() -> Iterator {
-        let bytes = ProcessBytes(outputs: outputs, source: source)
+        let bytes = ProcessBytes(output: output, source: source)
         return Iterator(bytes: bytes.makeAsyncIterator(), splitter: LineSplitter(longest: longest))
     }
 
