@@ -16,13 +16,7 @@ extension CallChain {
         as type: Output.Type = Output.self,
         timeout: Duration? = nil
     ) async throws(MitogenError) -> Output {
-        use()
-        return try await caller.reply(
-            toNamed: name,
-            arguments,
-            keywordArguments: keywordArguments,
-            timeout: timeout
-        ).output()
+        try await caller.call(NamedCall(name, arguments, keywordArguments), timeout: timeout)
     }
 
     /// Sends a call of a function by the name it is registered with; its result is waited for later.
@@ -42,9 +36,7 @@ extension CallChain {
         as type: Output.Type = Output.self,
         timeout: Duration? = nil
     ) throws(MitogenError) -> PendingCall<Output> {
-        use()
-        let call = try caller.start(named: name, arguments, keywordArguments: keywordArguments, timeout: timeout)
-        return PendingCall(call: call.bounded(by: timeout)) { (reply) throws(MitogenError) in try reply.output() }
+        try caller.startCall(NamedCall(name, arguments, keywordArguments), timeout: timeout)
     }
 
     /// Sends a call by name whose result is not wanted; see `callNoReply(_:timeout:)`.
@@ -61,12 +53,6 @@ extension CallChain {
         keywordArguments: PickleDictionary = [:],
         timeout: Duration? = nil
     ) throws(MitogenError) {
-        use()
-        try caller.startNoReply(
-            named: name,
-            arguments,
-            keywordArguments: keywordArguments,
-            timeout: timeout
-        )
+        try caller.startNoReply(NamedCall(name, arguments, keywordArguments), timeout: timeout)
     }
 }

@@ -36,7 +36,6 @@ public final class CallChain: Sendable {
     public let context: Context
     /// Whether a failure keeps the later calls from running.
     public let isPipelined: Bool
-    let caller: Caller
     private let id: String
     /// Whether the other side may remember a failure.
     private let isInUse = Atomic<Bool>(false)
@@ -54,7 +53,6 @@ public final class CallChain: Sendable {
         self.isPipelined = isPipelined
         // A callee may not tell callers apart by their context, so the name does.
         id = "swift-\(context.router?.contextID ?? 0)-\(number)"
-        caller = Caller(context: context, chain: Caller.Chain(id: id, isPipelined: isPipelined))
     }
 
     /// A chain that nobody has any more is forgotten on the other side, too.
@@ -74,8 +72,7 @@ public final class CallChain: Sendable {
         _ function: F,
         timeout: Duration? = nil
     ) async throws(MitogenError) -> F.Output where F.Output: Codable {
-        use()
-        return try await caller.reply(to: function, timeout: timeout).output()
+        try await caller.reply(to: function, timeout: timeout).output()
     }
 
     /// Runs a function that has no result when its turn has come; see ``call(_:timeout:)->_``.
@@ -83,7 +80,6 @@ public final class CallChain: Sendable {
         _ function: F,
         timeout: Duration? = nil
     ) async throws(MitogenError) where F.Output == Void {
-        use()
         try await caller.reply(to: function, timeout: timeout).success()
     }
 
@@ -99,8 +95,7 @@ public final class CallChain: Sendable {
         _ function: F,
         timeout: Duration? = nil
     ) throws(MitogenError) -> PendingCall<F.Output> where F.Output: Codable {
-        use()
-        return PendingCall(call: try caller.start(function, timeout: timeout)) { (reply) throws(MitogenError) in
+        PendingCall(call: try caller.start(function, timeout: timeout)) { (reply) throws(MitogenError) in
             try reply.output()
         }
     }
@@ -110,8 +105,7 @@ public final class CallChain: Sendable {
         _ function: F,
         timeout: Duration? = nil
     ) throws(MitogenError) -> PendingCall<Void> where F.Output == Void {
-        use()
-        return PendingCall(call: try caller.start(function, timeout: timeout)) { (reply) throws(MitogenError) in
+        PendingCall(call: try caller.start(function, timeout: timeout)) { (reply) throws(MitogenError) in
             try reply.success()
         }
     }
@@ -125,7 +119,6 @@ public final class CallChain: Sendable {
     ///     has that calls this. When it is over, its context cancels it. Python contexts are not told.
     /// - Throws: As `startCall(_:timeout:)`.
     public func callNoReply(_ function: some RemoteFunction, timeout: Duration? = nil) throws(MitogenError) {
-        use()
         try caller.startNoReply(function, timeout: timeout)
     }
 
@@ -137,8 +130,10 @@ public final class CallChain: Sendable {
         try? context.send(Message(handle: StandardHandle.callFunction, encoding: .pickle, data: data))
     }
 
-    func use() {
+    /// What sends the calls, after the first of which there may be a failure to be forgotten.
+    var caller: Caller {
         isInUse.store(true, ordering: .relaxed)
+        return Caller(context: context, chain: Caller.Chain(id: id, isPipelined: isPipelined))
     }
 }
 

@@ -7,6 +7,19 @@
 internal import MitogenPickle
 internal import MitogenProtocol
 
+/// A function by the name it is registered with, and its arguments.
+struct NamedCall: Sendable {
+    let name: String
+    let arguments: [PickleValue]
+    let keywordArguments: PickleDictionary
+
+    init(_ name: String, _ arguments: [PickleValue], _ keywordArguments: PickleDictionary) {
+        self.name = name
+        self.arguments = arguments
+        self.keywordArguments = keywordArguments
+    }
+}
+
 /// What sends calls: to which context, and as part of which chain.
 struct Caller: Sendable {
     /// The chain that calls belong to.
@@ -76,64 +89,54 @@ struct Caller: Sendable {
 
     // MARK: Calls by name
 
-    func reply(
-        toNamed name: String,
-        _ arguments: [PickleValue],
-        keywordArguments: PickleDictionary,
-        timeout: Duration?
-    ) async throws(MitogenError) -> CallReply {
+    func call<Output: Decodable>(_ named: NamedCall, timeout: Duration?) async throws(MitogenError) -> Output {
         let timeout = try CallDeadline.timeLeft(timeout)
-        let call = try start(named: name, arguments, keywordArguments: keywordArguments, timeout: timeout)
-        return try await call.reply(timeout: timeout)
+        return try await start(named, timeout: timeout).reply(timeout: timeout).output()
     }
 
-    func start(
-        named name: String,
-        _ arguments: [PickleValue],
-        keywordArguments: PickleDictionary,
+    func startCall<Output: Decodable>(
+        _ named: NamedCall,
         timeout: Duration?
-    ) throws(MitogenError) -> RunningCall {
+    ) throws(MitogenError) -> PendingCall<Output> {
+        PendingCall(call: try start(named, timeout: timeout).bounded(by: timeout)) { (reply) throws(MitogenError) in
+            try reply.output()
+        }
+    }
+
+    func start(_ named: NamedCall, timeout: Duration?) throws(MitogenError) -> RunningCall {
         let timeout = try CallDeadline.timeLeft(timeout)
-        let trace = CallTrace(of: name, to: context)
-        let data = try encode(named: name, arguments, keywordArguments, timeout: timeout, trace)
-        return try start(data, functionName: name, trace)
+        let trace = CallTrace(of: named.name, to: context)
+        return try start(try encode(named, timeout: timeout, trace), functionName: named.name, trace)
     }
 
     /// Sends a function off by its name; see the other `startNoReply`.
-    func startNoReply(
-        named name: String,
-        _ arguments: [PickleValue],
-        keywordArguments: PickleDictionary,
-        timeout: Duration?
-    ) throws(MitogenError) {
-        let trace = CallTrace(of: name, to: context)
-        let data = try encode(named: name, arguments, keywordArguments, timeout: timeout, trace)
-        try sendNoReply(data, functionName: name, to: StandardHandle.callFunction)
+    func startNoReply(_ named: NamedCall, timeout: Duration?) throws(MitogenError) {
+        let trace = CallTrace(of: named.name, to: context)
+        let data = try encode(named, timeout: timeout, trace)
+        try sendNoReply(data, functionName: named.name, to: StandardHandle.callFunction)
         trace.endUnanswered()
         #if Metrics
-            context.router?.metrics.callSent(name)
+            context.router?.metrics.callSent(named.name)
         #endif
     }
 
     private func encode(
-        named name: String,
-        _ arguments: [PickleValue],
-        _ keywordArguments: PickleDictionary,
+        _ named: NamedCall,
         timeout: Duration?,
         _ trace: CallTrace
     ) throws(MitogenError) -> [UInt8] {
         let peer = context.peer
         do throws(PickleError) {
             return try CallRequest.encode(
-                named: name,
-                arguments: arguments,
-                keywordArguments: keywordArguments,
+                named: named.name,
+                arguments: named.arguments,
+                keywordArguments: named.keywordArguments,
                 chainID: chainID(for: peer),
                 callOptions: callOptions(for: peer, timeout: timeout, trace),
                 options: writerOptions(for: peer)
             )
         } catch {
-            throw MitogenError(.unencodable, "cannot encode the call of \(name): \(error)")
+            throw MitogenError(.unencodable, "cannot encode the call of \(named.name): \(error)")
         }
     }
 

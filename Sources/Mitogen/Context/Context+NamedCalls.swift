@@ -24,12 +24,7 @@ extension Context {
         as type: Output.Type = Output.self,
         timeout: Duration? = nil
     ) async throws(MitogenError) -> Output {
-        try await caller.reply(
-            toNamed: name,
-            arguments,
-            keywordArguments: keywordArguments,
-            timeout: timeout
-        ).output()
+        try await caller.call(NamedCall(name, arguments, keywordArguments), timeout: timeout)
     }
 
     /// Starts a function by the name it is registered with; its result is waited for later.
@@ -49,8 +44,7 @@ extension Context {
         as type: Output.Type = Output.self,
         timeout: Duration? = nil
     ) throws(MitogenError) -> PendingCall<Output> {
-        let call = try caller.start(named: name, arguments, keywordArguments: keywordArguments, timeout: timeout)
-        return PendingCall(call: call.bounded(by: timeout)) { (reply) throws(MitogenError) in try reply.output() }
+        try caller.startCall(NamedCall(name, arguments, keywordArguments), timeout: timeout)
     }
 
     /// Starts a function by the name it is registered with, and forgets it; see `callNoReply(_:timeout:)`.
@@ -67,11 +61,6 @@ extension Context {
         keywordArguments: PickleDictionary = [:],
         timeout: Duration? = nil
     ) throws(MitogenError) {
-        try caller.startNoReply(
-            named: name,
-            arguments,
-            keywordArguments: keywordArguments,
-            timeout: timeout
-        )
+        try caller.startNoReply(NamedCall(name, arguments, keywordArguments), timeout: timeout)
     }
 }

@@ -112,7 +112,7 @@ extension Context {
                 "stream": .dictionary(arguments), "handle": .int(Int(handle)), "window": .int(window),
                 "first": .int(first),
             ]
-            return try caller.start(named: name, [], keywordArguments: keywords, timeout: timeout)
+            return try caller.start(NamedCall(name, [], keywords), timeout: timeout)
         }
     }
 }
