@@ -201,6 +201,7 @@ small_programs() {
     mkdir -p "$folder/bin"
     expect_output "$1/word-count" $'blue 1\nfish 4\none 1\nred 1\ntwo 1'
     expect_output "$1/pipeline" "the sum is 555500"
+    expect_output "$1/merge-streams" $'cellar: 5050\nkitchen: 20100\nroof: 45150'
     expect_output "$1/failing-chain" "step 1 is done
 step 2 is done
 step 3 has not run: step 3 was impossible
@@ -235,6 +236,27 @@ EOF
         "changed: look at the host's key before you trust it
 locked: give a key or a password
 nowhere: it cannot be reached: unknownHost"
+    connect_errors "$1/connect-errors"
+}
+
+# The same with real servers and a real sudo, where the test bed is up.
+connect_errors() {
+    local TB_SSH_CONFIG="" testbed=${TESTBED:-/tmp/testbed}
+    if [[ -r $testbed/env ]]; then . "$testbed/env"; fi
+    if ! timeout 10 ssh -F "$TB_SSH_CONFIG" tb-bash true 2>"$folder/errors" </dev/null; then
+        echo "the test bed's ssh is not up; connect-errors is run without it"
+        return 0
+    fi
+    printf 'Host %s\n  User %s\n' tb-free tb-free tb-sudo tb-sudo >"$folder/config"
+    printf 'Host *\nInclude %s\n' "$TB_SSH_CONFIG" >>"$folder/config"
+    printf '#!/bin/sh\nexec %q -F %q "$@"\n' "$(type -P ssh)" "$folder/config" >"$folder/bin/ssh"
+    PATH="$folder/bin:$PATH" expect_output "$1 tb-free tb-sudo tb-password tb-new-key tb-changed-key tb-refused" \
+        "tb-free: ready, as ssh.tb-free.sudo.root
+tb-sudo: give a key or a password
+tb-password: give a key or a password
+tb-new-key: look at the host's key before you trust it
+tb-changed-key: look at the host's key before you trust it
+tb-refused: it cannot be reached: connectionRefused"
 }
 
 # ----------------------------------------------------------------------------------------------------------- kernels

@@ -32,6 +32,7 @@ let package = Package(
                 .product(name: "Mitogen", package: "swift-mitogen"),
             ]
         ),
+        program("merge-streams", "Mitogen"),
         program("mirror-folder", "Mitogen", "MitogenFakeSSH"),
         program("ping-pong", "Mitogen"),
         program("pipeline", "Mitogen"),

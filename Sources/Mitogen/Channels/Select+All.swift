@@ -26,6 +26,14 @@ extension Select {
         for call in calls { try add(call) }
     }
 
+    /// Makes a select of streams, whose functions begin now, for all of their values.
+    ///
+    /// - Throws: ``MitogenError`` as `add`.
+    public convenience init(_ streams: [RemoteValues<Value>]) throws(MitogenError) where Value: Decodable {
+        self.init(isOneShot: false)
+        for stream in streams { try add(stream) }
+    }
+
     /// Makes a select of latches.
     ///
     /// - Throws: ``MitogenError`` as `add`.

@@ -41,6 +41,20 @@ extension LibraryTests.Selects {
         }
     }
 
+    @Test("A select of streams has all of their values")
+    func streams() async throws {
+        try await withFixtureRouter { router in
+            let children = [try await router.local(), try await router.local()]
+            let select = try Select(zip(children, [50, 3]).map { $0.stream(Count(to: $1)) })
+            var count = 0
+            for try await event in select {
+                _ = try event.result.get()
+                count += 1
+            }
+            #expect(count == 53)
+        }
+    }
+
     @Test("A stream that is removed, or whose select is closed, is cancelled")
     func letGo() async throws {
         try await withTemporaryDirectory { directory in

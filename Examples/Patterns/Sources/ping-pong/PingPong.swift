@@ -16,11 +16,12 @@ struct Play: RemoteFunction {
         let balls = try Receiver<Int>(router: context.router)
         let partners = try Receiver<Sender<Int>>(router: context.router)
         try await seats.send(Seat(balls: balls.makeSender(), partners: partners.makeSender()))
-        let partner = try await partners.get(timeout: .seconds(10))
+        // What comes from the partner, and what goes there.
+        let partner = Channel(receiver: balls, sender: try await partners.get(timeout: .seconds(10)))
         if serves { try await partner.send(1) }
         var taken: [Int] = []
         for _ in 0..<rounds {
-            let ball = try await balls.get(timeout: .seconds(10))
+            let ball = try await partner.get(timeout: .seconds(10))
             taken.append(ball)
             if ball < 2 * rounds { try await partner.send(ball + 1) }
         }

@@ -1,7 +1,6 @@
 import Distributed
 import Mitogen
 import MitogenDistributed
-import MitogenProtocol
 
 struct Overdrawn: Error, CustomStringConvertible {
     var missing: Int

@@ -1,7 +1,6 @@
 import Distributed
 import Mitogen
 import MitogenDistributed
-import MitogenProtocol
 
 /// There is not enough.
 struct Overdrawn: Error, Codable {
