@@ -57,14 +57,14 @@ final class ChildWire: Sendable {
         on broker: Broker,
         whenLine: @escaping @Sendable (String) -> Void
     ) throws(MitogenError) -> (ChildWire, ChildProcess) {
-        let ends = try ConnectionEnds(terminal: plan.terminal)
+        let ends = try ConnectionEnds(terminal: plan.tool.terminal)
         let questions = plan.hasQuestions ? QuestionTerminal(master: ends.diagnostics ?? ends.stream) : nil
         questions?.prepare()
         let spawned: SpawnedProcess
         do throws(MitogenError) {
             spawned = try ends.spawn(plan.arguments, environment: plan.environment, on: broker)
         } catch {
-            throw MitogenError(.spawnError, error.message, hint: error.advice ?? plan.container?.missingToolHint)
+            throw MitogenError(.spawnError, error.message, hint: error.advice ?? plan.tool.container?.missingToolHint)
         }
         return takeOver(spawned, ends, questions, rewritten: plan.withoutEcho, on: broker, whenLine: whenLine)
     }

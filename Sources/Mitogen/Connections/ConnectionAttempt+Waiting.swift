@@ -12,11 +12,11 @@ internal import Synchronization
 extension ConnectionAttempt {
     /// Gives the attempt time until then.
     func restart(until deadline: ContinuousClock.Instant) {
-        clock?.restart(until: deadline)
+        rounds.clock?.restart(until: deadline)
         let timer = router.broker.schedule(after: max(.zero, deadline - .now)) { [weak self] in self?.deadlinePassed() }
-        let old = waiting.withLock { waiting in
-            defer { waiting.timer = timer }
-            return waiting.timer
+        let old = state.withLock { state in
+            defer { state.timer = timer }
+            return state.timer
         }
         old?.cancel()
         // It may have been settled meanwhile: then nobody else cancels this one.
@@ -24,7 +24,7 @@ extension ConnectionAttempt {
     }
 
     private func deadlinePassed() {
-        let (text, patience) = waiting.withLock { ($0.text, $0.patience) }
+        let (text, patience) = state.withLock { ($0.waitsFor, $0.patience) }
         if let more = patience?(), more > .now { return restart(until: more) }
         feed { $0.deadlinePassed(common.connectTimeout, waiting: text) }
     }
@@ -38,10 +38,7 @@ extension ConnectionAttempt {
     ///
     /// - Parameter patience: Tells until when more time is given for it, when the time is over.
     func waits(for text: String?, patience: (@Sendable () -> ContinuousClock.Instant?)? = nil) {
-        waiting.withLock { waiting in
-            waiting.text = text
-            waiting.patience = patience
-        }
+        state.withLock { ($0.waitsFor, $0.patience) = (text, patience) }
     }
 
     /// Does something that the attempt fails with if it throws.
@@ -112,11 +109,9 @@ extension ConnectionAttempt {
     /// Waits so long, or until the attempt has failed.
     func pause(_ time: Duration) async {
         let end = OneShot<Void>()
-        let timer = router.broker.schedule(after: time) { end.resolve(.success(())) }
-        defer { timer.cancel() }
         whenFailed { end.resolve(.failure($0)) }
-        // Whatever has settled the attempt, `finish` tells.
-        try? await end.value { self.fail(.cancelledCaller) }
+        // Whatever else has ended the wait, `finish` tells.
+        try? await end.value(within: time, on: router.broker, "nothing has happened")
     }
 
     /// Waits until the far side has answered, or the attempt has failed.

@@ -15,61 +15,44 @@ internal import Synchronization
 final class ConnectionAttempt: Sendable {
     typealias Machine = AttemptMachine<ChildProcess, ChildWire>
 
-    /// What is waited for before there is a process.
-    struct Waiting {
+    struct State {
+        var timeline = ConnectionTimeline()
+        /// Runs out when the time for the attempt is over.
         var timer: Timer?
-        var text: String?
-        /// Until when more time is given for it.
+        /// What is waited for before there is a process.
+        var waitsFor: String?
+        /// Until when more time is given for that.
         var patience: (@Sendable () -> ContinuousClock.Instant?)?
-    }
-
-    /// What is known of what was launched.
-    private struct Launched {
-        /// The context's name, if that is its process's.
+        /// The context's name, if that is the number of the process that was launched.
         var name: String?
-        var plan: ConnectionPlan?
-        /// What brings the program where there is no shell.
+        /// The tool that was launched.
+        var tool: ConnectionTool?
+        /// What brings the program where that finds no shell.
         var copy: CopyLauncher?
     }
 
-    let router: Router
-    let id: ContextID
-    let request: ConnectionRequest
-    let image: ImageSource
+    let rounds: ConnectionRounds
     let deadline: ContinuousClock.Instant
-    let clock: ConnectionClock?
     let retries: ConnectionRetries
     private let machine: Mutex<Machine>
-    let waiting = Mutex(Waiting())
-    private let launched = Mutex(Launched())
-    private let timeline = ConnectionTimeline()
+    let state = Mutex(State())
     let result = OneShot<Context>()
     /// That the far side has answered, or nothing more is to be expected.
     let answered = OneShot<Void>()
 
     /// - Parameters:
     ///   - deadline: When the time for the whole attempt is over.
-    ///   - clock: Is kept at that.
     ///   - retries: What is to be done otherwise than before, as the attempts so far have failed.
-    init(
-        router: Router,
-        id: ContextID,
-        request: ConnectionRequest,
-        image: ImageSource,
-        deadline: ContinuousClock.Instant,
-        clock: ConnectionClock?,
-        retries: ConnectionRetries
-    ) {
-        self.router = router
-        self.id = id
-        self.request = request
-        self.image = image
+    init(_ rounds: ConnectionRounds, until deadline: ContinuousClock.Instant, _ retries: ConnectionRetries) {
+        self.rounds = rounds
         self.deadline = deadline
-        self.clock = clock
         self.retries = retries
-        machine = Mutex(Machine(id: id, version: Mitogen.version))
+        machine = Mutex(Machine(id: rounds.id, version: Mitogen.version))
     }
 
+    var router: Router { rounds.router }
+    var request: ConnectionRequest { rounds.request }
+    var image: ImageSource { rounds.image }
     var common: CommonOptions { request.common }
     var remoteName: String { common.remoteName ?? ProcessIdentity.default }
     /// In which way another attempt may work, if this one has failed.
@@ -128,9 +111,9 @@ final class ConnectionAttempt: Sendable {
         _ plan: ConnectionPlan,
         otherwise copy: CopyLauncher? = nil
     ) {
-        launched.withLock { $0 = Launched(plan: plan, copy: copy) }
-        let otherwise = Machine.Otherwise(copies: copy != nil, question: plan.container?.containerQuery)
-        feed { $0.launched(process, wire, BootstrapMachine(stage, plan), otherwise: otherwise) }
+        state.withLock { ($0.tool, $0.copy) = (plan.tool, copy) }
+        let otherwise = Machine.Otherwise(copies: copy != nil, question: plan.tool.container?.containerQuery)
+        feed { $0.launched(process, wire, BootstrapMachine(stage, plan.tool), otherwise: otherwise) }
         wire.begin { [weak self] in self?.happened($0, hidesInput: $1) ?? false }
         if plan.startsProgram { router.broker.schedule { [self] in bootstrap { $0.startProgram() } } }
     }
@@ -139,9 +122,11 @@ final class ConnectionAttempt: Sendable {
     ///
     /// - Parameter forked: The setup of a forked process; nil, the default, for others.
     func follow(_ spawned: SpawnedProcess, _ ends: ConnectionEnds, forked: ForkSetup? = nil) {
-        timeline.note(.starting)
         let (name, logger) = (request.name(pid: spawned.pid), router.logger)
-        launched.withLock { $0.name = name }
+        state.withLock { state in
+            state.timeline.note(.starting)
+            state.name = name
+        }
         let (wire, process) = ChildWire.takeOver(spawned, ends, on: router.broker) { logger.debug("\(name): \($0)") }
         feed { $0.launched(process, wire, image: image.identity) }
         wire.send(configuration(forked: forked))
@@ -157,10 +142,10 @@ final class ConnectionAttempt: Sendable {
     ///   - forked: What it does first, if it is forked.
     private func configuration(image: String? = nil, forked: ForkSetup? = nil) -> [UInt8] {
         let image = image ?? self.image.identity ?? ""
-        var configuration = router.configuration(for: id, common, remoteName: remoteName, image: image)
+        var configuration = router.configuration(for: rounds.id, common, remoteName: remoteName, image: image)
         configuration.fork = forked
         guard var message = try? Message.pickled(configuration, handle: StandardHandle.configure) else { return [] }
-        message.dstID = id
+        message.dstID = rounds.id
         message.srcID = router.contextID
         message.authID = message.srcID
         return message.frame
@@ -192,7 +177,7 @@ final class ConnectionAttempt: Sendable {
             machine.feed { inner in
                 let before = inner.stage
                 let actions = event(&inner)
-                timeline.note(inner)
+                state.withLock { $0.timeline.note(inner) }
                 isAnswer = before == .connecting && inner.stage != .connecting
                 mayAsk = inner.mayAsk
                 return actions
@@ -206,7 +191,7 @@ final class ConnectionAttempt: Sendable {
     private func perform(_ action: Machine.Action) {
         switch action {
         case .bootstrap(let action, let wire): perform(action, wire)
-        case .copyProgram: if let copy = launched.withLock({ $0.copy.take() }) { launch(copy) }
+        case .copyProgram: if let copy = state.withLock({ $0.copy.take() }) { launch(copy) }
         case .ask(let command, let error): fail(error, askingFor: command)
         case .explain(let process):
             process.reportEnd(within: .seconds(1)) { [weak self] detail in
@@ -220,25 +205,28 @@ final class ConnectionAttempt: Sendable {
     }
 
     private func settle(_ outcome: Result<Context, MitogenError>) {
-        waiting.withLock { $0.timer.take() }?.cancel()
-        let name = launched.withLock { $0.name } ?? request.name()
-        result.resolve(outcome.mapError { $0.inContext(name).after(timeline.report) })
+        let (timer, name, report) = state.withLock { ($0.timer.take(), $0.name ?? request.name(), $0.timeline.report) }
+        timer?.cancel()
+        result.resolve(outcome.mapError { $0.inContext(name).after(report) })
     }
 
     private func succeed(_ process: ChildProcess, _ wire: ChildWire, _ greeting: ChildGreeting, _ rest: [UInt8]) {
-        timeline.note(.ready)
+        let report = state.withLock { state in
+            state.timeline.note(.ready)
+            return state.timeline.report
+        }
         do throws(MitogenError) {
             let link = try wire.handOver()
             let name = request.name(pid: process.process.pid)
             let context = router.connectChild(
                 link,
-                id: id,
+                id: rounds.id,
                 name: name,
                 info: greeting.info,
                 process: process,
                 received: rest
             )
-            context.state.connection = timeline.report
+            context.state.connection = report
             settle(.success(context))
         } catch {
             process.terminate()
@@ -247,28 +235,21 @@ final class ConnectionAttempt: Sendable {
     }
 
     private func perform(_ action: BootstrapAction, _ wire: ChildWire) {
-        guard let plan = launched.withLock({ $0.plan }) else { return }
+        guard let tool = state.withLock({ $0.tool }) else { return }
         switch action {
         case .send(let bytes): wire.send(bytes)
-        case .typePassword: wire.type(secret: plan.password)
-        case .typePassphrase: wire.type(secret: plan.passphrase)
+        case .typePassword: wire.type(secret: tool.password)
+        case .typePassphrase: wire.type(secret: tool.passphrase)
         case .acceptHostKey: wire.type("yes\n")
         case .findImage(let platform):
-            let images = router.images()
-            make {
-                await images.search(platform)
-            } then: { attempt, result in
-                switch result {
-                case .success(let image): attempt.bootstrap { $0.found(image, at: images.path(for: platform)) }
-                case .failure(let error): attempt.giveUp(error)
-                }
+            make { (images) throws(MitogenError) in
+                let (image, path) = (try await images.search(platform).get(), images.path(for: platform))
+                return { attempt in attempt.bootstrap { $0.found(image, at: path) } }
             }
         case .compress(let image, let forms):
-            let images = router.images()
-            make {
-                await images.compressed(image, plan.compressesImage ? forms : [.none])
-            } then: { attempt, result in
-                attempt.upload(result, wire)
+            make { (images) throws(MitogenError) in
+                let upload = try await images.compressed(image, tool.compressesImage ? forms : [.none]).get()
+                return { $0.upload(upload, wire) }
             }
         // The image's bytes follow those that announce it. The others are the outer machine's.
         case .sendImage, .handOver, .fail: break
@@ -279,49 +260,46 @@ final class ConnectionAttempt: Sendable {
         }
     }
 
-    private func giveUp(_ error: MitogenError) {
-        bootstrap { $0.giveUp(error.code, error.message, hint: error.advice) }
+    private func upload(_ upload: ImageStore.Upload, _ wire: ChildWire) {
+        state.withLock { $0.timeline.noteImage(byteCount: upload.bytes.count) }
+        bootstrap { $0.upload(upload.compression, byteCount: upload.bytes.count, sha256: upload.sha256) }
+        wire.send(upload.bytes)
     }
 
-    private func upload(_ result: Result<ImageStore.Upload, MitogenError>, _ wire: ChildWire) {
-        switch result {
-        case .failure(let error): giveUp(error)
-        case .success(let upload):
-            timeline.noteImage(byteCount: upload.bytes.count)
-            bootstrap { $0.upload(upload.compression, byteCount: upload.bytes.count, sha256: upload.sha256) }
-            wire.send(upload.bytes)
-        }
-    }
-
-    /// Images are made on a thread where that may take its time.
-    private func make<Value: Sendable>(
-        _ body: @escaping @Sendable () async -> Value,
-        then: @escaping @Sendable (ConnectionAttempt, Value) -> Void
+    /// Images are made on a thread where that may take its time; `body` returns what is done then.
+    private func make(
+        _ body: @escaping @Sendable (ImageStore) async throws(MitogenError) -> @Sendable (ConnectionAttempt) -> Void
     ) {
+        let images = router.images()
         // Unstructured, because it is an event of the machine that asks for it; it ends by itself.
         Task(executorPreference: FunctionExecutor.shared) { [weak self] in
-            let value = await body()
+            let next: @Sendable (ConnectionAttempt) -> Void
+            do throws(MitogenError) {
+                next = try await body(images)
+            } catch {
+                next = { attempt in attempt.bootstrap { $0.giveUp(error.code, error.message, hint: error.advice) } }
+            }
             self?.router.broker.schedule { [weak self] in
-                if let self { then(self, value) }
+                if let self { next(self) }
             }
         }
     }
 }
 
 extension BootstrapMachine {
-    init(_ stage: FirstStage, _ plan: ConnectionPlan) {
-        let prompts = plan.prompts.map { table in
-            PromptMachine(table, hasPassword: plan.password != nil, hasPassphrase: plan.passphrase != nil)
+    init(_ stage: FirstStage, _ tool: ConnectionTool) {
+        let prompts = tool.prompts.map { table in
+            PromptMachine(table, hasPassword: tool.password != nil, hasPassphrase: tool.passphrase != nil)
         }
-        let isTerminal = plan.terminal == .all
+        let isTerminal = tool.terminal == .all
         self.init(
             stage,
             prompts: prompts,
             on: isTerminal ? .output : .diagnostics,
-            tool: plan.failures,
+            tool: tool.failures,
             hasDiagnostics: !isTerminal
         )
-        container = plan.container
+        container = tool.container
     }
 }
 

@@ -19,26 +19,10 @@ final class ConnectionClock: Sendable {
     var timeLeft: Duration? { deadline.withLock { $0.map { ContinuousClock.now.duration(to: $0) } } }
 }
 
-/// The attempts that go on here for callers elsewhere.
-final class ProxiedAttempts: Sendable {
-    struct Key: Hashable {
-        let caller: ContextID
-        let number: UInt32
-    }
-
-    private let clocks = Mutex<[Key: ConnectionClock]>([:])
-
-    func clock(for key: Key) -> ConnectionClock? { clocks.withLock { $0[key] } }
-
-    func begin(_ key: Key) -> ConnectionClock {
-        let clock = ConnectionClock()
-        clocks.withLock { $0[key] = clock }
-        return clock
-    }
-
-    func end(_ key: Key) {
-        clocks.withLock { $0[key] = nil }
-    }
+/// An attempt that goes on here for a caller elsewhere.
+struct ProxiedAttempt: Hashable {
+    let caller: ContextID
+    let number: UInt32
 }
 
 /// Asks a context how long an attempt may still take that it makes for the caller.
@@ -56,8 +40,8 @@ struct ProxiedTimeLeft: RemoteFunction {
     }
 
     func run(in context: ExternalContext) async throws -> Output {
-        let key = ProxiedAttempts.Key(caller: context.caller.id, number: number)
-        guard let clock = context.router.proxiedAttempts.clock(for: key) else { return .over }
+        let attempt = ProxiedAttempt(caller: context.caller.id, number: number)
+        guard let clock = context.router.proxiedAttempts.withLock({ $0[attempt] }) else { return .over }
         return clock.timeLeft.map { .seconds(max(0, $0 / .seconds(1))) } ?? .notCounted
     }
 }
@@ -70,7 +54,7 @@ struct ProxiedAttemptGivenUp: RemoteFunction {
     static var runsOnBroker: Bool { true }
 
     func run(in context: ExternalContext) async throws {
-        context.router.endContext(madeBy: ProxiedAttempts.Key(caller: context.caller.id, number: number))
+        context.router.endContext(madeBy: ProxiedAttempt(caller: context.caller.id, number: number))
     }
 }
 
@@ -132,7 +116,7 @@ extension Router {
             return try await call.get(timeout: limit)
         } catch {
             // It may have come at that moment.
-            if call.isSettled { return try await call.get() }
+            if call.call.pending.outcome != nil { return try await call.get() }
             guard error.code == .timeoutError else { throw error }
             return nil
         }
@@ -148,9 +132,4 @@ extension Router {
         case nil: return nil
         }
     }
-}
-
-extension PendingCall {
-    /// Whether there is nothing to wait for any more.
-    fileprivate var isSettled: Bool { call.pending.outcome != nil }
 }

@@ -6,52 +6,27 @@
 
 internal import MitogenProtocol
 
-/// What one connection does with its tool.
+/// One command line of a tool.
 struct ConnectionPlan: Sendable {
+    let tool: ConnectionTool
     /// The tool with its arguments.
-    var arguments: [String]
-    var terminal = ConnectionMethod.CustomOptions.TerminalUse.none
-    /// What the tool may ask and say; nil if it asks nothing.
-    var prompts: PromptTable?
-    /// What the tool says when it fails.
-    var failures = ToolFailures()
-    /// The tool's environment.
-    var environment = ProcessIdentity.environment
-    var password: Secret?
-    var passphrase: Secret?
-    var compressesImage = false
-    var container: ContainerTarget?
-    /// Whether the tool has the terminal to itself until the first stage runs.
-    private var asksBeforeItConnects: Bool
+    let arguments: [String]
     /// Whether the tool runs the program itself, without a first stage.
     var startsProgram = false
 
-    /// Runs a first stage with a tool.
-    init(_ tool: ConnectionTool, _ stage: FirstStage) {
-        self.init(tool, tool.command.arguments(for: stage))
-    }
-
-    /// Has a tool run a command line.
-    init(_ tool: ConnectionTool, _ arguments: [String]) {
-        self.arguments = arguments
-        terminal = tool.terminal
-        prompts = tool.prompts
-        asksBeforeItConnects = tool.dialect == .su
-        failures = tool.failures
-        password = tool.password
-        passphrase = tool.passphrase
-        compressesImage = tool.compressesImage
-        container = tool.container
-        if tool.dialect.speaksEnglish { environment = ToolLocale.environment }
+    var environment: [ByteString] {
+        tool.dialect.speaksEnglish ? ToolLocale.environment : ProcessIdentity.environment
     }
 
     /// Whether the tool asks on a terminal that it may change. One that the whole connection goes through from the
     /// start, whose settings a tool passes on to the far side, stays as it is.
-    var hasQuestions: Bool { prompts != nil && (terminal == .diagnostics || terminal == .all && asksBeforeItConnects) }
+    var hasQuestions: Bool {
+        tool.questions != nil && (tool.terminal == .diagnostics || tool.terminal == .all && tool.dialect == .su)
+    }
 
     /// Removes the echo of a typed password from lines before they are kept or logged; nil if the tool asks nothing.
     var withoutEcho: (@Sendable (String) -> String)? {
-        guard let table = prompts else { return nil }
+        guard let table = tool.prompts else { return nil }
         return { line in String(decoding: table.withoutEcho(Array(line.utf8)), as: UTF8.self) }
     }
 }
@@ -63,7 +38,8 @@ extension ConnectionTool {
         return path.split(separator: "/").last.map(String.init) ?? path
     }
 
-    fileprivate var prompts: PromptTable? {
+    /// What it may ask and say; nil if it asks nothing.
+    var prompts: PromptTable? {
         guard let questions else { return nil }
         switch dialect {
         case .ssh:
@@ -95,7 +71,8 @@ extension ConnectionTool {
         }
     }
 
-    fileprivate var failures: ToolFailures {
+    /// What it says when it fails.
+    var failures: ToolFailures {
         switch dialect {
         case .ssh: .ssh(serverCount: ssh?.serverCount ?? 1)
         case .sudo: .sudo

@@ -78,15 +78,7 @@ struct ConnectionRounds {
     }
 
     private func begin(_ retries: ConnectionRetries, until deadline: ContinuousClock.Instant) -> ConnectionAttempt {
-        let attempt = ConnectionAttempt(
-            router: router,
-            id: id,
-            request: request,
-            image: image,
-            deadline: deadline,
-            clock: clock,
-            retries: retries
-        )
+        let attempt = ConnectionAttempt(self, until: deadline, retries)
         attempt.begin()
         return attempt
     }

@@ -5,41 +5,29 @@
 //
 
 internal import MitogenProtocol
-internal import Synchronization
 
-/// Notes how far an attempt to connect has come, and when.
-final class ConnectionTimeline: Sendable {
+/// How far an attempt to connect has come, and when.
+struct ConnectionTimeline: Sendable {
     private let start = ContinuousClock.now
-    private let notes = Mutex(ConnectionReport())
+    private var notes = ConnectionReport()
 
     /// What is known now.
     var report: ConnectionReport {
-        let time = elapsed
-        return notes.withLock { notes in
-            var report = notes
-            report.duration = time
-            return report
-        }
+        var report = notes
+        report.duration = elapsed
+        return report
     }
 
-    func note(_ stage: ConnectionReport.Stage) {
-        let time = elapsed
-        notes.withLock { $0.note(stage, at: time) }
+    mutating func note(_ stage: ConnectionReport.Stage) { notes.note(stage, at: elapsed) }
+
+    mutating func note(_ machine: BootstrapMachine) {
+        note(machine.stage)
+        notes.platform = machine.platform?.description
+        notes.wasCached = machine.wasCached
+        notes.podContainer = machine.podContainer
     }
 
-    func note(_ machine: BootstrapMachine) {
-        let time = elapsed
-        notes.withLock { notes in
-            notes.note(machine.stage, at: time)
-            notes.platform = machine.platform?.description
-            notes.wasCached = machine.wasCached
-            notes.podContainer = machine.podContainer
-        }
-    }
-
-    func noteImage(byteCount: Int) {
-        notes.withLock { $0.imageBytes = byteCount }
-    }
+    mutating func noteImage(byteCount: Int) { notes.imageBytes = byteCount }
 
     /// Since the attempt began.
     private var elapsed: Duration { ContinuousClock.now - start }

@@ -84,7 +84,8 @@ struct ToolLauncher: Launcher {
         let watchdog = try cleanUp.map { (command) throws(MitogenError) in
             try Watchdog(command, on: attempt.router.broker)
         }
-        let process = try Self.run(ConnectionPlan(tool, stage), stage, for: attempt, watchdog, otherwise: copy)
+        let plan = ConnectionPlan(tool: tool, arguments: tool.command.arguments(for: stage))
+        let process = try Self.run(plan, stage, for: attempt, watchdog, otherwise: copy)
         // Whether the tool ends by itself when this program does. An ssh that waits for a server, or for another ssh, does
         // not look at its standard input; nor does any other program that starts one.
         let endsWithoutUs = tool.container != nil || tool.dialect.speaksEnglish

@@ -5,6 +5,7 @@
 //
 
 internal import MitogenProtocol
+internal import Synchronization
 
 /// Makes a connection in another context, for its caller (upstream's `mitogen.parent._proxy_connect`).
 struct ProxyConnect: RemoteFunction {
@@ -25,10 +26,10 @@ struct ProxyConnect: RemoteFunction {
     }
 
     func run(in context: ExternalContext) async throws -> Output {
-        let attempts = context.router.proxiedAttempts
-        let key = ProxiedAttempts.Key(caller: context.caller.id, number: number)
-        let clock = attempts.begin(key)
-        defer { attempts.end(key) }
+        let key = ProxiedAttempt(caller: context.caller.id, number: number)
+        let clock = ConnectionClock()
+        context.router.proxiedAttempts.withLock { $0[key] = clock }
+        defer { context.router.proxiedAttempts.withLock { $0[key] = nil } }
         do throws(MitogenError) {
             let limit = Duration(checkedSeconds: remainingSeconds)
             let made = try await context.router.connect(request, within: limit, clock)
@@ -79,22 +80,15 @@ package struct ConnectionFailure: Codable, Sendable {
     }
 
     /// The error as it was where it has happened.
-    package var error: MitogenError {
-        MitogenError(
-            MitogenError.Code(code),
-            message,
-            context: context,
-            diagnostics: diagnostics,
-            hint: hint.map { Hint(encoded: $0) },
-            connection: connection
-        )
-    }
+    package var error: MitogenError { error(via: nil) }
 
-    func error(via name: String) -> MitogenError {
-        MitogenError(
+    /// The same behind another hop, if there is one.
+    func error(via hop: String?) -> MitogenError {
+        let hops = [hop, context].compactMap { $0 }
+        return MitogenError(
             MitogenError.Code(code),
             message,
-            context: context.map { "\(name) → \($0)" } ?? name,
+            context: hops.isEmpty ? nil : hops.joined(separator: " → "),
             diagnostics: diagnostics,
             hint: hint.map { Hint(encoded: $0) },
             connection: connection

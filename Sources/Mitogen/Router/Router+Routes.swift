@@ -206,14 +206,14 @@ extension Router {
 
     /// Who has asked for a child.
     struct Requester {
-        let attempt: ProxiedAttempts.Key
+        let attempt: ProxiedAttempt
         /// One that is none, as a program that is attached to one, can go without taking this context along; the child is
         /// to go then.
         let isAncestor: Bool
     }
 
     /// A child was made for a context.
-    func note(_ child: ContextID, madeBy attempt: ProxiedAttempts.Key) {
+    func note(_ child: ContextID, madeBy attempt: ProxiedAttempt) {
         core.withLock { core in
             let isAncestor = core.state.table.isParentAuthority(attempt.caller)
             core.requesters[child] = Requester(attempt: attempt, isAncestor: isAncestor)
@@ -227,7 +227,7 @@ extension Router {
     }
 
     /// Nobody takes what an attempt has made: ends it.
-    func endContext(madeBy attempt: ProxiedAttempts.Key) { endContexts { $0.attempt == attempt } }
+    func endContext(madeBy attempt: ProxiedAttempt) { endContexts { $0.attempt == attempt } }
 
     private func endContexts(where isFor: (Requester) -> Bool) {
         let children = core.withLock { core -> [ContextID] in

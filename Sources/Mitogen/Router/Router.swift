@@ -68,7 +68,7 @@ public final class Router: Sendable {
     var peerLogger: Logger { LibraryLogHandler.logger(about: .context) }
     let connectionLimit: Gate
     let serverPlaces = ServerPlaces()
-    let proxiedAttempts = ProxiedAttempts()
+    let proxiedAttempts = Mutex<[ProxiedAttempt: ConnectionClock]>([:])
     let forkServers = ForkServers()
     let sshConfigurations = SSHConfigurations()
     let dispatcher = CallDispatcher()

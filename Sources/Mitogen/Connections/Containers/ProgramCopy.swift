@@ -37,9 +37,8 @@ final class ProgramCopy: Sendable {
     /// Runs the program, which removes its own file first if it may.
     var plan: ConnectionPlan {
         let words = commands.runTakesWords ? words : []
-        var plan = ConnectionPlan(tool, commands.run.arguments(running: words, random: stage.random))
-        plan.startsProgram = true
-        return plan
+        let arguments = commands.run.arguments(running: words, random: stage.random)
+        return ConnectionPlan(tool: tool, arguments: arguments, startsProgram: true)
     }
 
     /// Runs the program once more, only to remove its file.
