@@ -8,6 +8,7 @@
 #include "CMitogenPlatform.h"
 
 #include <errno.h>
+#include <link.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
@@ -78,9 +79,39 @@ static pid_t *thread_number(void) {
     return *address == (pid_t)syscall(SYS_gettid) ? address : NULL;
 }
 
+struct renumbering {
+    uint32_t old, new;
+};
+
+static int renumber_module(struct dl_phdr_info *module, size_t size, void *data) {
+    (void)size;
+    const struct renumbering *numbers = data;
+    if (!module->dlpi_tls_data) return 0;
+    for (int i = 0; i < module->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &module->dlpi_phdr[i];
+        if (segment->p_type != PT_TLS) continue;
+        // Behind the variables that begin with a value.
+        size_t start = (segment->p_filesz + sizeof(uint32_t) - 1) / sizeof(uint32_t);
+        uint32_t *words = module->dlpi_tls_data;
+        for (size_t word = start; word < segment->p_memsz / sizeof(uint32_t); word++)
+            if (words[word] == numbers->old) words[word] = numbers->new;
+    }
+    return 0;
+}
+
+/// Swift's mutexes have the number of their owner, which each compiled file keeps in a variable of the thread (`static
+/// __thread tid` in _SynchronizationShims.h), and libdispatch keeps another one. Nothing tells them of a fork, and a mutex that
+/// was taken under the number of the thread that was copied cannot be given back when somebody waits for it. So whatever
+/// is that number among the variables of the thread becomes the new one.
+static void renumber_thread(pid_t old, pid_t new) {
+    struct renumbering numbers = { .old = (uint32_t)old, .new = (uint32_t)new };
+    dl_iterate_phdr(renumber_module, &numbers);
+}
+
 int cmitogen_fork_sibling(void) {
     pid_t *number = thread_number();
     if (!number) return -ENOTSUP;
+    const pid_t own = *number;
     void *robust_list = NULL;
     size_t robust_length = 0;
     syscall(SYS_get_robust_list, 0, &robust_list, &robust_length);
@@ -93,8 +124,10 @@ int cmitogen_fork_sibling(void) {
     long pid = syscall(SYS_clone, flags, NULL, NULL, NULL, number); // on arm64, arm, riscv and i386
 #endif
     if (pid < 0) return -errno;
-    if (pid == 0 && robust_list) syscall(SYS_set_robust_list, robust_list, robust_length);
-    return (int)pid;
+    if (pid > 0) return (int)pid;
+    if (robust_list) syscall(SYS_set_robust_list, robust_list, robust_length);
+    renumber_thread(own, *number);
+    return 0;
 }
 
 /// To raise the hard limit is not permitted, or, for root, not what a limit is for.

@@ -140,6 +140,19 @@ public struct PlaceNote: ForkFunction, ForkStartFunction {
     }
 }
 
+/// Holds a mutex that the fork server has used until another thread waits for it.
+public struct HoldMutex: ForkStartFunction {
+    public init() {}
+
+    public func run(in context: ExternalContext) throws {
+        ForkJournal.lines.withLock { lines in
+            let isRunning = cmitogen_thread_start("waiting", 0, { _ in ForkJournal.note("waited") }, nil)
+            usleep(200_000)
+            lines.append("held, \(isRunning)")
+        }
+    }
+}
+
 /// Runs a shell script, and waits for its end.
 public struct HangBehindProgram: ForkFunction {
     public var script: String

@@ -125,6 +125,19 @@ extension LibraryTests.Forks {
         }
     }
 
+    @Test("The first thread of a forked process can give back a mutex that another thread waits for")
+    func mutexes() async throws {
+        try await withFixtureRouter { router in
+            let child = try await router.fork(preload: PreloadNote("preload"), onStart: HoldMutex())
+            var journal: [String] = []
+            _ = try await eventually {
+                journal = try await child.call(ReadForkJournal())
+                return journal.count == 3
+            }
+            #expect(Array(journal.dropFirst()) == ["held, 0", "waited"], "\(journal)")
+        }
+    }
+
     @Test("The options debug, isProfilingEnabled and isUnidirectional hold for the forked context")
     func options() async throws {
         try await withFixtureRouter { router in
