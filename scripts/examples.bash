@@ -250,6 +250,7 @@ connect_errors() {
     printf 'Host %s\n  User %s\n' tb-free tb-free tb-sudo tb-sudo >"$folder/config"
     printf 'Host *\nInclude %s\n' "$TB_SSH_CONFIG" >>"$folder/config"
     printf '#!/bin/sh\nexec %q -F %q "$@"\n' "$(type -P ssh)" "$folder/config" >"$folder/bin/ssh"
+    chmod +x "$folder/bin/ssh"
     PATH="$folder/bin:$PATH" expect_output "$1 tb-free tb-sudo tb-password tb-new-key tb-changed-key tb-refused" \
         "tb-free: ready, as ssh.tb-free.sudo.root
 tb-sudo: give a key or a password

@@ -9,7 +9,7 @@ struct ConnectErrors: MitogenProgram {
 
     private static func outcome(of host: String, _ router: Router) async -> String {
         do throws(MitogenError) {
-            let root = try await router.connect([.ssh(host) { $0.connectTimeout = .seconds(10) }, .sudo()])
+            let root = try await router.connect([.ssh(host) { $0.connectTimeout = .seconds(30) }, .sudo()])
             return "ready, as \(root.name)"
         } catch  where error.code.isHostKeyFailure {
             return "look at the host's key before you trust it"
