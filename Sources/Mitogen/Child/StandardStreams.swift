@@ -29,7 +29,7 @@ struct StandardStreams: Sendable {
         let receive = try checked(cmitogen_duplicate(0, 3), "cannot duplicate standard input")
         let transmit = isOneSocket ? receive : try checked(cmitogen_duplicate(1, 3), "cannot duplicate standard output")
         let original = try checked(cmitogen_duplicate(2, 3), "cannot duplicate standard error")
-        for descriptor in [receive, transmit] {
+        for descriptor in isOneSocket ? [receive] : [receive, transmit] {
             _ = try checked(cmitogen_set_nonblocking(descriptor, true), "cannot set up the stream")
         }
         let null = try checked(cmitogen_open_null(), "cannot open /dev/null")
