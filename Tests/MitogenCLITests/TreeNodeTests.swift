@@ -12,16 +12,22 @@ import Testing
 
 @Suite("The tree of contexts")
 struct TreeNodeTests {
+    private static func target(_ second: Hop? = nil, host: String? = nil) -> TargetSpecification {
+        let hops = [Hop(kind: "ssh", argument: "web1")] + [second].compactMap(\.self)
+        let places = host.map { InventoryPlace(host: $0, text: $0, hops: 0..<1, of: hops, isReadable: true) }
+        return TargetSpecification(hops: hops, places: [places].compactMap(\.self))
+    }
+
     private var tree: TreeNode {
-        var web = TreeNode(hop: Hop(kind: "ssh", argument: "web1"), target: "ssh:web1")
+        var web = TreeNode(targets: [Self.target()])
         web.id = 1
         web.parentID = 0
         web.name = "ssh.web1\u{1b}[2J"
         web.roundTrip = 0.25
-        var root = TreeNode(hop: Hop(kind: "sudo"), target: "ssh:web1+sudo")
+        var root = TreeNode(targets: [Self.target(Hop(kind: "sudo"))])
         root.parentID = 1
         root.failure = MitogenError(.passwordRequired, "a password\nis asked for", hint: "give one")
-        var worker = TreeNode(hop: Hop(kind: "local"), target: "ssh:web1+local")
+        var worker = TreeNode(targets: [Self.target(Hop(kind: "local"))])
         worker.id = 1001
         worker.parentID = 1
         web.branches = [root, worker]
@@ -56,5 +62,15 @@ struct TreeNodeTests {
         #expect(objects.allSatisfy { $0["schema"] as? Int == HopFinding.schemaVersion })
         #expect(objects[0]["call_p50_ms"] as? Double == 0.25)
         #expect((objects[1]["error"] as? [String: Any])?["hint"] as? String == "give one")
+    }
+
+    @Test("A place has the names of all inventory's hosts there behind its hop, and in JSON the first one and the path")
+    func names() throws {
+        var node = TreeNode(targets: [Self.target(host: "one"), Self.target(), Self.target(host: "two")])
+        node.failure = MitogenError(.connectionRefused, "no")
+        #expect(node.text.contains("\nssh:web1 (one, two)  "))
+        #expect(node.text.contains("\none: connectionRefused: no\n"))
+        let object = try #require(JSONSerialization.jsonObject(with: Data(node.json.utf8)) as? [String: Any])
+        #expect(object["target"] as? String == "one" && object["path"] as? [String] == ["ssh:web1"])
     }
 }

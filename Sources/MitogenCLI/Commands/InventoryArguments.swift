@@ -38,7 +38,9 @@ package struct InventoryArguments: ParsableArguments {
         for inventory in self.inventories { try reader.add(inventory) }
         // An inventory that is named is meant alone.
         if self.inventories.isEmpty { try reader.addUsual() }
-        return (reader.groups, reader.warnings)
+        var groups = reader.groups
+        groups.isNamed = !self.inventories.isEmpty
+        return (groups, reader.warnings)
     }
 
     /// Whether an `@` stands where a group may begin, and not between a user and a host.

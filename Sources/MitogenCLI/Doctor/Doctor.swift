@@ -55,7 +55,7 @@ struct Doctor: Sendable {
     ) async throws -> Bool {
         var context: Context?
         for count in 1...target.hops.count {
-            let place = target.hops[..<count].map(\.canonicalText).joined(separator: "+")
+            let place = target.prefix(count)
             var finding: HopFinding
             do throws(MitogenError) {
                 let hop = target.hops[count - 1]
@@ -78,7 +78,7 @@ struct Doctor: Sendable {
     }
 
     /// What is to be said about a context that was reached.
-    private func finding(at place: String, in context: Context) async -> HopFinding {
+    private func finding(at place: TargetSpecification, in context: Context) async -> HopFinding {
         var finding = HopFinding(target: place, connection: context.connection)
         do throws(MitogenError) {
             var times: [Int64] = []

@@ -9,7 +9,7 @@ internal import Mitogen
 /// What `mitogen doctor` has found out about one hop.
 struct HopFinding: Sendable {
     /// The target up to this hop.
-    let target: String
+    let target: TargetSpecification
     var connection: ConnectionReport?
     /// The median time of a call, in milliseconds.
     var roundTrip: Double?
@@ -23,13 +23,13 @@ struct HopFinding: Sendable {
     var holder: Int32?
     var failure: MitogenError?
 
-    init(target: String, connection: ConnectionReport?) {
+    init(target: TargetSpecification, connection: ConnectionReport?) {
         self.target = target
         self.connection = connection
         self.podContainer = connection?.podContainer
     }
 
-    init(target: String, failure: MitogenError) {
+    init(target: TargetSpecification, failure: MitogenError) {
         self.target = target
         self.connection = failure.connection
         self.failure = failure
@@ -42,12 +42,14 @@ struct HopFinding: Sendable {
 
     /// A paragraph: the target, a line for each stage, and what is wrong.
     var text: String {
-        let lines = self.stageLines + self.resultLines
+        let hops = self.target.canonicalText
+        let name = self.target.label == hops ? [] : [Line(name: "hops", value: hops)]
+        let lines = name + self.stageLines + self.resultLines
         let shown = lines.map { line in
             let name = line.name + String(repeating: " ", count: max(0, 14 - line.name.count))
             return "  \(name)\(TerminalSanitizer.visible(line.value))"
         }
-        return ([TerminalSanitizer.visible(self.target)] + shown).joined(separator: "\n") + "\n"
+        return ([TerminalSanitizer.visible(self.target.label)] + shown).joined(separator: "\n") + "\n"
     }
 
     private struct Line {
@@ -131,7 +133,8 @@ struct HopFinding: Sendable {
 
     /// A JSON object on one line.
     var json: String {
-        var members = [("schema", "\(Self.schemaVersion)"), ("target", Self.string(self.target))]
+        var members = [("schema", "\(Self.schemaVersion)"), ("target", Self.string(self.target.label))]
+        members.append(("path", Self.path(of: self.target)))
         members.append(("ok", self.failure == nil ? "true" : "false"))
         let times = self.stages.map { "\"\($0.stage.rawValue)\":\(DecimalText.text($0.seconds * 1000, digits: 3))" }
         members.append(("stages_ms", "{" + times.joined(separator: ",") + "}"))
@@ -163,6 +166,11 @@ struct HopFinding: Sendable {
         members.append(("said", "[" + failure.diagnostics.map(self.string).joined(separator: ",") + "]"))
         if let hint = failure.toolHint { members.append(("hint", self.string(hint))) }
         return "{" + members.map { "\"\($0.0)\":\($0.1)" }.joined(separator: ",") + "}"
+    }
+
+    /// A JSON array of the hops of a target.
+    static func path(of target: TargetSpecification) -> String {
+        "[" + target.hops.map { self.string($0.canonicalText) }.joined(separator: ",") + "]"
     }
 
     private static func string(_ text: String) -> String {

@@ -96,7 +96,7 @@ struct InventoryReader {
         if GroupsConfiguration.isConfiguration(lines) { return try self.addConfiguration(lines, name) }
         if let first = lines.first, GroupFile.isGroup(first.text) {
             let groups = try GroupFile.groups(of: lines, name: shown)
-            self.sources.append(NodeGroups.Source(name: Self.baseName(name), groups: groups))
+            self.sources.append(NodeGroups.Source(name: Self.baseName(name), place: shown, groups: groups))
             return
         }
         guard !lines.isEmpty else {
@@ -126,6 +126,7 @@ struct InventoryReader {
         self.sources.append(
             NodeGroups.Source(
                 name: Self.baseName(inventory.name),
+                place: inventory.name,
                 groups: members,
                 all: members[AnsibleInventory.all] ?? []
             )
@@ -191,7 +192,8 @@ struct InventoryReader {
         }
         // The default source is asked where none is named; the others are asked by name only.
         let first = main.defaultSource ?? sources.first?.name
-        self.sources += sources.map { Self.source($0, isNamedOnly: $0.name != first) }
+        let place = TerminalSanitizer.visible(name)
+        self.sources += sources.map { Self.source($0, of: place, isNamedOnly: $0.name != first) }
     }
 
     private static func files(in folder: String, ending: String) -> [String] {
@@ -207,9 +209,14 @@ struct InventoryReader {
         return names.sorted()
     }
 
-    private static func source(_ source: GroupsConfiguration.Source, isNamedOnly: Bool) -> NodeGroups.Source {
+    private static func source(
+        _ source: GroupsConfiguration.Source,
+        of file: String,
+        isNamedOnly: Bool
+    ) -> NodeGroups.Source {
         NodeGroups.Source(
             name: source.name,
+            place: "\(file) [\(TerminalSanitizer.visible(source.name))]",
             isNamedOnly: isNamedOnly,
             members: { (group) throws(ArgumentError) in
                 // A command that finds nothing mostly ends with 0 all the same.
@@ -255,7 +262,8 @@ struct InventoryReader {
             self.targets[host] = "\(HopKind.ssh.name):\(TargetEscape.escaped(host[...]))"
         }
         let names = hosts.names.map { TargetEscape.escaped($0[...]) }
-        self.sources.append(NodeGroups.Source(name: Self.ssh, groups: ["all": names], all: names))
+        let place = TerminalSanitizer.visible(path)
+        self.sources.append(NodeGroups.Source(name: Self.ssh, place: place, groups: ["all": names], all: names))
     }
 
     private func readSSH(_ path: String, _ hosts: inout NodeSet, depth: Int) throws(ArgumentError) {

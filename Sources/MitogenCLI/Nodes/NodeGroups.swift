@@ -12,6 +12,8 @@ package struct NodeGroups: Sendable {
     package struct Source: Sendable {
         /// What stands before the colon of `@SOURCE:GROUP`.
         let name: String
+        /// Where it is, for messages: the name of a file.
+        let place: String
         /// Whether it is only asked where it is named.
         let isNamedOnly: Bool
         /// The members of a group, as node sets; nil if there is no such group.
@@ -23,12 +25,14 @@ package struct NodeGroups: Sendable {
 
         init(
             name: String,
+            place: String? = nil,
             isNamedOnly: Bool = false,
             members: @escaping @Sendable (String) throws(ArgumentError) -> [String]?,
             list: @escaping @Sendable () throws(ArgumentError) -> [String]?,
             all: @escaping @Sendable () throws(ArgumentError) -> [String]? = { () throws(ArgumentError) in nil }
         ) {
             self.name = name
+            self.place = place ?? name
             self.isNamedOnly = isNamedOnly
             self.members = members
             self.list = list
@@ -36,10 +40,11 @@ package struct NodeGroups: Sendable {
         }
 
         /// A source whose groups are all known.
-        init(name: String, groups: [String: [String]], all: [String]? = nil) {
+        init(name: String, place: String? = nil, groups: [String: [String]], all: [String]? = nil) {
             let names = groups.keys.sorted()
             self.init(
                 name: name,
+                place: place,
                 members: { (group) throws(ArgumentError) in groups[group] },
                 list: { () throws(ArgumentError) in names },
                 all: { () throws(ArgumentError) in all }
@@ -58,6 +63,10 @@ package struct NodeGroups: Sendable {
 
     /// What is wrong with hosts that an inventory describes so that they cannot be used, by their names.
     private let problems: [String: ArgumentError]
+
+    /// Whether they come from inventories that the command line or the configuration names. The user's own files count only
+    /// where a group is named, so the name of a host that they describe is not read alone.
+    var isNamed = true
 
     /// How deep groups may lie in groups, and how many may be asked for to answer one question.
     private static let maximumDepth = 64
@@ -146,7 +155,12 @@ package struct NodeGroups: Sendable {
             let rest = text[name.endIndex...]
             // Groups in a group are those of its own source.
             let group = source.map { Self.qualified(String(name), source: $0) } ?? String(name)
-            return try self.names(in: group, &search).map { $0 + rest }
+            do throws(ArgumentError) {
+                return try self.names(in: group, &search).map { $0 + rest }
+            } catch {
+                let shown = TerminalSanitizer.visible(String(name))
+                throw ArgumentError("group '\(shown)': \(error.description)", isAboutFile: error.isAboutFile)
+            }
         }
         guard !text.isEmpty else { throw ArgumentError("a name of a node may not be empty") }
         return try Self.expanded(text)
@@ -257,7 +271,11 @@ package struct NodeGroups: Sendable {
                 names.combine(with: try self.names(inGroup: group, of: [source], &search), .union)
             }
         }
-        guard !names.isEmpty else { throw ArgumentError("there are no groups: name an inventory with -i") }
+        guard !names.isEmpty else {
+            guard !sources.isEmpty else { throw Self.noGroups }
+            let places = NodeSet(sources.map { "'\($0.place)'" }).names.joined(separator: ", ")
+            throw ArgumentError("there are no groups in \(places); name an inventory with -i")
+        }
         return names.names
     }
 
@@ -266,19 +284,26 @@ package struct NodeGroups: Sendable {
         return "@\(source.name):\(member.dropFirst())"
     }
 
+    /// Where groups are looked for without an inventory, and what else there is.
+    private static var noGroups: ArgumentError {
+        ArgumentError(
+            "there are no groups: neither ~/.config/mitogen/groups.conf nor a groups.conf of ClusterShell is there; name an "
+                + "inventory with -i"
+        )
+    }
+
     private func unknown(_ name: String, _ sources: [Source]) throws(ArgumentError) -> ArgumentError {
-        guard !sources.isEmpty else {
-            return ArgumentError(
-                "there are no groups: name an inventory with -i, or write ~/.config/mitogen/groups.conf"
-            )
-        }
+        guard !sources.isEmpty else { return Self.noGroups }
+        let places = NodeSet(sources.map { "'\($0.place)'" }).names.joined(separator: ", ")
         var known: [String] = []
         for source in sources { known += try source.list() ?? [] }
         if let near = Suggestion.nearest(to: name, in: known) {
-            return ArgumentError("there is no such group; did you mean '@\(near)'?")
+            return ArgumentError("there is no such group in \(places); did you mean '@\(near)'?")
         }
         let shown = known.prefix(10).map { "@\($0)" }.joined(separator: ", ")
         let rest = known.count > 10 ? " and \(known.count - 10) more" : ""
-        return ArgumentError("there is no such group" + (known.isEmpty ? "" : "; known are \(shown)\(rest)"))
+        return ArgumentError(
+            "there is no such group in \(places)" + (known.isEmpty ? "" : "; known are \(shown)\(rest)")
+        )
     }
 }

@@ -32,8 +32,10 @@ struct RunPreview: Sendable {
     /// The hops, and the name behind them as a comment, so that the line can be one of a file of hosts.
     private static func line(_ target: TargetSpecification) -> String {
         let hops = target.canonicalText
-        let isPlain = hops == target.label || hops == "\(HopKind.ssh.name):\(target.label)"
-        return TerminalSanitizer.visible(isPlain ? hops : "\(hops)  # \(target.label)")
+        guard let name = target.inventoryName, hops != name, hops != "\(HopKind.ssh.name):\(name)" else {
+            return TerminalSanitizer.visible(hops)
+        }
+        return TerminalSanitizer.visible("\(hops)  # \(name)")
     }
 
     private struct Line {

@@ -12,11 +12,10 @@ struct HopPattern: Hashable, Sendable {
     /// One of the places that it stands for: mostly one hop.
     struct Step: Hashable, Sendable {
         let hops: [Hop]
-        /// The hop with the name that an inventory has for its host; nil if no inventory describes it.
-        var inventoryName: String?
-
-        /// The name under which it is shown.
-        var label: String { self.inventoryName ?? self.hops.map(\.canonicalText).joined(separator: "+") }
+        /// The name that an inventory has for its host; nil if no inventory describes it.
+        var host: String?
+        /// The hop with that name.
+        var text = ""
     }
 
     private enum Argument: Hashable {
@@ -155,7 +154,9 @@ struct HopPattern: Hashable, Sendable {
             let host = TargetEscape.unescaped(member[...])
             if kind.name == HopKind.ssh.name, let known = try groups.target(ofHost: host) {
                 let name = "\(kind.name):\(place.before)\(TargetEscape.escaped(host[...]))\(place.after)"
-                members.append(Step(hops: try Self.hops(to: host, known, place, in: target), inventoryName: name))
+                members.append(
+                    Step(hops: try Self.hops(to: host, known, place, in: target), host: host, text: name)
+                )
                 continue
             }
             guard !member.utf8.contains(where: { "+:".utf8.contains($0) }) else {

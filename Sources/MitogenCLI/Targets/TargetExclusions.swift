@@ -8,17 +8,31 @@
 ///
 /// A plain host, with ranges, a user or a port if need be, matches every target that has a hop by ssh to it: `web1`
 /// matches `ssh:web1`, `ssh:deploy@web1:2222` and `ssh:web1+sudo`; `deploy@web1` only the second. A host of an inventory
-/// also matches every target that goes by the hops that lead to it there, whatever follows them. Everything else matches
-/// the target that is written alike.
+/// also matches every target that goes by the hops that lead to it there, whatever follows them, but not what the inventory
+/// has under another name there. Everything else matches the target that is written alike.
 package struct TargetExclusions: Hashable, Sendable {
     /// The exclusions as they were written.
     package private(set) var texts: [String] = []
 
+    /// An exclusion, and the name of the host of an inventory that it was written as, if it was.
+    private struct Match: Hashable {
+        let position: Int
+        let name: String?
+
+        /// Whether it is about a hop of a target, at which an inventory may have a host.
+        func concerns(_ target: TargetSpecification, at hop: Int) -> Bool {
+            guard let name else { return true }
+            return !target.places.hasOther(than: name, at: hop)
+        }
+    }
+
     /// Which exclusions name a host, and which a target.
-    private var hosts: [SSHDestination: [Int]] = [:]
-    private var targets: [TargetSpecification: [Int]] = [:]
+    private var hosts: [SSHDestination: [Match]] = [:]
+    private var targets: [TargetSpecification: [Match]] = [:]
     /// Hosts of inventories, by the first hop to them.
-    private var machines: [Machine.Key: [Machine: [Int]]] = [:]
+    private var machines: [Machine.Key: [Machine: [Match]]] = [:]
+    /// Hosts of inventories by their names.
+    private var names: [String: [Int]] = [:]
 
     /// Parses what was given to `--exclude`, each one or more exclusions with commas between them, or an expression.
     ///
@@ -55,10 +69,18 @@ package struct TargetExclusions: Hashable, Sendable {
     }
 
     /// What one exclusion leaves out.
-    private enum Entry: Hashable {
-        case host(SSHDestination)
-        case target(TargetSpecification)
-        case machine(Machine)
+    private struct Entry: Hashable {
+        enum Form: Hashable {
+            case host(SSHDestination)
+            case target(TargetSpecification)
+            case machine(Machine)
+            /// Whatever an inventory has under the name.
+            case name
+        }
+
+        let form: Form
+        /// The name of the host of an inventory that it was written as, if it was.
+        var name: String?
     }
 
     private static func entries(
@@ -81,28 +103,33 @@ package struct TargetExclusions: Hashable, Sendable {
         var entries: [[Entry]] = []
         for chain in pattern.chains {
             for target in chain.targets {
-                if chain.isPlainHost, let argument = target.hops[0].argument {
-                    let named = SSHDestination(argument)
-                    entries.append([.host(named)])
-                    // With a user or a port before or behind it, a host of an inventory is looked for as well.
-                    if let known = try groups.target(ofHost: named.host),
-                        let machine = Machine(
-                            try TargetSpecification(parsing: known),
-                            user: named.user,
-                            port: named.port
-                        )
-                    {
-                        entries[entries.count - 1].append(.machine(machine))
-                    }
-                } else if let host = chain.inventoryHost {
-                    entries.append([.host(SSHDestination(user: nil, host: host, port: nil)), .target(target)])
-                    if let machine = Machine(target) { entries[entries.count - 1].append(.machine(machine)) }
-                } else {
-                    entries.append([.target(target)])
-                }
+                entries.append(try Self.entries(of: target, chain, groups))
             }
         }
         return entries
+    }
+
+    private static func entries(
+        of target: TargetSpecification,
+        _ chain: TargetPattern.Chain,
+        _ groups: NodeGroups
+    ) throws(TargetSyntaxError) -> [Entry] {
+        if chain.isPlainHost, let argument = target.hops[0].argument {
+            let named = SSHDestination(argument)
+            // With a user or a port before or behind it, a host of an inventory is looked for as well.
+            guard let known = try groups.target(ofHost: named.host) else { return [Entry(form: .host(named))] }
+            let machine = Machine(try TargetSpecification(parsing: known), user: named.user, port: named.port)
+            return [Entry(form: .host(named), name: named.host)]
+                + (machine.map { [Entry(form: .machine($0), name: named.host)] } ?? [])
+        }
+        guard let host = chain.inventoryHost else {
+            return [Entry(form: .target(target), name: target.places.last?.host)]
+        }
+        let forms: [Entry.Form?] = [
+            .name, .host(SSHDestination(user: nil, host: host, port: nil)), .target(target),
+            Machine(target).map { .machine($0) },
+        ]
+        return forms.compactMap(\.self).map { Entry(form: $0, name: host) }
     }
 
     private static func combine(
@@ -127,11 +154,12 @@ package struct TargetExclusions: Hashable, Sendable {
 
     private mutating func add(_ entries: [Entry], _ text: String) {
         for entry in entries {
-            switch entry {
-            case .host(let host): self.hosts[host, default: []].append(self.texts.count)
-            case .target(let target): self.targets[target, default: []].append(self.texts.count)
-            case .machine(let machine):
-                self.machines[machine.key, default: [:]][machine, default: []].append(self.texts.count)
+            let match = Match(position: self.texts.count, name: entry.name)
+            switch entry.form {
+            case .host(let host): self.hosts[host, default: []].append(match)
+            case .target(let target): self.targets[target, default: []].append(match)
+            case .machine(let machine): self.machines[machine.key, default: [:]][machine, default: []].append(match)
+            case .name: self.names[entry.name ?? "", default: []].append(match.position)
             }
         }
         self.texts.append(text)
@@ -139,24 +167,28 @@ package struct TargetExclusions: Hashable, Sendable {
 
     /// The exclusions that match a target, as positions in ``texts``.
     func matching(_ target: TargetSpecification) -> Set<Int> {
-        var found = Set(self.targets[target] ?? [])
+        var found: Set<Int> = []
+        func add(_ matches: [Match]?, at hop: Int) {
+            for match in matches ?? [] where match.concerns(target, at: hop) { found.insert(match.position) }
+        }
+        for place in target.places { found.formUnion(self.names[place.host] ?? []) }
+        add(self.targets[target], at: target.places.last?.machine ?? 0)
         if !self.machines.isEmpty {
             for start in target.hops.indices {
-                for (machine, positions) in self.machines[Machine.Key(target.hops[start])] ?? [:]
+                for (machine, matches) in self.machines[Machine.Key(target.hops[start])] ?? [:]
                 where machine.matches(target.hops, at: start) {
-                    found.formUnion(positions)
+                    add(matches, at: start + machine.hopCount - 1)
                 }
             }
         }
         guard !self.hosts.isEmpty else { return found }
-        for hop in target.hops where hop.kind == HopKind.ssh.name {
+        for (index, hop) in target.hops.enumerated() where hop.kind == HopKind.ssh.name {
             guard let argument = hop.argument else { continue }
             let destination = SSHDestination(argument)
             // What an exclusion leaves out, it leaves open.
             for user in Set([destination.user, nil]) {
                 for port in Set([destination.port, nil]) {
-                    let named = SSHDestination(user: user, host: destination.host, port: port)
-                    found.formUnion(self.hosts[named] ?? [])
+                    add(self.hosts[SSHDestination(user: user, host: destination.host, port: port)], at: index)
                 }
             }
         }
@@ -193,6 +225,8 @@ private struct Machine: Hashable, Sendable {
     }
 
     var key: Key { Key(self.hops[0]) }
+
+    var hopCount: Int { self.hops.count }
 
     /// Whether these hops go by the machine, from one of them on.
     func matches(_ others: [Hop], at start: Int) -> Bool {

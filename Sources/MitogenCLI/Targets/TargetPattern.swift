@@ -18,9 +18,10 @@ package struct TargetPattern: Hashable, Sendable {
 
         /// A host that an inventory describes.
         struct Beginning: Hashable, Sendable {
-            /// As it is written in a target.
-            let name: String
+            let host: String
             let hopCount: Int
+            /// Whether the name alone is read as this host, and not as another place.
+            let isReadable: Bool
         }
 
         var count: Int { self.hops.reduce(1) { $0.saturatingProduct($1.count) } }
@@ -31,16 +32,35 @@ package struct TargetPattern: Hashable, Sendable {
                 let steps = pattern.steps
                 return chains.flatMap { chain in steps.map { chain + [$0] } }
             }
-            return chains.map { steps in
-                TargetSpecification(hops: steps.flatMap(\.hops), inventoryName: self.inventoryName(of: steps))
-            }
+            return chains.map(self.target)
         }
 
-        /// What an inventory calls a target; nil if no inventory describes a host of it.
-        private func inventoryName(of steps: [HopPattern.Step]) -> String? {
-            guard self.beginning != nil || steps.contains(where: { $0.inventoryName != nil }) else { return nil }
-            let rest = steps.dropFirst(self.beginning?.hopCount ?? 0).map(\.label)
-            return ([self.beginning?.name].compactMap(\.self) + rest).joined(separator: "+")
+        private func target(of steps: [HopPattern.Step]) -> TargetSpecification {
+            let hops = steps.flatMap(\.hops)
+            var places: [InventoryPlace] = []
+            if let beginning {
+                places.append(
+                    InventoryPlace(
+                        host: beginning.host,
+                        text: TargetEscape.escaped(beginning.host[...]),
+                        hops: 0..<beginning.hopCount,
+                        of: hops,
+                        isReadable: beginning.isReadable
+                    )
+                )
+            }
+            var start = 0
+            for step in steps {
+                let range = start..<(start + step.hops.count)
+                start = range.upperBound
+                guard let host = step.host else { continue }
+                // A hop by ssh is read as what ssh makes of the name.
+                let isReadable = step.text == step.hops.map(\.canonicalText).joined(separator: "+")
+                places.append(
+                    InventoryPlace(host: host, text: step.text, hops: range, of: hops, isReadable: isReadable)
+                )
+            }
+            return TargetSpecification(hops: hops, places: places)
         }
     }
 
@@ -152,12 +172,17 @@ extension TargetPattern {
             let text = (known ?? (isHost ? "\(HopKind.ssh.name):\(name)" : name)) + rest
             let hops = try self.hops(text, in: "\(name)\(rest)", kinds, groups)
             let count = known.map { TargetEscape.split($0[...]) { $0 == UInt8(ascii: "+") }.count }
+            let shown = TargetEscape.escaped(host[...])
+            let isReadable =
+                known != nil && groups.isNamed && (try? self.inventoryHosts(shown[...], kinds, groups)) == [shown]
             chains.append(
                 Chain(
                     hops: hops,
                     isPlainHost: isHost && hops.count == 1,
                     inventoryHost: known != nil && rest.isEmpty ? host : nil,
-                    beginning: count.map { Chain.Beginning(name: TargetEscape.escaped(host[...]), hopCount: $0) }
+                    beginning: count.map { count in
+                        Chain.Beginning(host: host, hopCount: count, isReadable: isReadable)
+                    }
                 )
             )
         }

@@ -15,8 +15,9 @@ package struct TargetSelection: Sendable {
     /// The targets, in the order in which they were added.
     package private(set) var targets: [TargetSpecification] = []
 
-    /// Hosts of inventories that are left out because they lead to the same place as one before.
-    private(set) var merged: [String] = []
+    /// Targets that inventories have under another name than the equal one in `targets`, for which they stand in if that one
+    /// is excluded.
+    private var others: [TargetSpecification: [TargetSpecification]] = [:]
 
     private var known: Set<TargetSpecification> = []
     /// Those of `known` that came from a range or a file first.
@@ -24,6 +25,13 @@ package struct TargetSelection: Sendable {
 
     /// Creates a selection without targets.
     package init() {}
+
+    /// Hosts of inventories that are left out because they lead to the same place as one before.
+    var merged: [String] {
+        self.targets.flatMap { target in
+            (self.others[target] ?? []).compactMap(\.inventoryName).filter { $0 != target.inventoryName }
+        }
+    }
 
     /// Adds what was given to `--target`: targets with commas and other operators of sets between them.
     ///
@@ -116,7 +124,7 @@ package struct TargetSelection: Sendable {
             if isNew {
                 if isOnce { self.single.insert(target) }
             } else if isOnce || self.single.contains(target) {
-                if let name = target.inventoryName, name != first.inventoryName { self.merged.append(name) }
+                self.note(target, besides: first)
                 continue
             }
             if self.targets.count >= Self.limit { try whenTooMany(targets.count) }
@@ -124,15 +132,25 @@ package struct TargetSelection: Sendable {
         }
     }
 
-    /// Removes targets.
+    private mutating func note(_ target: TargetSpecification, besides first: TargetSpecification) {
+        guard target.places != first.places, self.others[first]?.contains(where: { $0.places == target.places }) != true
+        else { return }
+        self.others[first, default: []].append(target)
+    }
+
+    /// Removes targets. What is excluded under one name stays if it is there under another one.
     ///
     /// - Returns: The exclusions that no target has matched, as they were written.
     package mutating func remove(_ exclusions: TargetExclusions) -> [String] {
         var used: Set<Int> = []
-        self.targets.removeAll { target in
+        func isKept(_ target: TargetSpecification) -> Bool {
             let matching = exclusions.matching(target)
             used.formUnion(matching)
-            return !matching.isEmpty
+            return matching.isEmpty
+        }
+        self.others = self.others.mapValues { $0.filter(isKept) }
+        self.targets = self.targets.compactMap { target in
+            isKept(target) ? target : self.others[target]?.first
         }
         return exclusions.texts.indices.filter { !used.contains($0) }.map { exclusions.texts[$0] }
     }

@@ -40,13 +40,13 @@ package struct TargetSpecification: Sendable {
     /// The hops, from this machine outwards; never empty.
     package let hops: [Hop]
 
-    /// What an inventory calls it, with the hops behind that; nil if it is named by its hops.
-    let inventoryName: String?
+    /// The hosts of inventories by which it was named, in the order of its hops.
+    let places: [InventoryPlace]
 
     /// Creates a target from hops, of which there must be one at least, without checking them.
-    init(hops: [Hop], inventoryName: String? = nil) {
+    init(hops: [Hop], places: [InventoryPlace] = []) {
         self.hops = hops
-        self.inventoryName = inventoryName
+        self.places = places
     }
 
     /// Parses a single target.
@@ -69,8 +69,23 @@ package struct TargetSpecification: Sendable {
         self.hops.map(\.canonicalText).joined(separator: "+")
     }
 
-    /// The name under which it is shown: what an inventory calls it, or else its hops.
-    package var label: String { self.inventoryName ?? self.canonicalText }
+    /// What an inventory calls it, with the hops around that; nil if it is named by its hops.
+    var inventoryName: String? { self.places.isEmpty ? nil : self.places.text(of: self.hops) }
+
+    /// The name under which it is shown: what an inventory calls it where `-t` reads that as the same place, or else its
+    /// hops.
+    package var label: String {
+        guard self.places.allSatisfy(\.isReadable), let inventoryName else { return self.canonicalText }
+        return inventoryName
+    }
+
+    /// The target that its first hops lead to.
+    func prefix(_ count: Int) -> TargetSpecification {
+        TargetSpecification(
+            hops: Array(self.hops.prefix(count)),
+            places: self.places.filter { $0.hops.upperBound <= count }
+        )
+    }
 
     /// Names for targets under which their results are shown: no two are equal.
     ///

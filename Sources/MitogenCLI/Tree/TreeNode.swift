@@ -9,10 +9,10 @@ internal import MitogenBenchFunctions
 
 /// A context of the tree that `mitogen tree` shows, and those behind it.
 struct TreeNode: Sendable {
-    /// The hop that leads here; nil for this process.
-    let hop: Hop?
-    /// The target up to this hop; nil for this process.
-    let target: String?
+    /// The target up to this hop, under its first name; nil for this process.
+    let target: TargetSpecification?
+    /// The names that inventories have for it.
+    let names: [String]
     var id: ContextID?
     var parentID: ContextID?
     var name: String?
@@ -22,15 +22,18 @@ struct TreeNode: Sendable {
     var failure: MitogenError?
     var branches: [TreeNode] = []
 
-    init(hop: Hop, target: String) {
-        self.hop = hop
-        self.target = target
+    /// - Parameter targets: The targets up to this hop that have it in common, of which there must be one at least.
+    init(targets: [TargetSpecification]) {
+        let named = targets.filter { $0.label != $0.canonicalText }
+        self.target = named.first ?? targets.first
+        // What lies behind such a place is named by it already.
+        self.names = NodeSet(named.filter { $0.places.last?.hops.upperBound == $0.hops.count }.map(\.label)).names
     }
 
     /// This process.
     init(root process: DescribeProcess.Report, branches: [TreeNode]) {
-        self.hop = nil
         self.target = nil
+        self.names = []
         self.id = 0
         self.process = process
         self.branches = branches
@@ -72,7 +75,8 @@ struct TreeNode: Sendable {
     }
 
     private func row(prefix: String) -> [String] {
-        let label = self.hop?.canonicalText ?? "this process"
+        let hop = self.target?.hops.last?.canonicalText ?? "this process"
+        let label = self.names.isEmpty ? hop : "\(hop) (\(self.names.joined(separator: ", ")))"
         let memory = self.process?.residentMemory.map { DecimalText.text(Double($0) / 1_048_576, digits: 1) + " MiB" }
         let cells = [
             self.id.map { "\($0)" }, self.process.map { "\($0.processID)" }, self.process?.user, self.process?.host,
@@ -86,7 +90,7 @@ struct TreeNode: Sendable {
     private var failureLines: [String] {
         var lines: [String] = []
         if let failure {
-            lines.append(TerminalSanitizer.visible("\(self.target ?? ""): \(failure.code): \(failure.message)"))
+            lines.append(TerminalSanitizer.visible("\(self.target?.label ?? ""): \(failure.code): \(failure.message)"))
             if let hint = failure.toolHint { lines.append("  hint: \(TerminalSanitizer.visible(hint))") }
         }
         return lines + self.branches.flatMap(\.failureLines)
@@ -101,7 +105,8 @@ struct TreeNode: Sendable {
     }
 
     private var members: [(String, String)] {
-        var members = [("schema", "\(HopFinding.schemaVersion)"), ("target", Self.string(self.target))]
+        var members = [("schema", "\(HopFinding.schemaVersion)"), ("target", Self.string(self.target?.label))]
+        if let target { members.append(("path", HopFinding.path(of: target))) }
         members.append(("ok", self.failure == nil ? "true" : "false"))
         members.append(("id", self.id.map { "\($0)" } ?? "null"))
         members.append(("parent", self.parentID.map { "\($0)" } ?? "null"))

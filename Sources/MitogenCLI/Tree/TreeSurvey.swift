@@ -30,7 +30,7 @@ struct TreeSurvey: Sendable {
                 image: self.image,
                 usesHeld: self.usesHeld
             ) { connections in
-                let branches = await self.follow(self.targets.map { $0.hops[...] }, from: nil, at: [], connections)
+                let branches = await self.follow(self.targets, from: nil, behind: 0, connections)
                 // Last, so that the memory that the connections take is counted.
                 return TreeNode(root: .here, branches: branches)
             }
@@ -46,25 +46,27 @@ struct TreeSurvey: Sendable {
     }
 
     /// Makes the next hops, each once, and all that follow them.
+    ///
+    /// - Parameters:
+    ///   - targets: Those whose first `count` hops are the same, and were made.
     private func follow(
-        _ ways: [ArraySlice<Hop>],
+        _ targets: [TargetSpecification],
         from context: Context?,
-        at path: [Hop],
+        behind count: Int,
         _ connections: TargetConnections
     ) async -> [TreeNode] {
-        var next: [(hop: Hop, ways: [ArraySlice<Hop>])] = []
-        for way in ways {
-            guard let hop = way.first else { continue }
-            if let index = next.firstIndex(where: { $0.hop == hop }) {
-                next[index].ways.append(way.dropFirst())
+        var next: [[TargetSpecification]] = []
+        for target in targets where target.hops.count > count {
+            if let index = next.firstIndex(where: { $0[0].hops[count] == target.hops[count] }) {
+                next[index].append(target)
             } else {
-                next.append((hop, [way.dropFirst()]))
+                next.append([target])
             }
         }
         return await withTaskGroup(of: (index: Int, node: TreeNode).self) { group in
             for (index, branch) in next.enumerated() {
                 group.addTask {
-                    (index, await self.node(for: branch.hop, branch.ways, from: context, at: path, connections))
+                    (index, await self.node(for: branch, from: context, behind: count, connections))
                 }
             }
             var nodes: [Int: TreeNode] = [:]
@@ -74,22 +76,21 @@ struct TreeSurvey: Sendable {
     }
 
     private func node(
-        for hop: Hop,
-        _ ways: [ArraySlice<Hop>],
+        for targets: [TargetSpecification],
         from context: Context?,
-        at path: [Hop],
+        behind count: Int,
         _ connections: TargetConnections
     ) async -> TreeNode {
-        let before = path
-        let path = path + [hop]
-        var node = TreeNode(hop: hop, target: path.map(\.canonicalText).joined(separator: "+"))
+        let before = Array(targets[0].hops[..<count])
+        let hop = targets[0].hops[count]
+        var node = TreeNode(targets: targets.map { $0.prefix(count + 1) })
         node.parentID = context?.id ?? 0
         do throws(MitogenError) {
             let made = try await connections.connect(hop, behind: before, via: context)
             node.id = made.id
             node.name = made.name
             // First what lies behind: the calls are measured when no connection is being made on the same way.
-            node.branches = await self.follow(ways, from: made, at: path, connections)
+            node.branches = await self.follow(targets, from: made, behind: count + 1, connections)
             node.process = try await made.call(DescribeProcess())
             node.roundTrip = try await self.roundTrip(to: made)
         } catch {

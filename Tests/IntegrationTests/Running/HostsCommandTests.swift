@@ -129,6 +129,79 @@ struct HostsCommandTests {
         }
     }
 
+    @Test("A host is shown by a name that is read as the same place, by run, doctor and tree")
+    func readableNames() async throws {
+        try await withTemporaryDirectory { directory in
+            let hosts = "\(directory)/hosts.ini"
+            let text =
+                "[odd]\nlocal ansible_connection=local\nfork ansible_host=127.0.0.1 ansible_port=1\n[web]\nweb1 "
+                + "ansible_connection=local\n"
+            try Self.write(text, hosts)
+            let odd = try await ToolProcess.run(["run", "-i", hosts, "-t", "@odd", "-o", "none", "--", "true"])
+            // 'fork' alone would be a process of this machine.
+            #expect(
+                odd.status == 4 && odd.errors.contains("ssh:127.0.0.1:1 (unreachable at ssh:127.0.0.1:1, "),
+                "\(odd.errors)"
+            )
+            #expect(try await Self.list(["-i", hosts, "-t", "@odd"]) == ["local", "ssh:127.0.0.1:1  # fork"])
+            let two = "\(directory)/two.ini"
+            try Self.write("one ansible_connection=local\ntwo ansible_connection=local\n", two)
+            for (excluded, left) in [("one", "two"), ("two", "one")] {
+                let result = try await ToolProcess.run([
+                    "run", "-i", two, "-a", "-x", excluded, "-o", "json", "--", "true",
+                ])
+                #expect(result.status == 0, "\(result.errors)")
+                #expect(try result.lines.map { try CommandLineTests.object($0)["target"] as? String } == [left])
+            }
+            let doctor = try await ToolProcess.run(["doctor", "-i", hosts, "web1+local:a"])
+            #expect(doctor.status == 0 && doctor.lines[0] == "web1" && doctor.lines[1] == "  hops          local")
+            #expect(doctor.lines.contains("web1+local:a"))
+            let objects = try await ToolProcess.run(["doctor", "--json", "-i", hosts, "web1"]).lines.map(
+                CommandLineTests.object
+            )
+            #expect(objects.map { $0["target"] as? String } == ["web1"])
+            #expect(objects.map { $0["path"] as? [String] } == [["local"]])
+            let tree = try await ToolProcess.run(["tree", "-i", hosts, "-t", "web1+local:a"])
+            #expect(tree.status == 0 && tree.text.contains("└─ local (web1) ") && tree.text.contains("   └─ local:a "))
+        }
+    }
+
+    @Test("An unknown group is named, with where it was looked for")
+    func unknownGroups() async throws {
+        try await withTemporaryDirectory { directory in
+            try Self.write("[web]\nweb1\n", "\(directory)/hosts.ini")
+            try Self.write("[Main]\ndefault: d\n[d]\nmap: [ $GROUP = web ] && echo w1\n", "\(directory)/groups.conf")
+            for command in [["hosts", "@nothing"], ["run", "-t", "@nothing", "true"]] {
+                let one = try await ToolProcess.run(
+                    command.prefix(1) + ["-i", "\(directory)/hosts.ini"] + command.dropFirst()
+                )
+                #expect(one.status == 2)
+                #expect(
+                    one.errors
+                        == "Error: group '@nothing': there is no such group in '\(directory)/hosts.ini'; known are "
+                        + "@all, @ungrouped, @web\n"
+                )
+                let two = try await ToolProcess.run(
+                    command.prefix(1) + ["-i", "\(directory)/groups.conf"] + command.dropFirst()
+                )
+                #expect(
+                    two.errors == "Error: group '@nothing': there is no such group in '\(directory)/groups.conf [d]'\n"
+                )
+                let none = try await ToolProcess.run(command, environment: ["HOME": "/nonexistent"])
+                // Where ClusterShell is installed, its own groups are looked at.
+                let isAlone = access("/etc/clustershell/groups.conf", F_OK) != 0
+                #expect(none.status == 2)
+                #expect(
+                    none.errors.contains(
+                        isAlone
+                            ? "group '@nothing': there are no groups: neither ~/.config/"
+                            : "'/etc/clustershell/groups.conf ["
+                    )
+                )
+            }
+        }
+    }
+
     @Test("The user's own groups count without an option, for every command that has targets")
     func ownGroups() async throws {
         try await withTemporaryDirectory { home in

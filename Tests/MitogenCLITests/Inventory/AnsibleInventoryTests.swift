@@ -169,7 +169,7 @@ struct AnsibleInventoryTests {
             ("ssh:gw+ssh:@web", "web1", ["ssh:gw+ssh:10.0.0.2+sudo"]),
             ("gw,in1,web1", "gw", ["ssh:deploy@10.0.0.1:2222"]),
             ("ssh:web1,ssh:10.0.0.2,gw", "@web", ["ssh:gw"]), ("web1,gw", "deploy@web1", ["ssh:gw"]),
-            ("here,here+sudo,gw", "here", ["local+sudo", "ssh:gw"]),
+            ("here,here+sudo,local,gw", "here", ["ssh:gw"]),
         ] as [(String, String, [String])]
     )
     func exclusions(list: String, excluded: String, rest: [String]) throws {

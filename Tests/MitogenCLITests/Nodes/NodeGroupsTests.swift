@@ -61,13 +61,16 @@ struct NodeGroupsTests {
     @Test("Groups that cannot be used are explained")
     func errors() {
         let cases: [(NodeGroups, String, String)] = [
-            (Self.groups, "@webb", "there is no such group; did you mean '@web'?"),
-            (Self.groups, "@slurm:nothing", "there is no such group; known are @gpu, @web"),
+            (Self.groups, "@webb", "group '@webb': there is no such group in 'main', 'slurm'; did you mean '@web'?"),
+            (
+                Self.groups, "@slurm:nothing",
+                "group '@slurm:nothing': there is no such group in 'slurm'; known are @gpu, @web"
+            ),
             (Self.groups, "@foo:web", "no source of groups is called 'foo'; known are main, slurm"),
             (Self.groups, "@loop", "it contains itself"), (Self.groups, "@", "the name of a group follows '@'"),
-            (Self.groups, "@gone", "there is no such group; known are"),
-            (.none, "@web", "there are no groups: name an inventory with -i"),
-            (.none, "@*", "there are no groups: name an inventory with -i"),
+            (Self.groups, "@gone", "group '@gone': group '@nowhere': there is no such group in 'main'; known are"),
+            (.none, "@web", "group '@web': there are no groups: neither ~/.config/mitogen/groups.conf nor"),
+            (.none, "@*", "there are no groups: neither ~/.config/mitogen/groups.conf nor"),
         ]
         for (groups, text, message) in cases {
             let error = #expect(throws: ArgumentError.self) { try groups.names(inExpression: text) }
@@ -76,7 +79,7 @@ struct NodeGroupsTests {
         let error = #expect(throws: TargetSyntaxError.self) { try Self.targets("ssh:gate+ssh:@webb") }
         #expect(
             error?.description
-                == "group '@webb' of target 'ssh:gate+ssh:@webb': there is no such group; did you mean '@web'?"
+                == "group '@webb' of target 'ssh:gate+ssh:@webb': there is no such group in 'main', 'slurm'; did you mean '@web'?"
         )
     }
 
@@ -104,8 +107,9 @@ struct NodeGroupsTests {
         arguments: [
             ("@web", ["web1", "web2", "ssh:web3"]), ("app,ssh:db1", ["app", "ssh:db1"]),
             ("web[1-2]+su:x", ["web1+su:x", "web2+su:x"]), ("web1+local:[a,b]", ["web1+local:a", "web1+local:b"]),
-            ("ssh:gate+ssh:@rack1", ["ssh:gate+ssh:web1", "ssh:gate+ssh:db1"]),
-            ("ssh:me@@rack1", ["ssh:me@web1", "ssh:me@db1"]),
+            // A hop by ssh is read as what ssh makes of a name, and not as the inventory's host.
+            ("ssh:gate+ssh:@rack1", ["ssh:gate+ssh:me@10.0.0.1:2222+sudo", "ssh:gate+ssh:db1"]),
+            ("ssh:me@@rack1", ["ssh:me@10.0.0.1:2222+sudo", "ssh:me@db1"]),
             ("@web!web2", ["web1", "ssh:web3"]),
             ("web1,ssh:me@10.0.0.1:2222+sudo", ["web1", "ssh:me@10.0.0.1:2222+sudo"]),
         ] as [(String, [String])]
@@ -129,7 +133,78 @@ struct NodeGroupsTests {
         }
         var selection = TargetSelection()
         try selection.add(list: "@all,a1,@all", groups: groups)
-        #expect(selection.merged == ["a2", "a2"])
+        #expect(selection.merged == ["a2"])
+    }
+
+    @Test(
+        "What is shown is read as the same place, whatever hosts of an inventory are called",
+        arguments: ["@odd", "@odd+sudo", "ssh:gate+ssh:@plain", "ssh:op@@plain:7+su", "far[1-2]", "web1+ssh:@plain"]
+    )
+    func readable(list: String) throws {
+        let targets = [
+            "local": "ssh:10.0.0.1", "docker": "ssh:10.0.0.2", "ssh:x": "ssh:10.0.0.3", "a+b": "ssh:10.0.0.4",
+            "@odd": "ssh:10.0.0.5", "web1": "ssh:10.0.0.6", "far1": "ssh:gate+ssh:in", "far2": "ssh:gate+ssh:in+sudo",
+            "fe80::1": "ssh:[fe80::1]",
+        ]
+        let odd = targets.keys.sorted().filter { $0 != "@odd" }.map { TargetEscape.escaped($0[...]) }
+        let source = NodeGroups.Source(name: "g", groups: ["odd": odd, "plain": ["web1"]])
+        var groups = NodeGroups(sources: [source], targets: targets)
+        for isNamed in [true, false] {
+            groups.isNamed = isNamed
+            var selection = TargetSelection()
+            try selection.add(list: list, groups: groups)
+            // Without -i, an inventory in the user's own file is not asked for a name alone.
+            let known = isNamed ? groups : .none
+            for target in selection.targets {
+                var again = TargetSelection()
+                try again.add(list: target.label, groups: known)
+                #expect(again.targets == [target], "\(target.label)")
+            }
+            var all = TargetSelection()
+            try all.add(
+                list: NodeSetFolding.text(TargetSpecification.labels(for: selection.targets), order: .written),
+                groups: known
+            )
+            #expect(all.targets == selection.targets)
+            if list == "@odd", isNamed {
+                let labels = Set(selection.targets.map(\.label))
+                #expect(labels.isSuperset(of: ["ssh:10.0.0.1", "web1", "far1", #"a\+b"#, "fe80::1"]), "\(labels)")
+            }
+        }
+    }
+
+    @Test(
+        "One of several names of a place is excluded by its name, and the place is there under another",
+        arguments: [
+            ("@all", "a1", ["a2", "b"]), ("@all", "a2", ["a1", "b"]), ("@all", "a[1-2]", ["b"]),
+            ("@all", "@all!a2", ["a2"]), ("@all+sudo", "a1", ["a2+sudo", "b+sudo"]),
+            ("@all+sudo", "a1+sudo", ["a2+sudo", "b+sudo"]), ("@all", "ssh:10.0.0.1", ["b"]),
+            ("@all", "10.0.0.1", ["b"]),
+            ("a1,a2,b", "a2", ["a1", "b"]), ("in,b", "a2", ["b"]), ("ssh:10.0.0.1,b", "a2", ["b"]),
+            ("h1,h2", "h1", ["h2"]), ("h1,h2", "h2", ["h1"]), ("@names", "b", ["alias"]), ("@names", "alias", ["b"]),
+            ("ssh:gate+ssh:@all", "a1", ["ssh:gate+ssh:10.0.0.1", "ssh:gate+ssh:b"]),
+            ("a1,a2", "root@a1", ["a1", "a2"]),
+        ] as [(String, String, [String])]
+    )
+    func excludedNames(list: String, excluded: String, rest: [String]) throws {
+        let targets = [
+            "a1": "ssh:10.0.0.1", "a2": "ssh:10.0.0.1", "b": "ssh:b", "in": "ssh:10.0.0.1+ssh:in", "h1": "local",
+            "h2": "local", "alias": "ssh:b",
+        ]
+        let source = NodeGroups.Source(name: "g", groups: ["all": ["a1", "a2", "b"], "names": ["b", "alias"]])
+        let groups = NodeGroups(sources: [source], targets: targets)
+        var selection = TargetSelection()
+        try selection.add(list: list, groups: groups)
+        let unused = selection.remove(try TargetExclusions([excluded], groups: groups))
+        #expect(unused.isEmpty == (excluded != "root@a1"))
+        #expect(selection.targets.map(\.label) == rest)
+        #expect(selection.merged.allSatisfy { $0 == "a2" || $0 == "a1" })
+        // The operator in a list means the same.
+        if !list.contains(","), !excluded.contains("!") {
+            var other = TargetSelection()
+            try other.add(list: "\(list)!\(excluded)", groups: groups)
+            #expect(other.targets.map(\.label) == rest)
+        }
     }
 
     @Test("Names of an inventory are folded, and do not make targets differ")
