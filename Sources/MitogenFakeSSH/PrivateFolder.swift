@@ -49,7 +49,8 @@ struct PrivateFolder: Sendable {
             listener = cmitogen_fakessh_listen("\(path)/\(CMITOGEN_FAKESSH_SOCKET)")
             if listener < 0 { throw .system("cannot listen in \(path)", errno: -listener) }
         } catch {
-            Self.remove(path)
+            if lock >= 0 { Self.empty(lock) }
+            rmdir(path)
             if lock >= 0 { close(lock) }
             throw error
         }
@@ -57,7 +58,8 @@ struct PrivateFolder: Sendable {
 
     /// Removes it; to be called once.
     func remove() {
-        Self.remove(path)
+        Self.empty(lock)
+        rmdir(path)
         close(lock)
     }
 
@@ -74,19 +76,23 @@ struct PrivateFolder: Sendable {
         }
         for name in names {
             let path = "\(place)/\(name)"
+            // One without links may have been made in this moment, and not be locked yet: its process would find it locked.
+            var status = stat()
+            guard lstat("\(path)/\(links[0])", &status) == 0 else { continue }
             let lock = cmitogen_fakessh_lock_folder(path)
             guard lock >= 0 else { continue }
             defer { close(lock) }
-            // One without links may have been made in this moment, and not be locked yet.
-            var status = stat()
-            if lstat("\(path)/\(links[0])", &status) == 0 { remove(path) }
+            // Whoever else has removed it meanwhile has left nothing, and another folder has another name.
+            empty(lock)
+            rmdir(path)
         }
     }
 
-    private static func remove(_ path: String) {
+    /// Removes what is in a folder that is locked, and in no other that may have its name by now. `rmdir` takes a path, but
+    /// removes nothing that is not empty.
+    private static func empty(_ folder: Int32) {
         // The first link goes last: by it others see that the folder is one.
-        for name in [CMITOGEN_FAKESSH_SOCKET] + links.reversed() { unlink("\(path)/\(name)") }
-        rmdir(path)
+        for name in [CMITOGEN_FAKESSH_SOCKET] + links.reversed() { unlinkat(folder, name, 0) }
     }
 
     private static func make() throws(MitogenError) -> String {

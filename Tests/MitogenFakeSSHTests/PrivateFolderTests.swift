@@ -6,6 +6,7 @@
 
 internal import Foundation
 internal import Glibc
+internal import Synchronization
 internal import Testing
 
 @testable internal import MitogenFakeSSH
@@ -55,6 +56,37 @@ struct PrivateFolderTests {
             #expect(Self.exists("\(name)foreign/notes"), "what others have put there stays")
             #expect(Self.exists("\(place)/mitogen-other/socket"), "a link leads nowhere")
         }
+    }
+
+    @Test("Folders are made while others look for what was left behind", .timeLimit(.minutes(1)))
+    func together() throws {
+        let first = try PrivateFolder()
+        let place = String(first.path[..<(try #require(first.path.lastIndex(of: "/")))])
+        close(first.listener)
+        first.remove()
+        // Leftovers, with the links of which each is removed by one of them.
+        for number in 0..<50 { try Self.makeFolder("\(place)/mitogen-fakessh-left\(number)") }
+        let isDone = Atomic(false)
+        let failures = Mutex<[String]>([])
+        DispatchQueue.concurrentPerform(iterations: 4) { index in
+            guard index > 0 else {
+                for _ in 0..<2000 {
+                    do {
+                        let folder = try PrivateFolder()
+                        close(folder.listener)
+                        if !Self.exists("\(folder.path)/ssh") { failures.withLock { $0.append("it is gone") } }
+                        folder.remove()
+                    } catch {
+                        failures.withLock { $0.append("\(error)") }
+                    }
+                }
+                isDone.store(true, ordering: .sequentiallyConsistent)
+                return
+            }
+            while !isDone.load(ordering: .sequentiallyConsistent) { PrivateFolder.removeLeftovers(in: place) }
+        }
+        #expect(failures.withLock { $0 }.isEmpty)
+        for number in 0..<50 { #expect(!Self.exists("\(place)/mitogen-fakessh-left\(number)")) }
     }
 
     @Test("A folder that is in use is not removed by another, and goes with its owner")
