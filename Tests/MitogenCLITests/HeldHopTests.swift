@@ -8,6 +8,7 @@ import Glibc
 import Mitogen
 import Testing
 
+@testable import Mitogen
 @testable import MitogenCLI
 
 @Suite("When a held connection is the one that a command would make")
@@ -127,6 +128,62 @@ struct HeldHopTests {
         #expect(digest(["HOME=/root", "SSH_AUTH_SOCK=/a"], ["2"]) != plain)
         // A value with the end of another one in it is another list of variables.
         #expect(digest(["HOME=a", "USER=b"]) != digest(["HOME=aUSER=b"]))
+    }
+
+    /// The programs that a connection starts here by a name without a path.
+    private static func programs(of request: ConnectionRequest) -> Set<String> {
+        let words: [String?] =
+            switch request.way {
+            case .program, .fork: []
+            case .namespaces(let target): [target.program]
+            case .tool(let tool):
+                [tool.command, tool.cleanUp, tool.copy?.copy, tool.copy?.run, tool.copy?.removal, tool.copy?.cleanUp]
+                    .map {
+                        $0?.before.first
+                    } + [tool.container?.containerQuery?.first]
+            }
+        return Set(words.compactMap(\.self).filter { !$0.contains("/") })
+    }
+
+    @Test("Every program counts that a hop of any kind looks for in PATH", arguments: HopKind.known.map(\.name))
+    func everyTool(kind: String) throws {
+        let argument = kind == "kubectl" ? "n/pod" : "a"
+        let needsNone = ["fork", "sudo", "su", "doas"].contains(kind)
+        let hop = Hop(kind: kind, argument: needsNone ? nil : argument)
+        let programs = Self.programs(of: try HopSettings().request(for: hop, behind: []))
+        #expect(programs.isEmpty == ["local", "fork", "jail"].contains(kind), "\(programs)")
+        try withFolder { folder in
+            func digest() -> String {
+                HoldIdentity(programs: [], search: ProgramSearch(path: folder), environment: []).digest
+            }
+            for program in programs {
+                let before = digest()
+                let descriptor = open("\(folder)/\(program)", O_CREAT | O_WRONLY, 0o700)
+                try #require(descriptor >= 0)
+                close(descriptor)
+                #expect(digest() != before, "\(program)")
+            }
+        }
+    }
+
+    @Test("The programs of a hop of the table count, also behind processes of this machine", arguments: ["", "fork+"])
+    func toolsOfTable(before: String) throws {
+        try withFolder { folder in
+            var settings = HopSettings()
+            settings.table = try HopTable(
+                name: "hops",
+                bytes: Array("[pot]\nargument = NAME\ncommand = teapot {name} {command}\n".utf8)
+            )
+            let path = getenv("PATH").map { String(cString: $0) } ?? ""
+            defer { setenv("PATH", path, 1) }
+            let target = try TargetSpecification(parsing: "\(before)pot:a", kinds: settings.table.kinds)
+            let key = try HeldHop.path(target.hops, settings).last?.key
+            let descriptor = open("\(folder)/teapot", O_CREAT | O_WRONLY, 0o700)
+            try #require(descriptor >= 0)
+            close(descriptor)
+            setenv("PATH", "\(folder):\(path)", 1)
+            #expect(try HeldHop.path(target.hops, settings).last?.key != key)
+        }
     }
 
     @Test("What is found in PATH counts, and not how")

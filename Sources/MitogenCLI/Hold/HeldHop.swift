@@ -27,7 +27,9 @@ struct HeldHop: Codable, Sendable {
         for (index, hop) in hops.enumerated() {
             let before = hops[..<index]
             var bytes = try open.request(for: hop, behind: before).canonicalBytes()
-            if before.allSatisfy({ $0.kind == HopKind.local.name }) { bytes += Self.tools(of: hop, settings) }
+            if before.allSatisfy({ [HopKind.local.name, HopKind.fork.name].contains($0.kind) }) {
+                bytes += Self.tools(of: hop, settings)
+            }
             let previous = path.last
             path.append(
                 HeldHop(

@@ -7,6 +7,7 @@
 internal import CMitogenPlatform
 internal import Glibc
 internal import Mitogen
+internal import MitogenProtocol
 
 /// What the process that holds connections and a command must have in common for the command to use them: the version of
 /// the programs, and the part of the environment that connections depend on. It is the name of the process's socket.
@@ -61,10 +62,10 @@ struct HoldIdentity: Hashable, Sendable {
         return self.prefixes.contains { name.hasPrefix($0) } || name.lowercased().hasSuffix("_proxy")
     }
 
-    /// The tools of the tool's own kinds of hops that are looked for in `PATH`. Those of hop tables count for their hops.
-    private static let tools = [
-        "ssh", "sudo", "su", "doas", "docker", "podman", "buildah", "kubectl", "lxc-attach", "lxc", "incus",
-    ]
+    /// The tools of the tool's own kinds of hops that are looked for in `PATH`: those that lead there, and those that are
+    /// asked for the first process of a container, and the shell that cleans up after a temporary one. Those of hop tables count for their hops.
+    private static let tools =
+        ["ssh", "sudo", "su", "doas", "lxc-attach", "sh"] + ContainerTool.allCases.map(ContainerLeader.program)
 
     private static let names: Set = [
         "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "SUDO_ASKPASS", "XDG_CONFIG_HOME",
