@@ -15,17 +15,32 @@ enum CompletionScript {
 
     /// The script, if words ask for one; nil if they do not, or the parser has to say what is wrong.
     static func text(for words: [String]) -> String? {
-        guard words.count == 2, words[0] == self.option else { return nil }
-        return CompletionShell(rawValue: words[1]).map(self.text)
+        let name: String
+        if words.count == 2, words[0] == self.option {
+            name = words[1]
+        } else if words.count == 1, words[0].hasPrefix("\(self.option)=") {
+            name = String(words[0].dropFirst(self.option.count + 1))
+        } else {
+            return nil
+        }
+        return CompletionShell(rawValue: name).map(self.text)
     }
 
     static func text(for shell: CompletionShell) -> String {
         let script = MitogenCommand.completionScript(for: shell)
         return switch shell {
-        case .bash: script + self.bash
+        case .bash: self.withLine(script, #""${COMP_WORDS[@]}""#) + self.bash
         case .zsh: self.zsh(script)
+        case .fish: self.withLine(script, "(__mitogen_tokens -pc)")
         default: script
         }
+    }
+
+    /// Has the tool see the command line, which may name inventories.
+    ///
+    /// - Parameter words: What stands for its words in the shell.
+    private static func withLine(_ script: String, _ words: String) -> String {
+        script.replacing("\(TargetCompletion.command) ", with: "\(TargetCompletion.command) -- \(words) ")
     }
 
     // MARK: zsh
@@ -38,7 +53,7 @@ enum CompletionScript {
     private static let zshFunction = #"""
 
         __mitogen_targets() {
-            local -a list=(${(f)"$(mitogen hosts --completions 2>/dev/null)"})
+            local -a list=(${(f)"$(mitogen hosts --completions -- "${command_line[@]}" 2>/dev/null)"})
             local -i result=1
             compadd -- ${list:#*:} && result=0
             compadd -S "" -- ${(M)list:#*:} && result=0

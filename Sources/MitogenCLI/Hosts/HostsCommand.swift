@@ -116,7 +116,9 @@ package struct HostsCommand: ParsableCommand {
     }
 
     package mutating func run() throws {
-        if self.completes { return try TargetCompletion.write() }
+        if self.completes {
+            return try TargetCompletion.write(for: self.sets, inventories: self.inventory.inventories)
+        }
         do {
             let request = try HostsRequest(self)
             let texts = try self.texts()

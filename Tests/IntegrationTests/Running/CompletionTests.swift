@@ -30,8 +30,17 @@ struct CompletionTests {
             // A name that a shell would carry out is not offered.
             let hosts = "Host gate1 store g$(touch${IFS}\(home)/executed) g`touch${IFS}\(home)/executed`\n"
             try Files.write(Array(hosts.utf8), to: "\(home)/.ssh/config")
+            let inventory = "[lab]\nbox[1:2] ansible_host=10.0.0.1\nlocal ansible_host=10.0.0.2\n"
+            try Files.write(Array(inventory.utf8), to: "\(home)/hosts.ini")
+            chmod("\(home)/hosts.ini", 0o600)
+            try Files.write(Array("[tree]\ninventory = \(home)/hosts.ini\n".utf8), to: "\(home)/.config/mitogen/config")
+            // A program that is only typed is not run.
+            try Files.write(Array("#!/bin/sh\ntouch \(home)/executed\n".utf8), to: "\(home)/program")
+            chmod("\(home)/program", 0o700)
             let script = try await ToolProcess.run(["--generate-completion-script", shell])
             try #require(script.status == 0 && !script.output.isEmpty)
+            // Both ways to write it are the same.
+            #expect(try await ToolProcess.run(["--generate-completion-script=\(shell)"]).output == script.output)
             try Files.write(script.output, to: "\(home)/_mitogen")
             try await body(home)
             #expect(access("\(home)/executed", F_OK) != 0)
@@ -51,12 +60,14 @@ struct CompletionTests {
             ("run --list-hosts -t @web -x @we\tb -t loc\t", "local\r\n"), ("ru\t--list-hosts -t @db", "ssh:db1"),
             ("run --list-h\t -t @db", "ssh:db1"), ("run --list-hosts -t ss\tgate1", "ssh:gate1"),
             ("tree --js\t -t loc\t", "{\"schema\":1,\"target\":\"local\""),
+            ("run --list-hosts -i ~/hosts.ini -t @l\t", "ssh:10.0.0.1  # box1"),
+            ("run --list-hosts --inventory=hosts.ini -t box\t1", "ssh:10.0.0.1  # box1"),
         ]
     )
     func bash(line: String, shown: String) async throws {
         try await Self.withHome("bash") { home in
             try Files.write(
-                Array("PS1='$ '\nbind 'set enable-bracketed-paste off'\n. ~/_mitogen\n".utf8),
+                Array("cd\nPS1='$ '\nbind 'set enable-bracketed-paste off'\n. ~/_mitogen\n".utf8),
                 to: "\(home)/rc"
             )
             let session = try TerminalSession(
@@ -81,6 +92,7 @@ struct CompletionTests {
             ("run --list-hosts -x @web -t ssh:s\t", "ssh:store"),
             ("tree --json -t loc\t", "{\"schema\":1,\"target\":\"local\""),
             ("run --list-hosts -t ss\tgate1", "ssh:gate1"),
+            ("run --list-hosts -i ~/hosts.ini -t @l\t", "ssh:10.0.0.1  # box1"),
         ]
     )
     func zsh(line: String, shown: String) async throws {
@@ -108,6 +120,9 @@ struct CompletionTests {
         arguments: [
             ("mitogen run -t @we", ["@web", "@weird"]), ("mitogen run -t ssh:g", ["ssh:gate1"]),
             ("mitogen copy file -x @d", ["@db"]), ("mitogen run --live -t sto", ["ssh:store"]),
+            ("mitogen run -i ~/hosts.ini -t @", ["@all", "@lab", "@ungrouped"]),
+            ("mitogen tree -t box", ["box1", "box2"]), ("mitogen tree -t ssh:10", ["ssh:10.0.0.2"]),
+            ("mitogen run -i ~/program -t @d", []),
         ]
     )
     func fish(line: String, words: [String]) async throws {
