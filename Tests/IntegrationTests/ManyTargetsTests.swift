@@ -143,16 +143,19 @@ struct ManyTargetsTests {
 
     @Test("A shared hop that fails is tried once, and told for all")
     func failingHop() async throws {
-        let result = try await ToolProcess.run(
-            [
-                "run", "-t", "ssh:a+local:1,ssh:a+local:2,ssh:a,local", "--fanout", "1", "--ssh-config",
-                "/nonexistent/mitogen", "--output", "json", "--", "true",
-            ]
-        )
-        #expect(result.status == 4)
-        let objects = try result.lines.map(CommandLineTests.object)
-        let hops = objects.map { ($0["error"] as? [String: Any])?["hop"] as? String }
-        #expect(hops == ["ssh:a", "ssh:a", "ssh:a", nil])
+        try await withTemporaryDirectory { folder in
+            // ssh ends at once, and connects nowhere.
+            let config = "\(folder)/config"
+            try Files.write(Array("NoSuchOption yes\n".utf8), to: config)
+            let result = try await ToolProcess.run([
+                "run", "-t", "ssh:a+local:1,ssh:a+local:2,ssh:a,local", "--fanout", "1", "--ssh-config", config,
+                "--output", "json", "--", "true",
+            ])
+            #expect(result.status == 4)
+            let objects = try result.lines.map(CommandLineTests.object)
+            let hops = objects.map { ($0["error"] as? [String: Any])?["hop"] as? String }
+            #expect(hops == ["ssh:a", "ssh:a", "ssh:a", nil])
+        }
     }
 
     @Test("Ctrl-C ends those that run, and begins no others")

@@ -133,6 +133,7 @@ package struct ConnectionArguments: ParsableArguments {
     /// - Throws: ``ArgumentError``.
     func settingsWithPasswords() throws(ArgumentError) -> HopSettings {
         var settings = try settings()
+        try settings.ssh.checkFiles()
         settings.password = try passwordSource()?.read()
         settings.passphrase = try passphraseSource()?.read()
         settings.becomePassword = try becomePasswordSource()?.read()

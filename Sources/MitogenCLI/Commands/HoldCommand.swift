@@ -14,7 +14,7 @@ package struct HoldCommand: ParsableCommand {
         commandName: "hold",
         abstract: "Keep connections open, for the commands that follow.",
         usage: """
-            mitogen hold [-t TARGET]... [--hosts-file FILE]... [-x TARGET]... [--fanout N] [--for TIME]
+            mitogen hold [-t TARGET]... [--for TIME] [OPTION]...
             mitogen hold --list [--json]
             mitogen hold --end
             """,

@@ -38,9 +38,10 @@ package enum MitogenTool {
 
     /// What is written for words that ask for a text only; nil for all others.
     private static func text(for words: [String]) throws -> String? {
-        if words == ["--version"] { return VersionReport.ofTool().text }
         do throws(ArgumentError) {
             try self.checkCommand(words)
+            // Every command has it, as the parser lists it for each.
+            if words.prefix(2).last == "--version" { return VersionReport.ofTool().text }
             return try HelpTopic.text(for: words) ?? CompletionScript.text(for: words)
         } catch {
             throw error.forCommandLine

@@ -105,8 +105,10 @@ package struct RunCommand: ParsableCommand {
             try sink.write(preview.text, to: .stdout)
             return
         }
+        let files: OutputFiles?
         do throws(ArgumentError) {
             try self.confirm(options, &sink)
+            files = try options.outputFiles()
             options.hops = try connections.settingsWithPasswords()
         } catch {
             throw error.forCommandLine
@@ -118,12 +120,7 @@ package struct RunCommand: ParsableCommand {
             try? sink.write("mitogen: \(toolText(error))\n", to: .stderr)
             throw ExitCode(RunExitStatus.unreachable)
         }
-        do {
-            throw ExitCode(try RunExecution(options: options, image: image).perform())
-        } catch let error as OutputError {
-            try? sink.write("mitogen: \(toolText(error))\n", to: .stderr)
-            throw ExitCode(RunExitStatus.failed)
-        }
+        throw ExitCode(try RunExecution(options: options, image: image, files: files).perform())
     }
 
     /// Asks whether to go on, where that is wanted before so many targets.

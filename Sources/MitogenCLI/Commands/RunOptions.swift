@@ -115,4 +115,17 @@ package struct RunOptions: Hashable, Sendable {
             )
         }
     }
+
+    /// Makes the directories for the output of targets.
+    ///
+    /// - Returns: Nil if none are asked for.
+    /// - Throws: ``ArgumentError``.
+    func outputFiles() throws(ArgumentError) -> OutputFiles? {
+        guard self.results.outputDirectory != nil || self.results.errorDirectory != nil else { return nil }
+        return try OutputFiles(
+            output: self.results.outputDirectory,
+            errors: self.results.errorDirectory,
+            labels: TargetSpecification.labels(for: self.targets)
+        )
+    }
 }

@@ -13,8 +13,7 @@ package struct CopyCommand: ParsableCommand {
         commandName: "copy",
         abstract: "Copy files and folders to every target at once.",
         usage: """
-            mitogen copy [-r] [-p] [-a] [-t TARGET]... [--hosts-file FILE]... [--fanout N] [--json]
-                         SOURCE... :DEST
+            mitogen copy [-r] [-p] [-a] [-t TARGET]... [OPTION]... SOURCE... :DEST
             """,
         discussion: """
             DEST is in the targets, which the colon says; -t and the other options for targets are those of \

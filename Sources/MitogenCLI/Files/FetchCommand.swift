@@ -13,8 +13,8 @@ package struct FetchCommand: ParsableCommand {
         commandName: "fetch",
         abstract: "Copy files and folders of every target here.",
         usage: """
-            mitogen fetch [-r] [-p] [-a] [-t TARGET]... [--hosts-file FILE]... [--fanout N] [--json] [--flat]
-                          :SOURCE... DEST
+            mitogen fetch [-r] [-p] [-a] [-t TARGET]... [OPTION]... :SOURCE... DEST
+            mitogen fetch --flat [-t TARGET] [OPTION]... :SOURCE... DEST
             """,
         discussion: """
             SOURCE is in the targets, which the colon says; -t and the other options for targets are those of \

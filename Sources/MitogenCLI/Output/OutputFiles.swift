@@ -10,19 +10,43 @@ internal import Glibc
 struct OutputFiles: Sendable {
     private let directories: [OutputStreamKind: String]
 
-    /// Makes the directories, if they are not there.
+    /// Makes the directories, if they are not there; to be called before anything is connected.
     ///
-    /// - Throws: ``OutputError``.
-    init(output: String?, errors: String?) throws(OutputError) {
+    /// - Parameters:
+    ///   - labels: The targets that there will be files for.
+    /// - Throws: ``ArgumentError`` for a directory or a file that cannot be made.
+    init(output: String?, errors: String?, labels: [String]) throws(ArgumentError) {
         var directories: [OutputStreamKind: String] = [:]
         directories[.stdout] = output
         directories[.stderr] = errors
         self.directories = directories
-        for directory in Set(directories.values) {
+        for (option, directory) in [("--output-dir", output), ("--error-dir", errors)] {
+            guard let directory else { continue }
+            let shown = "\(option) '\(TerminalSanitizer.visible(directory))'"
             guard mkdir(directory, 0o777) == 0 || errno == EEXIST else {
-                throw .outputFile(path: directory, errno: errno)
+                let hint = errno == ENOENT ? "; the directory that it is in has to be there" : ""
+                throw ArgumentError("\(shown) cannot be made: \(String(cString: strerror(errno)))\(hint)")
             }
-            guard access(directory, W_OK | X_OK) == 0 else { throw .outputFile(path: directory, errno: errno) }
+            var status = stat()
+            guard stat(directory, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+                throw ArgumentError("\(shown) is no directory")
+            }
+            guard access(directory, W_OK | X_OK) == 0 else {
+                throw ArgumentError("\(shown) cannot be written to: \(String(cString: strerror(errno)))")
+            }
+            for label in labels {
+                let problem: String
+                if Self.name(for: label).utf8.count > NAME_MAX {
+                    problem = "is too long for the name of a file"
+                } else if stat("\(directory)/\(Self.name(for: label))", &status) == 0,
+                    status.st_mode & S_IFMT == S_IFDIR
+                {
+                    problem = "is a directory there"
+                } else {
+                    continue
+                }
+                throw ArgumentError("\(shown): the target '\(TerminalSanitizer.visible(label))' \(problem)")
+            }
         }
     }
 

@@ -19,6 +19,8 @@ struct RunExecution: Sendable {
     let options: RunOptions
     /// The path of the program that is started as contexts.
     let image: String
+    /// What keeps the output of targets in files, if that is wanted.
+    let files: OutputFiles?
 
     /// Does it. To be called on the main thread before any other is made.
     ///
@@ -29,7 +31,7 @@ struct RunExecution: Sendable {
         let display = RunDisplay(
             mode: self.options.results.output,
             labels: labels,
-            options: try self.displayOptions(labels),
+            options: self.displayOptions(labels),
             sink: DescriptorSink()
         )
         let stop = OneShot<Stop>()
@@ -47,17 +49,14 @@ struct RunExecution: Sendable {
         }
     }
 
-    private func displayOptions(_ labels: [String]) throws(OutputError) -> RunDisplayOptions {
+    private func displayOptions(_ labels: [String]) -> RunDisplayOptions {
         var result = RunDisplayOptions()
         let paths = self.options.targets.map { $0.hops.map(\.canonicalText) }
         result.paths = Dictionary(zip(labels, paths)) { first, _ in first }
         result.showsDifferences = self.options.results.showsDifferences
         result.summarizes = self.options.results.summarizes
         result.isLive = self.options.results.isLive
-        let directories = (output: self.options.results.outputDirectory, errors: self.options.results.errorDirectory)
-        if directories != (nil, nil) {
-            result.files = try OutputFiles(output: directories.output, errors: directories.errors)
-        }
+        result.files = self.files
         return result
     }
 

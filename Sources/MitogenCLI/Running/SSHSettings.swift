@@ -102,8 +102,27 @@ struct SSHSettings: Hashable, Sendable {
         return "\(String(cString: folder))/\(path)"
     }
 
+    /// Refuses configurations and keys for ssh on this machine that are not there, as far as their names say so: ssh would
+    /// tell it in the middle of a run, or use other keys.
+    ///
+    /// - Throws: ``ArgumentError``.
+    func checkFiles() throws(ArgumentError) {
+        for (values, option) in [(self.configs, "--ssh-config"), (self.identities, "--identity")] {
+            for path in values.filter({ $0.hosts == nil }).map(\.text)
+            where path.hasPrefix("/") || Self.isRelative(path) {
+                let error = access(path, R_OK) == 0 ? 0 : errno
+                // The key itself may be the agent's.
+                if error == 0 || (option == "--identity" && access("\(path).pub", R_OK) == 0) { continue }
+                throw ArgumentError(
+                    "\(option) '\(TerminalSanitizer.visible(path))' cannot be read: \(String(cString: strerror(error)))"
+                )
+            }
+        }
+    }
+
     private static func isRelative(_ path: some StringProtocol) -> Bool {
-        guard let first = path.utf8.first else { return false }
+        // ssh reads no file then.
+        guard path != "none", let first = path.utf8.first else { return false }
         // ssh_config(5): a tilde, tokens and variables of the environment.
         return ![UInt8(ascii: "/"), UInt8(ascii: "~"), UInt8(ascii: "%"), UInt8(ascii: "$")].contains(first)
     }

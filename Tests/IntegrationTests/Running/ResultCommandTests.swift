@@ -39,9 +39,33 @@ struct ResultCommandTests {
             )
             #expect(again.status == 0)
             #expect(try String(contentsOfFile: "\(directory)/none-out/local:2", encoding: .utf8) == "new\n")
-            let bad = try await ToolProcess.run(["run", "--output-dir", "/proc/no/such", "--", "echo", "x"])
-            #expect(bad.status == 5 && bad.output.isEmpty)
-            #expect(bad.errors == "mitogen: cannot write '/proc/no/such': No such file or directory\n")
+            try Files.write([], to: "\(directory)/plain")
+            for (place, problem) in [
+                (
+                    "/proc/no/such",
+                    "cannot be made: No such file or directory; the directory that it is in has to be there"
+                ),
+                ("\(directory)/plain", "is no directory"),
+            ] {
+                for option in ["--output-dir", "--error-dir"] {
+                    let bad = try await ToolProcess.run(["run", option, place, "--", "echo", "x"])
+                    #expect(bad.status == 2 && bad.output.isEmpty)
+                    #expect(bad.errors == "Error: \(option) '\(place)' \(problem)\n")
+                }
+            }
+            mkdir("\(directory)/none-out/local", 0o700)
+            let name = String(repeating: "x", count: 250)
+            for (target, problem) in [
+                ("local", "is a directory there"), ("local:\(name)", "is too long for the name of a file"),
+            ] {
+                let bad = try await ToolProcess.run(
+                    ["run", "-t", target, "--output-dir", "\(directory)/none-out", "--", "echo", "x"]
+                )
+                #expect(bad.status == 2 && bad.output.isEmpty)
+                #expect(
+                    bad.errors == "Error: --output-dir '\(directory)/none-out': the target '\(target)' \(problem)\n"
+                )
+            }
         }
     }
 
@@ -111,6 +135,61 @@ struct ResultCommandTests {
             #expect(result.errors.split(separator: "\n").count == 1, "\(arguments): \(result.errors)")
             #expect(!result.errors.contains("Usage"))
         }
+    }
+
+    @Test(
+        "Every command that lists --version has it",
+        arguments: [
+            [], ["run"], ["hosts"], ["copy"], ["fetch"], ["sync"], ["fakessh"], ["hold"], ["doctor"], ["tree"],
+            ["bench"],
+            ["config"],
+        ]
+    )
+    func version(command: [String]) async throws {
+        let help = try await ToolProcess.run(command + ["--help"])
+        #expect(help.status == 0 && help.text.contains(" --version "))
+        let result = try await ToolProcess.run(command + ["--version"])
+        #expect(result.status == 0 && result.errors.isEmpty)
+        #expect(result.lines.first == "mitogen 0.1.0" && result.text.contains("  for targets  Linux "))
+        if command == ["run"] {
+            // It is the program's where a program is named.
+            let other = try await ToolProcess.run(["run", "--", "sh", "-c", "echo $1", "x", "--version"])
+            #expect(other.text == "--version\n")
+        }
+    }
+
+    @Test(
+        "Files and directories that options name are refused before anything is connected",
+        arguments: [
+            ["run", "--hosts-file", "/no/such", "true"], ["run", "--script", "/no/such"],
+            ["run", "--hops", "/no/such", "true"],
+            ["run", "--password-file", "/no/such", "true"], ["run", "--passphrase-file", "/no/such", "true"],
+            ["run", "--become-password-file", "/no/such", "true"], ["run", "--ssh-config", "/no/such", "true"],
+            ["run", "--identity", "/no/such", "true"], ["run", "--output-dir", "/no/such/dir", "true"],
+            ["run", "--error-dir", "/no/such/dir", "true"], ["run", "-i", "/no/such", "--all", "true"],
+            ["doctor", "--identity", "/no/such", "local"], ["tree", "--ssh-config", "/no/such"],
+            ["hold", "--hosts-file", "/no/such"], ["copy", "--hosts-file", "/no/such", "a", ":b"],
+            ["sync", "--identity", "/no/such", "/etc/hostname", ":/tmp/x"], ["hosts", "--hosts-file", "/no/such"],
+            ["copy", "--identity", "/no/such", "/etc/hostname", ":/tmp/x"],
+            ["fetch", "--ssh-config", "/no/such", ":/etc/hostname", "/tmp/x"],
+            ["hold", "--identity", "/no/such", "-t", "ssh:no.such.invalid"],
+            ["fakessh", "--identity", "/no/such", "local", "true"], ["bench", "--ssh-config", "/no/such"],
+        ]
+    )
+    func missingFiles(arguments: [String]) async throws {
+        let result = try await ToolProcess.run(arguments)
+        #expect(result.status == 2 && result.output.isEmpty, "\(result.status)")
+        #expect(
+            result.errors.hasPrefix("Error: ") && result.errors.split(separator: "\n").count == 1,
+            "\(result.errors)"
+        )
+        #expect(result.errors.contains("/no/such") && result.errors.contains("No such file or directory"))
+    }
+
+    @Test("A configuration that is not there is refused, and what is wrong in one is told with its line")
+    func configuration() async throws {
+        let missing = try await ToolProcess.run(["run", "true"], environment: ["MITOGEN_CONFIG": "/no/such"])
+        #expect(missing.status == 2 && missing.errors.contains("'/no/such'"), "\(missing.errors)")
     }
 
     @Test("Topics of the help are not errors", arguments: ["targets", "connections", "output", "exit-status"])
