@@ -133,21 +133,4 @@ struct ToolComparisonTests {
         try #require(quote == nil, "\(text)")
         return words + [word].compactMap(\.self)
     }
-
-    @Test("Every option of run, hosts and config, and of what they have in common, is used by a test")
-    func tested() throws {
-        let folder = Self.root.appendingPathComponent("Tests")
-        let files = try #require(FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil))
-        var text = ""
-        for case let file as URL in files
-        where file.pathExtension == "swift" && file.lastPathComponent != "ToolComparisonTests.swift" {
-            text += try String(contentsOf: file, encoding: .utf8)
-        }
-        for command in ToolDescription.ofTool().commands {
-            for option in command.options {
-                let names = option.names.map { "\"\($0)\"" } + option.names.map { "\"\($0)=" }
-                #expect(names.contains { text.contains($0) }, "\(command.name) \(option.names)")
-            }
-        }
-    }
 }
