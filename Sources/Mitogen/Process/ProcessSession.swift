@@ -253,14 +253,16 @@ final class ProcessSession: Sendable {
             return state.taken.compactMap { state.account.consume($0, share: share.adjust) }
         }
         for credit in credits {
-            if let message = message(ProcessControl(handle: handle, credit: credit.bytes)) { router.route(message) }
+            if let message = message(.init(handle: handle, credit: credit.bytes)) { router.route(message) }
         }
     }
 
-    private func message(_ control: ProcessControl) -> Message? {
+    /// - Parameter replyTo: Input is a flow, so it names who takes credit for it; the rest is not to wait behind it.
+    private func message(_ control: ProcessControl, replyTo: Handle = 0) -> Message? {
         var message = try? Message.pickled(control, handle: StandardHandle.processInput)
         message?.dstID = context.id
         return message
+        message?.header.replyTo = replyTo
     }
 
     // MARK: Input
@@ -289,7 +291,7 @@ final class ProcessSession: Sendable {
             return
         }
         guard (try? await input.enter()) != nil else { return }
-        if let message = message(ProcessControl(handle: handle, endsInput: true)) { router.route(message) }
+        if let end = message(.init(handle: handle, endsInput: true), replyTo: handle) { router.route(end) }
     }
 
     /// The command would take half of its input for all of it, unless it has ended or wants no more.
@@ -306,7 +308,9 @@ final class ProcessSession: Sendable {
         for start in stride(from: 0, to: bytes.count, by: 64 << 10) {
             let piece = Array(bytes[start..<min(bytes.count, start + 64 << 10)])
             try await input.enter(piece.count)
-            if let message = message(ProcessControl(handle: handle, input: piece)) { await router.routeInTurn(message) }
+            if let message = message(.init(handle: handle, input: piece), replyTo: handle) {
+                await router.routeInTurn(message)
+            }
         }
     }
 

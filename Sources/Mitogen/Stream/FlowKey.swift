@@ -9,14 +9,14 @@ internal import MitogenProtocol
 /// Names the flow that a message belongs to: the values of a channel with what opens and ends it, those of a stream, a
 /// command's output or input, a large message, a context's log.
 ///
-/// The header tells: values of channels and streams, and the output of commands, are sent to a handle that is not a
-/// standard one, and name another for credit. So routers between need no list of flows, and treat the values of any
-/// peer alike. An answer names none, so it passes flows, as do requests to standard handles.
+/// The header tells: what belongs to a flow names the handle that takes credit for it. So routers between need no list of
+/// flows, and treat the values of any peer alike. An answer names none, so it passes flows, as do requests to standard
+/// handles.
 struct FlowKey: Hashable, Sendable {
     let source: ContextID
     private let destination: ContextID
     private var handle: Handle
-    /// Tells large messages apart, which all go to one handle.
+    /// Tells large messages apart, and the inputs of commands, which all go to one handle.
     private let transfer: UInt32
 
     /// Nil if the message belongs to none.
@@ -34,7 +34,8 @@ struct FlowKey: Hashable, Sendable {
         case StandardHandle.openChannel:
             guard let opening = ChannelOpening(parsing: message.data) else { return nil }
             handle = opening.handle
-        case StandardHandle.forwardLog, StandardHandle.processInput: break
+        case StandardHandle.forwardLog: break
+        case StandardHandle.processInput where message.replyTo != 0: transfer = message.replyTo
         case StandardHandle.firstFree... where message.replyTo != 0: break
         default: return nil
         }

@@ -52,6 +52,19 @@ struct OutputQueueTests {
         #expect(queue.frameCount == 19)
     }
 
+    @Test("A command's input waits for its turn, and lets credit for output pass")
+    func commandInput() {
+        var queue = OutputQueue()
+        func control(_ number: UInt8, input replyTo: Handle) -> OutgoingFrame {
+            OutgoingFrame(Message(handle: StandardHandle.processInput, replyTo: replyTo, data: [number]))
+        }
+        for number in 0..<10 as Range<UInt8> { queue.append(control(number, input: 2000)) }
+        queue.append(control(20, input: 2001))
+        queue.append(control(30, input: 0))
+        let order = (0..<12).compactMap { _ in queue.popFirst()?.frame.message.data[0] }
+        #expect(order.first == 30 && order.filter { $0 < 10 } == Array(0..<10))
+    }
+
     @Test("Flows get equal shares in bytes, whatever the sizes of their values")
     func fair() {
         var queue = OutputQueue()
