@@ -164,9 +164,15 @@ package struct MessageAssembly: Sendable {
         return grants
     }
 
-    /// A context is gone: what it has sent in parts will not be whole.
-    package mutating func remove(from source: ContextID, at now: Int64) {
-        for key in transfers.keys where key.source == source { end(key, now) }
+    /// What a context has sent in parts will not be whole: it is gone, or has given a request up. That news passes the
+    /// parts that are on their way.
+    ///
+    /// - Parameter replyTo: Where the answer to the request would have gone; everything is removed by default.
+    package mutating func remove(from source: ContextID, awaitedAt replyTo: Handle? = nil, at now: Int64) {
+        for (key, transfer) in transfers
+        where key.source == source && transfer.part.replyTo == replyTo ?? transfer.part.replyTo {
+            end(key, now)
+        }
     }
 
     /// Removes what was asked for and does not come, with all else of the same source, of one source on each link: when

@@ -215,6 +215,24 @@ struct MessageAssemblyTests {
         #expect(assembly.count == 1)
     }
 
+    @Test("Of a request that was given up the parts that come later are not taken, and others go on")
+    func givenUpRequest() throws {
+        var assembly = self.assembly(bytesPerLink: 1 << 20)
+        let data = [UInt8](repeating: 1, count: 800_000)
+        let (first, second) = (parts(of: data), parts(of: data, from: 8))
+        for part in first.dropLast() {
+            _ = try receive(part, &assembly)
+            _ = assembly.takeGrants()
+        }
+        _ = try receive(second[0], &assembly)
+        assembly.remove(from: 8, awaitedAt: 78, at: 0)
+        assembly.remove(from: 7, awaitedAt: 78, at: 0)
+        #expect(assembly.count == 2 && assembly.takeGrants().isEmpty)
+        assembly.remove(from: 7, awaitedAt: 77, at: 0)
+        #expect(try receive(first[first.count - 1], &assembly) == .ignore)
+        #expect(assembly.count == 1 && assembly.takeGrants().map(\.destination) == [8])
+    }
+
     @Test("A source cannot begin messages without end")
     func mostTransfers() throws {
         var assembly = self.assembly()

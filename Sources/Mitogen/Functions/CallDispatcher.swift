@@ -55,8 +55,9 @@ final class CallDispatcher: Sendable {
 
     /// Lets whoever has asked for something give it up, in a master too: services and actors live there as well.
     func acceptCancellations(in router: Router) {
-        router.addHandler(StandardHandle.cancelCall, .anyone) { [weak self] _, message, _ in
+        router.addHandler(StandardHandle.cancelCall, .anyone) { [weak self] router, message, _ in
             guard let cancellation = CallCancellation(parsing: message.data) else { return }
+            router.dropParts(from: message.srcID, awaitedAt: cancellation.replyTo)
             self?.cancel(cancellation, from: message.srcID)
         }
     }

@@ -141,6 +141,15 @@ extension Router {
         }
     }
 
+    /// A request is not wanted any more, of which parts may still be on their way.
+    func dropParts(from source: ContextID, awaitedAt replyTo: Handle) {
+        let grants = core.withLock { core in
+            core.assembly.remove(from: source, awaitedAt: replyTo, at: monotonicNanoseconds())
+            return core.assembly.takeGrants()
+        }
+        give(grants)
+    }
+
     func give(_ grants: [MessageAssembly.Grant]) {
         for grant in grants {
             let data = Array("\(grant.byteCount)".utf8)
