@@ -63,6 +63,36 @@ struct StreamTests {
         await broker.join()
     }
 
+    @Test("Of tiny messages from elsewhere, each of a flow of its own, no more wait than take the memory that they may")
+    func tinyFlows() async throws {
+        var ends: [Int32] = [-1, -1]
+        try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | O_NONBLOCK, 0, &ends) == 0)
+        defer { _ = Glibc.close(ends[1]) }
+        let broker = try Broker()
+        let stream = Stream(
+            id: LinkID(rawValue: 1),
+            remoteID: 1,
+            name: "peer",
+            descriptors: StreamDescriptors(socket: ends[0]),
+            decoder: FrameDecoder(maximumLength: 1 << 20),
+            broker: broker,
+            mostQueued: 1 << 20,
+            deliver: { _, _ in },
+            ended: { _, _ in }
+        )
+        var count = 0
+        while count < 100_000,
+            case .taken = stream.forward(
+                Message(dstID: 1, handle: 1000 + Handle(count), replyTo: 1000, data: [])
+            )
+        { count += 1 }
+        let waiting = stream.counters.framesQueued
+        #expect((1000...8000).contains(waiting), "\(waiting)")
+        stream.close(reason: "done")
+        broker.shutdown()
+        await broker.join()
+    }
+
     private func setSendBuffer(of descriptor: Int32, to size: Int32) {
         var size = size
         setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &size, socklen_t(MemoryLayout<Int32>.size))

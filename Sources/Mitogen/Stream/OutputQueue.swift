@@ -78,6 +78,9 @@ package struct OutputQueue: Sendable {
         }
     }
 
+    /// What the frames and their flows take in memory, about; of small ones their bytes are the least part.
+    package var memory: Int { byteCount + 128 * frameCount + 256 * flows.count }
+
     /// Whether as much of the message's flow waits as it may send in one turn, so that more of it need not be here yet;
     /// nil if it belongs to none.
     package func hasEnough(for message: Message) -> Bool? {

@@ -69,7 +69,7 @@ package final class Stream: Sendable {
 
     /// Messages up to this size that belong to no flow never wait for room.
     package static let smallMessage = 64 << 10
-    /// Above this many waiting bytes, nothing more is taken from other streams for this one. Small messages, such as
+    /// When what waits takes more memory than this, nothing more is taken from other streams for this one. Small messages, such as
     /// credit, have as much again for themselves.
     private let mostQueued: Int
     private static let tinyMessage = 256
@@ -89,7 +89,7 @@ package final class Stream: Sendable {
     ///
     /// - Parameters:
     ///   - limitsAnswers: Whether the stream ends when the peer asks and asks but reads no answers; false by default.
-    ///   - mostQueued: How many bytes from other streams may wait for this one.
+    ///   - mostQueued: How much memory may be taken by what waits, before nothing more comes from other streams.
     ///   - deliver: Called on the Broker's thread for every message.
     ///   - ended: Called once, on the Broker's thread, with the reason.
     package init(
@@ -229,9 +229,9 @@ package final class Stream: Sendable {
         var frame = OutgoingFrame(message)
         let next = output.withLock { output -> Step in
             guard !output.isClosed else { return .refused(.closed) }
-            if isBounded, output.queue.byteCount > mostQueued {
+            if isBounded {
                 let most = frame.message.data.count <= Self.tinyMessage ? 2 * mostQueued : mostQueued
-                if output.queue.byteCount > most { return .refused(.full) }
+                if output.queue.memory > most { return .refused(.full) }
             }
             guard output.queue.isEmpty, !output.isWriting else {
                 if waits, output.queue.byteCount > Self.highWater,

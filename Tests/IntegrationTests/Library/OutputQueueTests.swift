@@ -65,6 +65,15 @@ struct OutputQueueTests {
         #expect(order.first == 30 && order.filter { $0 < 10 } == Array(0..<10))
     }
 
+    @Test("Tiny frames, each of a flow of its own, count with what they take")
+    func tinyFlows() {
+        var queue = OutputQueue()
+        for flow: Handle in 0..<1000 { queue.append(value(of: flow, bytes: 1)) }
+        #expect(queue.memory > 300_000)
+        while queue.popFirst() != nil {}
+        #expect(queue.memory == 0)
+    }
+
     @Test("Flows get equal shares in bytes, whatever the sizes of their values")
     func fair() {
         var queue = OutputQueue()
