@@ -14,7 +14,7 @@ extension Context {
 
     /// The error for people where the way to a command was lost; others as they are.
     func explain(_ error: MitogenError, of command: RunProcess.Invocation) async -> MitogenError {
-        guard error.code == .channelError, error.remote == nil, let router, !router.isLeaving else { return error }
+        guard error.dead == .gone, error.remote == nil, let router, !router.isLeaving else { return error }
         // The dead message that came in the answer's place may be handled a moment before the loss is noted.
         let reason = try? await state.loss.value(within: .milliseconds(100), on: router.broker, "the reason")
         let cause = reason.flatMap { $0.isEmpty || $0 == Stream.endOfFile ? nil : ": \($0)" } ?? ""

@@ -203,7 +203,8 @@ final class ProcessSession: Sendable {
     private func receive(_ message: Message) {
         if message.isDead {
             let error = MitogenError(dead: message, localID: router.contextID, context: context.name)
-            return output.close(with: error)
+            // Of a context that is gone the call's own answer says more.
+            return error.dead == .gone ? output.close(with: error) : end(state.withLock { $0.call }, because: error)
         }
         guard let event = ProcessEvent(decoding: message.data) else { return }
         switch event {
@@ -261,8 +262,8 @@ final class ProcessSession: Sendable {
     private func message(_ control: ProcessControl, replyTo: Handle = 0) -> Message? {
         var message = try? Message.pickled(control, handle: StandardHandle.processInput)
         message?.dstID = context.id
-        return message
         message?.header.replyTo = replyTo
+        return message
     }
 
     // MARK: Input

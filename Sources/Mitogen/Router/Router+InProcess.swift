@@ -20,6 +20,7 @@ extension Router {
         var sockets: [Int32] = [-1, -1]
         let made = cmitogen_socketpair(&sockets)
         guard made == 0 else { throw .system("cannot make a pair of sockets", errno: -made, .spawnError) }
+        _ = cmitogen_set_nonblocking(sockets[1], true)  // the other one is already
         let broker: Broker
         do throws(MitogenError) {
             broker = try Broker(shutdownTimeout: configuration.shutdownTimeout)

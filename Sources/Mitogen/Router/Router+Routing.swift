@@ -95,17 +95,31 @@ extension Router {
         ["source": "\(message.srcID)", "destination": "\(message.dstID)", "handle": "\(message.handle)"]
     }
 
-    /// A message cannot pass. Who waits for its answer is told, or, if nobody does, whoever waits for the message itself,
-    /// as when it is too large.
+    /// A message cannot pass. Who waits for its answer is told, or else whoever waits for the message itself. Of a value of
+    /// a flow both are: its sender may have sent all, and its receiver would take what comes next for the next value.
     private func tellThatFull(_ egress: Stream, _ message: Message) {
-        let reason = DeadReason.wayIsFull(to: message.dstID)
         guard !message.isDead else { return }
-        var dead = message.replying(with: .dead(reason)) ?? .dead(reason, dstID: message.dstID, handle: message.handle)
+        let reason = DeadReason.wayIsFull(to: message.dstID)
+        if let answer = message.replying(with: .dead(reason)) {
+            send(answer, inTheNameOf: message.dstID, authority: nil, past: egress)
+            // Elsewhere it may have been a request, whose receiver misses nothing.
+            guard message.handle >= StandardHandle.firstFree, has(PeerInfo.flowControl, message.dstID) != false else {
+                return
+            }
+        }
+        let dead = Message.dead(reason, dstID: message.dstID, handle: message.handle)
+        send(dead, inTheNameOf: message.srcID, authority: message.authID, past: egress)
+    }
+
+    private func send(
+        _ dead: Message,
+        inTheNameOf source: ContextID,
+        authority: ContextID?,
+        past egress: Stream
+    ) {
+        var dead = dead
         let (action, way) = core.withLock { core in
-            let action =
-                message.wantsReply
-                ? core.state.process(&dead, inTheNameOf: message.dstID)
-                : core.state.process(&dead, inTheNameOf: message.srcID, authority: message.authID)
+            let action = core.state.process(&dead, inTheNameOf: source, authority: authority)
             if case .forward(let link) = action { return (action, core.streams[link]) }
             return (action, nil)
         }

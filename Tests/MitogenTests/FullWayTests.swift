@@ -1,0 +1,128 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import Glibc
+internal import Mitogen
+internal import MitogenFixtures
+internal import MitogenProtocol
+internal import MitogenTesting
+internal import Synchronization
+internal import Testing
+
+/// What is on its way to a context that reads nothing, until too much of it waits before that context.
+@Suite("What finds its way full", .timeLimit(.minutes(1)))
+struct FullWayTests {
+    private static let ballast = [UInt8](repeating: 1, count: 100_000)
+
+    private var configuration: RouterConfiguration {
+        var configuration = RouterConfiguration()
+        configuration.mostQueued = 250_000
+        return configuration
+    }
+
+    /// A router that does nothing until ``end()``.
+    private final class Standstill: Sendable {
+        private let isOver = Atomic<Bool>(false)
+
+        init(of router: Router) {
+            router.broker.schedule { while !self.isOver.load(ordering: .relaxed) { usleep(1000) } }
+        }
+
+        func end() { isOver.store(true, ordering: .relaxed) }
+    }
+
+    private func failure(of body: () async throws -> Void) async -> MitogenError? {
+        await #expect(throws: MitogenError.self) { try await body() }
+    }
+
+    /// Waits until a file is there.
+    private func wait(for path: String) async throws {
+        for _ in 0..<10_000 where access(path, F_OK) != 0 { try await Task.sleep(for: .milliseconds(1)) }
+        #expect(unlink(path) == 0)
+    }
+
+    private func marker(_ name: String) -> String { "/tmp/mitogen-full-way-\(getpid())-\(name)" }
+
+    @Test("The caller of a stream is told of a lost value, also if its function has returned")
+    func stream() async throws {
+        try await withTestTree(configuration: configuration) { tree in
+            let nested = try await tree.start("nested", below: tree.node)
+            let standstill = Standstill(of: tree.router)
+            defer { standstill.end() }
+            let path = marker("stream")
+            let values = nested.context.stream(Count(to: 9, ballast: 100_000, path: path), timeout: .seconds(20))
+            let task = Task { await failure { for try await _ in values {} } }
+            try await wait(for: path)
+            standstill.end()
+            let error = try #require(await task.value)
+            #expect(error.code == .channelError && error.message.contains("too much waits"), "\(error)")
+        }
+    }
+
+    @Test("A receiver is told of a lost value before the end of the channel")
+    func channel() async throws {
+        try await withTestTree(configuration: configuration) { tree in
+            let taker = try await tree.start("taker")
+            let receiver = try Receiver<[UInt8]>(router: taker.router)
+            let standstill = Standstill(of: taker.router)
+            defer { standstill.end() }
+            for _ in 0..<5 { try taker.context.send(Message(handle: 4242, data: Self.ballast)) }
+            try await tree.context.call(SendBlocks(1, of: 1000, to: receiver.makeSender()))
+            standstill.end()
+            let error = try #require(await failure { for try await _ in receiver {} })
+            #expect(error.code == .channelError && error.message.contains("too much waits"), "\(error)")
+        }
+    }
+
+    @Test("A run is told of lost output of its command, also if that has ended")
+    func output() async throws {
+        try await withTestTree(configuration: configuration) { tree in
+            let nested = try await tree.start("nested", below: tree.node)
+            let path = marker("output")
+            let standstill = Standstill(of: tree.router)
+            defer { standstill.end() }
+            let task = Task {
+                await failure {
+                    let script = "head -c 900000 /dev/zero; touch \(path)"
+                    _ = try await nested.context.run(["sh", "-c", script], timeout: .seconds(20))
+                }
+            }
+            try await wait(for: path)
+            standstill.end()
+            let error = try #require(await task.value)
+            #expect(error.code == .channelError && error.message.contains("too much waits"), "\(error)")
+        }
+    }
+
+    @Test("A run is told of lost input of its command")
+    func input() async throws {
+        try await withTestTree(configuration: configuration) { tree in
+            let nested = try await tree.start("nested", below: tree.node)
+            let (pieces, continuation) = AsyncStream<[UInt8]>.makeStream()
+            let path = marker("input")
+            let task = Task {
+                await failure {
+                    let script = "read line; touch \(path); cat"
+                    _ = try await nested.context.run(
+                        ["sh", "-c", script],
+                        stdin: .stream(pieces),
+                        timeout: .seconds(20)
+                    )
+                }
+            }
+            continuation.yield(Array("begin\n".utf8))
+            try await wait(for: path)
+            let standstill = Standstill(of: nested.router)
+            defer { standstill.end() }
+            for _ in 0..<5 { try nested.context.send(Message(handle: 4242, data: Self.ballast)) }
+            // The same way, so that it comes behind them.
+            _ = try await tree.context.call(Add(1, 2))
+            continuation.yield([UInt8](repeating: 2, count: 1000))
+            let error = try #require(await task.value)
+            #expect(error.code == .channelError && error.message.contains("too much waits"), "\(error)")
+        }
+    }
+}
