@@ -357,16 +357,19 @@ package final class Stream: Sendable {
     /// The descriptor takes bytes again. On the Broker's thread.
     private func flush() {
         let next = output.withLock { output -> Step in
-            guard !output.isClosed, !output.isWriting else { return .done }
-            guard let (frame, written) = output.queue.popFirst() else {
-                output.isWatched = false
+            guard !output.isClosed, !output.isWriting, let (frame, written) = output.queue.popFirst() else {
                 return .done
             }
             output.isWriting = true
             return .write(frame, from: written)
         }
         write(next)
-        guard !output.withLock({ $0.isWatched }), let side = sides.withLock({ $0?.transmit }) else { return }
+        let isWatched = output.withLock { output in
+            // A thread that writes just now asks to be watched again if the descriptor takes no more.
+            if output.isWriting || output.queue.isEmpty { output.isWatched = false }
+            return output.isWatched
+        }
+        guard !isWatched, let side = sides.withLock({ $0?.transmit }) else { return }
         broker.stopTransmitting(side)
         // Another thread may have come to a halt and asked to be watched between the two steps.
         if output.withLock({ $0.isWatched }) { broker.startTransmitting(side) }
