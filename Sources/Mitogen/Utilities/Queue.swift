@@ -45,7 +45,8 @@ struct Queue<Element: Sendable>: Sendable {
         if head == storage.count {
             storage.removeAll(keepingCapacity: storage.capacity <= 1024)
             head = 0
-        } else if head >= 256, head > storage.count / 2 {
+        } else if head >= 16, head > storage.count / 2 {
+            // Soon, as one that is never empty, such as that of a busy flow, keeps room for all before it.
             storage.removeFirst(head)
             head = 0
         }

@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+import CMitogenPlatform
 import Mitogen
 import MitogenFixtures
 import MitogenProtocol
@@ -72,6 +73,24 @@ struct OutputQueueTests {
         #expect(queue.memory > 300_000)
         while queue.popFirst() != nil {}
         #expect(queue.memory == 0)
+    }
+
+    @Test("Flows of which something always waits keep no room for what is gone")
+    func busyFlows() {
+        var queue = OutputQueue()
+        let frame = value(of: 0)
+        func append(_ flow: Int) {
+            var message = frame.message
+            message.handle = 1000 + Handle(flow)
+            queue.append(OutgoingFrame(message))
+        }
+        for flow in 0..<3000 { append(flow % 1000) }
+        let before = cmitogen_allocated_memory()
+        for flow in 0..<300_000 {
+            append(flow % 1000)
+            _ = queue.popFirst()
+        }
+        #expect(queue.frameCount == 3000 && cmitogen_allocated_memory() - before < 8 << 20)
     }
 
     @Test("Flows get equal shares in bytes, whatever the sizes of their values")
