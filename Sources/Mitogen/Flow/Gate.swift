@@ -47,9 +47,6 @@ package final class Gate: Sendable {
 
     /// Whether somebody who came now would have to wait.
     package var isShut: Bool { state.withLock { !Self.isOpen($0) } }
-    package var isBounded: Bool { state.withLock { $0.window.isBounded } }
-    /// Why nobody is let on any more.
-    package var end: MitogenError? { state.withLock { $0.end } }
 
     private static func isOpen(_ state: State) -> Bool {
         state.holds == 0 && state.waiters.isEmpty && state.window.hasRoom

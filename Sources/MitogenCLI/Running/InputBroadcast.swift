@@ -16,17 +16,15 @@ final class InputBroadcast: Sendable {
     typealias Read = @Sendable () -> [UInt8]?
 
     private struct State {
-        var piece: [UInt8] = []
+        /// What the targets that take part have not taken yet.
+        var targets: [Int: Mailbox<[UInt8]?>]
+        /// Those of them that ask for more.
+        var waiting: Set<Int> = []
+        /// Stays true after the end.
         var isReading = false
-        var isAtEnd = false
-        /// The targets that take part.
-        var targets: Set<Int>
-        /// Those of them that have not taken the piece yet.
-        var behind: Set<Int> = []
-        var waiters: [Int: OneShot<[UInt8]?>] = [:]
 
         var mustRead: Bool {
-            !self.isReading && !self.isAtEnd && !self.waiters.isEmpty && self.behind.isEmpty
+            !self.isReading && !self.waiting.isEmpty && self.targets.values.allSatisfy { $0.isDrained }
         }
     }
 
@@ -37,7 +35,7 @@ final class InputBroadcast: Sendable {
     ///   - targets: How many targets take part, until they leave.
     ///   - read: Reads the next piece; it may block.
     init(targets: Int, _ read: @escaping Read) {
-        self.state = Mutex(State(targets: Set(0..<targets)))
+        self.state = Mutex(State(targets: Dictionary(uniqueKeysWithValues: (0..<targets).map { ($0, Mailbox()) })))
         self.read = read
     }
 
@@ -48,30 +46,28 @@ final class InputBroadcast: Sendable {
 
     /// The target takes no more input.
     func leave(_ target: Int) {
-        let waiter = self.state.withLock { state in
-            state.targets.remove(target)
-            state.behind.remove(target)
-            return state.waiters.removeValue(forKey: target)
+        let pieces = self.state.withLock { state in
+            state.waiting.remove(target)
+            return state.targets.removeValue(forKey: target)
         }
-        waiter?.resolve(.success(nil))
+        pieces?.close(with: .cancelledCaller)
         self.readIfNeeded()
     }
 
     private func next(for target: Int) async -> [UInt8]? {
-        let (isOver, piece, waiter) = self.state.withLock { state -> (Bool, [UInt8]?, OneShot<[UInt8]?>?) in
-            guard state.targets.contains(target) else { return (true, nil, nil) }
-            if state.behind.remove(target) != nil { return (false, state.piece, nil) }
-            if state.isAtEnd { return (true, nil, nil) }
-            let waiter = OneShot<[UInt8]?>()
-            state.waiters[target] = waiter
-            return (false, nil, waiter)
+        guard let pieces = self.state.withLock({ $0.targets[target] }) else { return nil }
+        if case .success(let piece)? = pieces.poll() {
+            self.readIfNeeded()
+            return piece
         }
-        if isOver { return nil }
+        self.state.withLock { state in
+            if state.targets[target] != nil { state.waiting.insert(target) }
+        }
         self.readIfNeeded()
-        guard let waiter else { return piece }
         // A command that ends while it waits for input cancels the wait.
-        let next = try? await waiter.value()
-        return next ?? nil
+        let piece = try? await pieces.get()
+        self.state.withLock { _ = $0.waiting.remove(target) }
+        return piece ?? nil
     }
 
     private func readIfNeeded() {
@@ -87,18 +83,15 @@ final class InputBroadcast: Sendable {
     }
 
     private func distribute(_ piece: [UInt8]?) {
-        let waiters = self.state.withLock { state in
-            state.isReading = false
-            if let piece {
-                state.piece = piece
-                state.behind = state.targets.subtracting(state.waiters.keys)
-            } else {
-                state.isAtEnd = true
-            }
-            defer { state.waiters = [:] }
-            return state.waiters.values.map { $0 }
+        let targets = self.state.withLock { state in
+            state.waiting = []
+            return state.targets.values.map { $0 }
         }
-        for waiter in waiters { waiter.resolve(.success(piece)) }
+        for target in targets {
+            if let piece { target.put(piece) } else { target.finish(with: nil) }
+        }
+        guard piece != nil else { return }
+        self.state.withLock { $0.isReading = false }
         self.readIfNeeded()
     }
 }
