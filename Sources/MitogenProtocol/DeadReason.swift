@@ -33,6 +33,8 @@ public enum DeadReason {
         case invalidHandle
         /// The context does not exist, or exists no more.
         case gone
+        /// Too much waited on the way.
+        case wayIsFull
         case other
 
         package init(_ reason: String) {
@@ -40,6 +42,7 @@ public enum DeadReason {
             case senderClosed, receiverClosed, receiverIsDone: self = .endOfChannel
             case DeadReason.invalidHandle: self = .invalidHandle
             case brokerExited: self = .gone
+            case _ where reason.hasPrefix(fullWayTo): self = .wayIsFull
             case _ where reason.hasPrefix(noRouteTo) || reason.hasPrefix(respondentDisconnected): self = .gone
             default: self = .other
             }
@@ -47,8 +50,10 @@ public enum DeadReason {
     }
 
     package static func wayIsFull(to id: ContextID) -> String {
-        "too much waits to be written on the way to context \(id)"
+        "\(fullWayTo)\(id)"
     }
+
+    private static let fullWayTo = "too much waits to be written on the way to context "
 
     public static func unidirectional(from ingress: ContextID, to egress: ContextID, via own: ContextID) -> String {
         "routing mode prevents forward of message from context \(ingress) to context \(egress) via context \(own)"

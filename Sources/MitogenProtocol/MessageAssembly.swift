@@ -169,6 +169,8 @@ package struct MessageAssembly: Sendable {
     ///
     /// - Parameter replyTo: Where the answer to the request would have gone; everything is removed by default.
     package mutating func remove(from source: ContextID, awaitedAt replyTo: Handle? = nil, at now: Int64) {
+        // What wants no answer cannot be given up.
+        guard replyTo != 0 else { return }
         for (key, transfer) in transfers
         where key.source == source && transfer.part.replyTo == replyTo ?? transfer.part.replyTo {
             end(key, now)

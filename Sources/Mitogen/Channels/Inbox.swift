@@ -99,8 +99,8 @@ final class Inbox: Sendable {
     /// comes. A receiver with a respondent is asked about by the router before.
     private func mayEnd(_ message: Message, in router: Router) -> Bool {
         let source = message.srcID
-        let isKnown = state.withLock { $0.sources[source] != nil || $0.others.contains(source) }
-        if isKnown { return true }
+        let (isOpen, isOther) = state.withLock { ($0.sources[source] != nil, $0.others.contains(source)) }
+        if isOpen { return true }
         let (hasRespondent, isParent, opens) = router.core.withLock { core in
             let table = core.state.table
             return (
@@ -108,6 +108,9 @@ final class Inbox: Sendable {
                 table.peers[source]?.has(PeerInfo.flowControl) == true
             )
         }
+        // What a peer that knows of channels has lost without having opened one was a request, and others go on.
+        let isLost = DeadReason.Kind(String(decoding: message.data, as: UTF8.self)) == .wayIsFull
+        if isOther, !(isLost && opens) { return true }
         if hasRespondent || isParent { return true }
         // A peer with flow control opens the channel even if it sends nothing. A peer without it may send only the end,
         // which is believed while no other context has sent anything.

@@ -71,12 +71,14 @@ private final class InputFile: Sendable {
     init(_ path: ByteString) throws(MitogenError) {
         self.path = path
         let name = path.bytes.map { CChar(bitPattern: $0) } + [0]
+        // First, because opening a device or the end of a FIFO is noticed on its other side.
+        var status = stat()
+        if stat(name, &status) == 0, status.st_mode & S_IFMT != S_IFREG { throw Self.notRegular(path) }
         descriptor = cmitogen_open_for_reading(name)
         // A socket, or a device that is not there.
         guard descriptor != -ENXIO else { throw Self.notRegular(path) }
         guard descriptor >= 0 else { throw Self.failure(path, -descriptor) }
-        // Only now, as the path may lead to something else at any moment.
-        var status = stat()
+        // Once more, as the path may lead to something else at any moment.
         guard fstat(descriptor, &status) == 0 else { throw Self.failure(path, errno) }
         guard status.st_mode & S_IFMT == S_IFREG else { throw Self.notRegular(path) }
     }

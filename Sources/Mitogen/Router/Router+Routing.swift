@@ -103,7 +103,7 @@ extension Router {
         if let answer = message.replying(with: .dead(reason)) {
             send(answer, inTheNameOf: message.dstID, authority: nil, past: egress)
             // Elsewhere it may have been a request, whose receiver misses nothing.
-            guard message.handle >= StandardHandle.firstFree, has(PeerInfo.flowControl, message.dstID) != false else {
+            guard message.handle >= StandardHandle.firstFree, has(PeerInfo.flowControl, message.dstID) == true else {
                 return
             }
         }

@@ -217,6 +217,13 @@ package final class Stream: Sendable {
         case full
     }
 
+    /// How much more than others a message may find waiting: small ones, such as credit, have a place of their own, and
+    /// what says that one of those was lost has another.
+    private static func share(of message: Message) -> Int {
+        if message.isDead { return 4 }
+        return message.data.count <= tinyMessage ? 2 : 1
+    }
+
     private func queue(
         _ message: Message,
         isAnswer: Bool,
@@ -230,8 +237,7 @@ package final class Stream: Sendable {
         let next = output.withLock { output -> Step in
             guard !output.isClosed else { return .refused(.closed) }
             if isBounded {
-                let most = frame.message.data.count <= Self.tinyMessage ? 2 * mostQueued : mostQueued
-                if output.queue.memory > most { return .refused(.full) }
+                if output.queue.memory > Self.share(of: frame.message) * mostQueued { return .refused(.full) }
             }
             guard output.queue.isEmpty, !output.isWriting else {
                 if waits, output.queue.byteCount > Self.highWater,

@@ -67,6 +67,8 @@ final class InputBroadcast: Sendable {
         // A command that ends while it waits for input cancels the wait.
         let piece = try? await pieces.get()
         self.state.withLock { _ = $0.waiting.remove(target) }
+        // Another target may have asked meanwhile, while this one had its piece in front of it.
+        self.readIfNeeded()
         return piece ?? nil
     }
 
