@@ -47,7 +47,10 @@ public struct PickleDecoder: Sendable {
     ///
     /// - Throws: ``PickleError`` with the coding path of what does not match the type.
     public func decode<T: Decodable>(_ type: T.Type, from value: PickleValue) throws(PickleError) -> T {
-        let root = ValueDecoder(root: value, of: self)
+        try decode(type, from: ValueDecoder(root: value, of: self))
+    }
+
+    func decode<T: Decodable>(_ type: T.Type, from root: ValueDecoder) throws(PickleError) -> T {
         do {
             return try root.decodeValue(type)
         } catch {

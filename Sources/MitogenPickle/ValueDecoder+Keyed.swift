@@ -29,7 +29,7 @@ extension ValueDecoder {
         }
 
         func contains(_ key: Key) -> Bool {
-            position(of: key) != nil
+            decoder.positional?.value(for: key.stringValue) != nil || position(of: key) != nil
         }
 
         func decodeNil(forKey key: Key) throws -> Bool {
@@ -110,6 +110,7 @@ extension ValueDecoder {
         }
 
         private func value(for key: Key) throws -> PickleValue {
+            if let value = decoder.positional?.value(for: key.stringValue) { return value }
             guard let position = position(of: key) else {
                 let context = DecodingError.Context(
                     codingPath: decoder.codingPath + [key],

@@ -46,12 +46,16 @@ final class ValueDecoder: Decoder {
     /// Where the last key was found. Keys are usually asked for in the order they were written.
     var hint = 0
 
+    /// What else the keys of this value have, if it is a call's arguments.
+    let positional: PositionalArguments?
+
     private let parent: ValueDecoder?
     private let step: Step
     private let nesting: Int
 
-    init(root value: PickleValue, of decoder: PickleDecoder) {
+    init(root value: PickleValue, of decoder: PickleDecoder, positional: PositionalArguments? = nil) {
         self.value = value
+        self.positional = positional
         self.settings = Settings(decoder)
         self.parent = nil
         self.step = .same
@@ -63,6 +67,7 @@ final class ValueDecoder: Decoder {
             throw PickleError(.limitExceeded, "values are nested too deep").located(in: parent.codingPath)
         }
         self.value = value
+        self.positional = nil
         self.settings = parent.settings
         self.parent = parent
         self.step = step

@@ -138,17 +138,23 @@ package struct CallRequest: Sendable, Hashable {
         return .chain(String(decoding: data[8..<8 + count], as: UTF8.self))
     }
 
-    /// The value that the function's type is decoded from: the one argument of a typed call; of a call by name the
-    /// keyword arguments, or the one positional argument that is a dictionary.
-    package func properties() throws(MitogenError) -> PickleValue {
-        if isTyped, arguments.count == 1 { return arguments[0] }
-        if arguments.isEmpty { return .dictionary(keywordArguments) }
-        if arguments.count == 1, keywordArguments.isEmpty, case .dictionary = arguments[0] { return arguments[0] }
-        throw MitogenError(
-            .callError,
-            "\(registeredName) takes keyword arguments, or one dictionary of them",
-            hint: "positional arguments have no names that could be matched with the function's properties"
-        )
+    /// What the function's type is decoded from.
+    package enum Properties: Sendable, Hashable {
+        /// A value with all of them.
+        case value(PickleValue)
+        /// The arguments of a call by name, some of which have no names.
+        case arguments([PickleValue], named: PickleDictionary)
+    }
+
+    /// The one argument of a typed call. Of a call by name the arguments, or the one positional argument that is a
+    /// dictionary.
+    package var properties: Properties {
+        if arguments.isEmpty { return .value(.dictionary(keywordArguments)) }
+        if arguments.count == 1, isTyped { return .value(arguments[0]) }
+        if arguments.count == 1, keywordArguments.isEmpty, case .dictionary = arguments[0] {
+            return .value(arguments[0])
+        }
+        return .arguments(arguments, named: keywordArguments)
     }
 
     private static func text(_ value: PickleValue) throws(PickleError) -> String? {

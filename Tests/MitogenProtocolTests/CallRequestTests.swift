@@ -94,7 +94,7 @@ struct CallRequestTests {
         #expect(request.module == "swift")
         #expect(request.function == "4Shop3BuyV")
         #expect(request.arguments.count == 1)
-        #expect(try request.properties().cast(to: Buy.self) == buy)
+        #expect(try properties(of: request).cast(to: Buy.self) == buy)
     }
 
     @Test("What a call says besides function and arguments is a seventh item, if there is anything")
@@ -195,23 +195,30 @@ struct CallRequestTests {
         }
     }
 
-    @Test("Properties come from keyword arguments, or from one dictionary")
+    private func properties(of request: CallRequest) throws -> PickleValue {
+        guard case .value(let value) = request.properties else {
+            throw MitogenError(.callError, "the arguments have no names")
+        }
+        return value
+    }
+
+    @Test("Properties come from keyword arguments, from one dictionary, or from arguments without names")
     func properties() throws {
-        func properties(_ arguments: [PickleValue], _ keywords: PickleDictionary) throws -> PickleValue {
+        func properties(_ arguments: [PickleValue], _ keywords: PickleDictionary) throws -> CallRequest.Properties {
             let data = try CallRequest.encode(
                 named: "shop.buy",
                 arguments: arguments,
                 keywordArguments: keywords,
                 options: .init()
             )
-            return try CallRequest(decoding: data).properties()
+            return try CallRequest(decoding: data).properties
         }
-        #expect(try properties([], [:]) == .dictionary([:]))
-        #expect(try properties([], ["a": 1]) == .dictionary(["a": 1]))
-        #expect(try properties([["a": 1]], [:]) == .dictionary(["a": 1]))
-        #expect(code { try properties([1], [:]) } == .callError)
-        #expect(code { try properties([["a": 1]], ["b": 2]) } == .callError)
-        #expect(code { try properties([["a": 1], 2], [:]) } == .callError)
+        #expect(try properties([], [:]) == .value(.dictionary([:])))
+        #expect(try properties([], ["a": 1]) == .value(.dictionary(["a": 1])))
+        #expect(try properties([["a": 1]], [:]) == .value(.dictionary(["a": 1])))
+        #expect(try properties([1], [:]) == .arguments([1], named: [:]))
+        #expect(try properties([["a": 1]], ["b": 2]) == .arguments([["a": 1]], named: ["b": 2]))
+        #expect(try properties([["a": 1], 2], [:]) == .arguments([["a": 1], 2], named: [:]))
     }
 
     @Test("A list of arguments, a plain dict and Python 2's byte strings are tolerated")

@@ -85,32 +85,50 @@ func displayedName(of function: Any.Type) -> String {
     _typeName((function as? any WrappedFunction.Type)?.wrapped ?? function)
 }
 
-extension Router {
+extension Mitogen {
     /// Makes a function callable as `name`, for peers that do not know its type: other programs, or other languages.
     ///
-    /// Keyword arguments are matched with the properties by name; a single positional argument that is a dictionary
-    /// is taken as all of them.
+    /// Keyword arguments are matched with the properties by name, positional ones by the order in which the properties are
+    /// decoded, which is that of their declaration where the compiler has written `init(from:)`. A single positional
+    /// argument that is a dictionary is taken as all of them.
+    ///
+    /// A program that is started as a context registers its functions before ``runChildIfRequested()``.
     ///
     /// - Parameters:
     ///   - name: `module.function`.
     ///   - function: The function's type.
-    /// - Throws: ``MitogenError`` with `.misuse` if the name has no dot, or another function has it. Names belong to
-    ///   the program, not to one router.
-    public func register<F: RemoteFunction>(_ name: String, _ function: F.Type) throws(MitogenError)
+    /// - Throws: ``MitogenError`` with `.misuse` if the name has no dot, or another function has it.
+    public static func register<F: RemoteFunction>(_ name: String, _ function: F.Type) throws(MitogenError)
     where F.Output: Codable {
         try registerChecked(name, function)
     }
 
     /// Makes a function without result callable as `name`; see the other `register`.
-    public func register<F: RemoteFunction>(_ name: String, _ function: F.Type) throws(MitogenError)
+    public static func register<F: RemoteFunction>(_ name: String, _ function: F.Type) throws(MitogenError)
     where F.Output == Void {
         try registerChecked(name, function)
     }
 
-    private func registerChecked(_ name: String, _ function: any RemoteFunction.Type) throws(MitogenError) {
+    private static func registerChecked(_ name: String, _ function: any RemoteFunction.Type) throws(MitogenError) {
         guard let dot = name.lastIndex(of: "."), dot != name.startIndex, name.index(after: dot) != name.endIndex else {
             throw MitogenError(.misuse, "\(name.debugDescription) is not of the form module.function")
         }
         try FunctionTable.shared.register(function, as: name)
+    }
+}
+
+extension Router {
+    /// Makes a function callable as `name`, as `Mitogen.register` does: names belong to the program, not to one router.
+    ///
+    /// - Throws: ``MitogenError`` with `.misuse` if the name has no dot, or another function has it.
+    public func register<F: RemoteFunction>(_ name: String, _ function: F.Type) throws(MitogenError)
+    where F.Output: Codable {
+        try Mitogen.register(name, function)
+    }
+
+    /// Makes a function without result callable as `name`; see the other `register`.
+    public func register<F: RemoteFunction>(_ name: String, _ function: F.Type) throws(MitogenError)
+    where F.Output == Void {
+        try Mitogen.register(name, function)
     }
 }

@@ -110,10 +110,10 @@ struct DecodedCall: Sendable {
             let trace = ReceivedTrace(request.callOptions)
             let name = displayedName(of: type)
             return try await context.router.observing(name, isKnown: true, from: context.caller.id, trace: trace) {
-                try await type.run(properties: request.properties(), in: context, options: options)
+                try await type.run(properties: request.properties, in: context, options: options)
             }
         #else
-            return try await type.run(properties: request.properties(), in: context, options: options)
+            return try await type.run(properties: request.properties, in: context, options: options)
         #endif
     }
 }
@@ -121,7 +121,7 @@ struct DecodedCall: Sendable {
 extension RemoteFunction {
     /// Decodes the function, runs it, and encodes what it returns.
     fileprivate static func run(
-        properties: PickleValue,
+        properties: CallRequest.Properties,
         in context: ExternalContext,
         options: PickleWriter.Options
     ) async throws -> [UInt8] {
@@ -132,11 +132,15 @@ extension RemoteFunction {
     }
 
     private static func decode(
-        _ properties: PickleValue,
+        _ properties: CallRequest.Properties,
         _ decoder: PickleDecoder
     ) throws(MitogenError) -> Self {
         do throws(PickleError) {
-            return try decoder.decode(Self.self, from: properties)
+            switch properties {
+            case .value(let value): return try decoder.decode(Self.self, from: value)
+            case .arguments(let positional, let named):
+                return try decoder.decode(Self.self, positional: positional, named: named)
+            }
         } catch {
             throw MitogenError(.callError, "cannot decode the arguments of \(displayedName(of: Self.self)): \(error)")
         }

@@ -142,8 +142,12 @@ extension LibraryTests.Calls {
             #expect(try await child.call(named: "fixture.add", [.dictionary(keywords)], as: Int.self) == 3)
             let nothing = try await child.call(named: "fixture.nothing", as: Int?.self)
             #expect(nothing == nil)
-            let positional = try await failure { try await child.call(named: "fixture.add", [1, 2], as: Int.self) }
-            #expect(positional.code == .callError)
+            #expect(try await child.call(named: "fixture.add", [1, 2], as: Int.self) == 3)
+            let one: PickleDictionary = ["right": 2]
+            #expect(try await child.call(named: "fixture.add", [1], keywordArguments: one, as: Int.self) == 3)
+            let three = try await failure { try await child.call(named: "fixture.add", [1, 2, 3], as: Int.self) }
+            #expect(three.code == .callError)
+            #expect(three.message.contains("it takes 2 positional arguments but 3 were given"))
             let malformed = try await failure { try await child.call(named: "fixture", as: Int.self) }
             #expect(malformed.code == .unencodable)
             let wrong: PickleDictionary = ["left": "one", "right": 2]
