@@ -81,6 +81,7 @@ let package = Package(
         .library(name: "MitogenServices", targets: ["MitogenServices"]),
         .library(name: "MitogenDistributed", targets: ["MitogenDistributed"]),
         .library(name: "MitogenFakeSSH", targets: ["MitogenFakeSSH"]),
+        .library(name: "MitogenPython", targets: ["MitogenPython"]),
         .library(name: "MitogenTesting", targets: ["MitogenTesting"]),
         .executable(name: "mitogen", targets: ["mitogen"]),
         .executable(name: "mitogen-agent", targets: ["mitogen-agent"]),
@@ -133,6 +134,13 @@ let package = Package(
             dependencies: ["CMitogenFakeSSH", "CMitogenPlatform", "Mitogen"],
             swiftSettings: librarySettings
         ),
+        // Only the side that starts Python contexts needs it.
+        .target(
+            name: "MitogenPython",
+            dependencies: ["Mitogen", "MitogenPickle", "MitogenProtocol"],
+            resources: [.embedInCode("helper.py")],
+            swiftSettings: librarySettings
+        ),
         // Linked to tests only.
         .target(
             name: "MitogenTesting",
@@ -156,7 +164,7 @@ let package = Package(
             name: "MitogenCLI",
             dependencies: [
                 "CMitogenBench", "CMitogenPlatform", "Mitogen", "MitogenBenchFunctions", "MitogenFakeSSH",
-                "MitogenFiles", "MitogenProtocol", "MitogenServices",
+                "MitogenFiles", "MitogenPickle", "MitogenProtocol", "MitogenPython", "MitogenServices",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -171,7 +179,7 @@ let package = Package(
         .target(
             name: "MitogenFixtures",
             dependencies: [
-                "CMitogenPlatform", "Mitogen", "MitogenDistributed", "MitogenFiles", "MitogenServices",
+                "CMitogenPlatform", "Mitogen", "MitogenDistributed", "MitogenFiles", "MitogenPython", "MitogenServices",
                 "MitogenPickle", "MitogenProtocol",
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -218,12 +226,21 @@ let package = Package(
             ],
             swiftSettings: swiftSettings
         ),
+        // Real Python peers, in virtual environments that scripts/test makes.
+        .testTarget(
+            name: "PythonTests",
+            dependencies: [
+                "Mitogen", "MitogenFixtures", "MitogenPickle", "MitogenProtocol", "MitogenPython", "MitogenServices",
+            ],
+            exclude: ["Programs"],
+            swiftSettings: swiftSettings
+        ),
         // Runs the built programs: `swift build` comes first.
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
                 "CMitogenPlatform", "Mitogen", "MitogenDistributed", "MitogenFakeSSH", "MitogenFiles",
-                "MitogenServices",
+                "MitogenPython", "MitogenServices",
                 "MitogenFixtures", "MitogenPickle", "MitogenProtocol",
                 .product(name: "Logging", package: "swift-log"),
             ],

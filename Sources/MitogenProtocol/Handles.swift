@@ -59,6 +59,7 @@ public enum StandardHandle {
     static func sizeLimit(of handle: Handle) -> Int? {
         switch handle {
         case addRoute, deleteRoute, allocateID, shutdown, detaching: 4 << 10
+        case getModule, forwardModule, getResource: 4 << 10
         case ready, routeInfo, routeLost, cancelCall, openChannel, blockOwner, keepAlive, attach: 8 << 10
         case processInput: 256 << 10
         // Programs of other languages may log long texts.

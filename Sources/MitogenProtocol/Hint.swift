@@ -22,6 +22,8 @@ package struct Hint: Sendable, Hashable {
         case configFile
         case configuredHostKeys
         case connectTimeout
+        /// How the Python interpreter of this machine is named.
+        case controllerPython
         case doasPrompt
         case enforcedHostKeys
         /// Where the program is installed, in an image that cannot be written to.
@@ -33,6 +35,8 @@ package struct Hint: Sendable, Hashable {
         case identityFile
         case isRecursive
         case maxMessageSize
+        /// How another Python interpreter is named.
+        case otherInterpreter
         case passphrase
         case password
         case passwordPrompt
@@ -142,6 +146,7 @@ extension Hint.Name {
         case .configFile: "`configFile`"
         case .configuredHostKeys: "`hostKeyCheck = .configured`"
         case .connectTimeout: "`connectTimeout`"
+        case .controllerPython: "`configurePython`"
         case .doasPrompt, .passwordPrompt, .sudoPrompt, .suPrompt: "`passwordPrompt`"
         case .enforcedHostKeys: "`hostKeyCheck = .enforce`"
         case .executableInImage: ", so put the program into the image and name it with `executable`"
@@ -149,6 +154,7 @@ extension Hint.Name {
         case .identityFile: "`identityFile`"
         case .isRecursive: "`isRecursive`"
         case .maxMessageSize: ", or raise `RouterConfiguration.maxMessageSize`"
+        case .otherInterpreter: "; name another one with `.python(_:)`"
         case .passphrase: "`passphrase`"
         case .payloadProvider: " or supply it with a `PayloadProvider`"
         case .port: "`port`"

@@ -12,6 +12,7 @@ internal import MitogenFixtures
 enum Fixture {
     static func main() {
         ReplacedProgram.runOriginalIfReplaced()
+        PythonFunctions.register()
         Mitogen.runChildIfRequested()
         FixtureMaster.run()
     }

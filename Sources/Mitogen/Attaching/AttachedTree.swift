@@ -121,7 +121,8 @@ struct AttachAttempt: Sendable {
         let link = router.makeStream(
             descriptors: StreamDescriptors(socket: stream),
             remoteID: answer.listenerID,
-            name: "unix_listener.\(processID)"
+            name: "unix_listener.\(processID)",
+            isLegacy: true
         )
         router.connectParent(link)
         let contexts = try await introduce(router, answer)

@@ -16,7 +16,8 @@ extension Router {
         let stream = makeStream(
             descriptors: StreamDescriptors(socket: descriptor),
             remoteID: id,
-            name: name
+            name: name,
+            isLegacy: true
         )
         let context = core.withLock { core in
             let state = ContextState(name: name)
@@ -40,6 +41,7 @@ extension Router {
         let contexts = core.withLock { core -> [AttachedContext] in
             guard core.state.table.isAttached(stream.id), info.id == stream.remoteID else { return [] }
             core.state.table.peers[info.id] = info.info
+            stream.knowsEncodings()
             let own = AttachedContext(id: core.state.table.contextID, name: nil, info: .current)
             let table = core.state.table
             let others = core.contexts.compactMap { id, state -> AttachedContext? in

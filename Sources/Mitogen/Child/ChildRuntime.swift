@@ -33,22 +33,28 @@ enum ChildRuntime {
     static func runIfRequested() {
         wasAsked.store(true, ordering: .relaxed)
         let arguments = ProcessIdentity.arguments
+        if arguments.count > 2, arguments[1] == PythonBootstrap.argument {
+            run { () throws(MitogenError) in try PythonBootstrap.begin(words: Array(arguments.dropFirst(2))) }
+        }
         guard arguments.count == 2, arguments[1].hasPrefix("mitogen:") else { return }
         // su gives its program a terminal; then the first stage has set this.
         guard isatty(0) == 0 || getenv("SWIFT_ROOT") != nil else {
             fail("this is how a program starts its contexts; it cannot be done by hand", status: 2)
         }
-        run()
+        run { () throws(MitogenError) in (try readConfiguration(), nil) }
     }
 
-    private static func run() -> Never {
+    /// - Parameter read: Reads what this process is to be, and what a Python master has brought along, if the parent is one.
+    private static func run(
+        reading read: () throws(MitogenError) -> (ChildConfiguration, PythonBootstrap?)
+    ) -> Never {
         cmitogen_close_from(3)
         removeOwnFile()
         cmitogen_ignore_sigpipe()
         cmitogen_configure_allocator()
         OpenFilesLimit.raise()
         do {
-            let configuration = try readConfiguration()
+            let (configuration, python) = try read()
             place.withLock { $0 = .beginning(configuration.contextID, parentIDs: configuration.parentIDs) }
             try configuration.fork?.begin()
             let output = try StandardStreams.takeOver()
@@ -57,7 +63,7 @@ enum ChildRuntime {
             #if Metrics || Tracing
                 bootstrap.withLock { $0 }()
             #endif
-            let router = try start(configuration, output, mainThread)
+            let router = try start(configuration, output, mainThread, python)
             if let fork = configuration.fork { try startForked(fork, router) }
             _exit(withExtendedLifetime(router) { mainThread.serve() })
         } catch {
@@ -136,7 +142,8 @@ enum ChildRuntime {
     private static func start(
         _ configuration: ChildConfiguration,
         _ output: StandardStreams,
-        _ mainThread: MainThread<Int32>
+        _ mainThread: MainThread<Int32>,
+        _ python: PythonBootstrap?
     ) throws(MitogenError) -> Router {
         let broker = try Broker(shutdownTimeout: .seconds(3))
         let logTarget = ForwardingLogHandler.install(level: configuration.logLevel)
@@ -150,9 +157,22 @@ enum ChildRuntime {
         let stream = router.makeStream(
             descriptors: output.stream,
             remoteID: configuration.parentIDs[0],
-            name: "parent"
+            name: "parent",
+            isLegacy: python != nil
         )
-        router.connectParent(stream)
+        if let python {
+            try python.finish(on: output.stream.transmit)
+            router.modules.inherit(python.program)
+            router.connectParent(stream)
+        } else {
+            router.connectParent(stream)
+            try greet(router, configuration)
+        }
+        logTarget.open(router)
+        return router
+    }
+
+    private static func greet(_ router: Router, _ configuration: ChildConfiguration) throws(MitogenError) {
         let greeting = ChildGreeting(
             image: ImageIdentity.own ?? "",
             version: Mitogen.version,
@@ -162,8 +182,6 @@ enum ChildRuntime {
         var message = try Message.pickled(greeting, handle: StandardHandle.ready)
         message.dstID = configuration.parentIDs[0]
         router.route(message)
-        logTarget.open(router)
-        return router
     }
 
     private static func makeRouter(

@@ -141,14 +141,22 @@ final class ConnectionAttempt: Sendable {
     ///   - image: The identity of its image, if that is not the one that is started here.
     ///   - forked: What it does first, if it is forked.
     private func configuration(image: String? = nil, forked: ForkSetup? = nil) -> [UInt8] {
-        let image = image ?? self.image.identity ?? ""
-        var configuration = router.configuration(for: rounds.id, common, remoteName: remoteName, image: image)
+        var configuration = configuration(forImage: image ?? self.image.identity ?? "")
         configuration.fork = forked
         guard var message = try? Message.pickled(configuration, handle: StandardHandle.configure) else { return [] }
         message.dstID = rounds.id
         message.srcID = router.contextID
         message.authID = message.srcID
         return message.frame
+    }
+
+    private func configuration(forImage image: String) -> ChildConfiguration {
+        router.configuration(for: rounds.id, common, remoteName: remoteName, image: image)
+    }
+
+    /// What starts a Python interpreter as this context.
+    func stage(of python: PythonRuntime) throws(MitogenError) -> PythonStage {
+        try python.stage(named: remoteName, for: configuration(forImage: ""))
     }
 
     // MARK: The machine
@@ -210,7 +218,7 @@ final class ConnectionAttempt: Sendable {
         result.resolve(outcome.mapError { $0.inContext(name).after(report) })
     }
 
-    private func succeed(_ process: ChildProcess, _ wire: ChildWire, _ greeting: ChildGreeting, _ rest: [UInt8]) {
+    private func succeed(_ process: ChildProcess, _ wire: ChildWire, _ greeting: ChildGreeting?, _ rest: [UInt8]) {
         let report = state.withLock { state in
             state.timeline.note(.ready)
             return state.timeline.report
@@ -222,7 +230,7 @@ final class ConnectionAttempt: Sendable {
                 link,
                 id: rounds.id,
                 name: name,
-                info: greeting.info,
+                info: greeting?.info,
                 process: process,
                 received: rest
             )

@@ -43,6 +43,8 @@ package struct ConnectionRequest: Sendable, Codable {
         if let name = common.name { return name }
         switch way {
         case .program, .fork: return "\(defaultName).\(pid)"
+        // Without a tool in front of it the process is the context's own.
+        case .tool(let tool) where tool.command.before.isEmpty: return "\(defaultName).\(pid)"
         case .tool, .namespaces: return defaultName
         }
     }

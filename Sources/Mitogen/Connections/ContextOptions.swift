@@ -19,6 +19,8 @@ public struct CommonOptions: Sendable, Codable {
     /// What is started instead of the program's own image: the path of a program that is already there, or a wrapper
     /// with its arguments and the program. It must be the same version of the same program.
     public var executable: [String]?
+    /// What runs in the context; a copy of this program by default.
+    public var runtime = ContextRuntime.program
     /// Whether the image is looked for, and kept, in `~/.cache/mitogen` on the target; true by default. False leaves no
     /// file there, and sends the image each time.
     public var usesImageCache = true
@@ -77,6 +79,11 @@ extension ContextOptions {
     public var executable: [String]? {
         get { common.executable }
         set { common.executable = newValue }
+    }
+
+    public var runtime: ContextRuntime {
+        get { common.runtime }
+        set { common.runtime = newValue }
     }
 
     public var usesImageCache: Bool {

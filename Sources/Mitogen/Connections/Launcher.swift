@@ -64,7 +64,9 @@ struct ToolLauncher: Launcher {
 
     func launch(_ attempt: ConnectionAttempt) throws(MitogenError) {
         let program: FirstStage.Program
-        if let executable = attempt.common.executable {
+        if let python = attempt.common.runtime.python {
+            program = .python(try attempt.stage(of: python))
+        } else if let executable = attempt.common.executable {
             program = .executable(executable)
         } else {
             program = try .image(attempt.router.images().own())
@@ -114,7 +116,7 @@ struct ToolLauncher: Launcher {
         return process.process
     }
 
-    private static func randomWord() -> String {
+    static func randomWord() -> String {
         let letters = Array("abcdefghijklmnopqrstuvwxyz0123456789")
         var generator = SystemRandomNumberGenerator()
         return String((0..<20).map { _ in letters[Int.random(in: 0..<letters.count, using: &generator)] })
@@ -172,6 +174,7 @@ struct NamespaceLauncher: Launcher {
     }
 
     private func enter(_ leader: Int32, for attempt: ConnectionAttempt) throws(MitogenError) {
+        if let python = attempt.common.runtime.python { return try enter(leader, python, for: attempt) }
         let program = attempt.common.executable == nil ? try attempt.router.images().privateCopy() : nil
         let entry = try NamespaceEntry(target, leader: leader, program: program)
         try ProgramLauncher.launch(
@@ -181,6 +184,39 @@ struct NamespaceLauncher: Launcher {
             directory: entry.account.home,
             entry: entry
         )
+    }
+}
+
+extension NamespaceLauncher {
+    /// Runs an interpreter of the container in its namespaces, by its shell.
+    private func enter(
+        _ leader: Int32,
+        _ python: PythonRuntime,
+        for attempt: ConnectionAttempt
+    ) throws(MitogenError) {
+        let stage = try FirstStage(
+            program: .python(attempt.stage(of: python)),
+            usesCache: false,
+            remoteName: attempt.remoteName,
+            random: ToolLauncher.randomWord()
+        )
+        let entry = try NamespaceEntry(target, leader: leader, program: nil)
+        let ends = try ConnectionEnds(terminal: .none)
+        let process = try ends.spawn(
+            stage.arguments,
+            path: "/bin/sh",
+            environment: entry.account.environment.map { ByteString($0) },
+            directory: entry.account.home,
+            entry: entry,
+            on: attempt.router.broker
+        )
+        let tool = ConnectionTool(CommandTemplate([], .words))
+        let plan = ConnectionPlan(tool: tool, arguments: stage.arguments)
+        let (name, logger) = (attempt.request.name(), attempt.router.logger)
+        let (wire, child) = ChildWire.takeOver(process, ends, on: attempt.router.broker) {
+            logger.debug("\(name): \($0)")
+        }
+        attempt.follow(child, wire, stage, plan)
     }
 }
 

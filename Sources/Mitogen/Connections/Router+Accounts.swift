@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import MitogenProtocol
+
 extension Router {
     /// Starts a context on another machine with OpenSSH's client (Mitogen semantics, section 7.3).
     ///
@@ -62,7 +64,21 @@ extension Router {
     }
 
     package func connect(_ request: ConnectionRequest, from via: Context?) async throws(MitogenError) -> Context {
-        if let via { return try await connect(request, via: via) }
-        return try await connect(request)
+        let request = try await request.prepared(for: self)
+        let context =
+            if let via, isPython(via.id) {
+                try await connect(request, throughPython: via)
+            } else if let via {
+                try await connect(request, via: via)
+            } else {
+                try await connect(request)
+            }
+        do throws(MitogenError) {
+            try await settle(context, request.common)
+            return context
+        } catch {
+            _ = try? context.send(Message(handle: StandardHandle.shutdown))
+            throw error
+        }
     }
 }

@@ -31,25 +31,10 @@ extension Router {
         guard let id = answer.id else {
             throw MitogenError(.streamError, "\(via.name) made a connection but named no context")
         }
-        let name = "\(via.name).\(answer.name ?? "\(id)")"
-        let isPossible = core.withLock { core in
-            let known = core.contexts[id]
-            // What the listener of an attached program has named is not new.
-            let isNew =
-                known?.via == nil && known?.connection == nil && !(isAttached && core.state.table.hasRoute(to: id))
-            return core.state.mayHaveStarted(id, via.id, isNew: isNew)
-        }
-        guard isPossible else {
-            throw MitogenError(.streamError, "\(via.name) named context \(id), which it cannot have started")
-        }
-        return core.withLock { core in
-            core.state.table.peers[id] = PeerInfo(revision: answer.revision, capabilities: answer.capabilities)
-            if isAttached { core.state.table.learnRoute(to: id) }
-            let state = core.contextState(id, name: name)
-            state.rename(name, via: via.id)
-            state.connection = answer.connection
-            return Context(router: self, id: id, state: state)
-        }
+        // A Python context tells nothing of itself.
+        let info =
+            answer.revision > 0 ? PeerInfo(revision: answer.revision, capabilities: answer.capabilities) : nil
+        return try adopt(id, named: answer.name, by: via, info: info, connection: answer.connection)
     }
 
     /// Makes a connection from here.

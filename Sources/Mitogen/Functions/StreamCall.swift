@@ -112,7 +112,9 @@ enum StreamMessages {
 
     /// How many values there were, which the callee tells at the end; nil for a value.
     static func count(in message: Message) -> Int? {
-        guard message.replyTo == 0, message.encoding == .binary else { return nil }
-        return Int(String(decoding: message.data.prefix(20), as: UTF8.self)) ?? 0
+        // On the way an old Python implementation may have taken the mark of bytes away. A pickle begins with no digit.
+        guard message.replyTo == 0, message.encoding != .pickle else { return nil }
+        let count = Int(String(decoding: message.data.prefix(20), as: UTF8.self))
+        return message.encoding == .binary ? count ?? 0 : count
     }
 }

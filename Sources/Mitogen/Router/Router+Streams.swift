@@ -16,7 +16,8 @@ extension Router {
         descriptors: StreamDescriptors,
         remoteID: ContextID,
         name: String,
-        isChild: Bool = false
+        isChild: Bool = false,
+        isLegacy: Bool = false
     ) -> Stream {
         let stream = Stream(
             id: nextLinkID(),
@@ -28,6 +29,7 @@ extension Router {
             // Whoever starts a context believes it less than a child its parent.
             limitsAnswers: isChild,
             mostQueued: configuration.mostQueued,
+            isLegacy: isLegacy,
             deliver: { [weak self] message, stream in self?.receive(message, from: stream) },
             ended: { [weak self] stream, reason in self?.streamDidEnd(stream, reason: reason) }
         )
@@ -51,11 +53,11 @@ extension Router {
         _ link: StreamDescriptors,
         id: ContextID,
         name: String,
-        info: PeerInfo,
+        info: PeerInfo?,
         process: ChildProcess?,
         received bytes: [UInt8]
     ) -> Context {
-        let stream = makeStream(descriptors: link, remoteID: id, name: name, isChild: true)
+        let stream = makeStream(descriptors: link, remoteID: id, name: name, isChild: true, isLegacy: info == nil)
         let context = core.withLock { core in
             core.children[stream.id] = process
             core.state.table.peers[id] = info
@@ -93,6 +95,7 @@ extension Router {
 
     private func forget(_ stream: Stream, reason: String, isParent: Bool) {
         profile.add(stream)
+        modules.forget(stream.remoteID)
         var reason = reason
         if isParent, isAttached, reason == Stream.endOfFile {
             reason = "the process to which this one was attached has closed the connection or has ended"

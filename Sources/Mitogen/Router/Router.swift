@@ -83,6 +83,7 @@ public final class Router: Sendable {
     #endif
     let outboxes = OutboxTable()
     let logWindow = LogWindow()
+    package let modules = ModuleRelay()
     /// Numbers large messages.
     let transferCount = Atomic<UInt32>(0)
     private let imageStore = Mutex<ImageStore?>(nil)
@@ -140,6 +141,7 @@ public final class Router: Sendable {
         addChannelHandlers()
         addPartHandler()
         addKeepAlive()
+        modules.install(in: self)
         dispatcher.acceptOwnCalls(in: self)
         dispatcher.acceptCancellations(in: self)
         processes.install(in: self)

@@ -55,6 +55,9 @@ package final class Stream: Sendable {
     private let input: Mutex<FrameDecoder>
     private let sides = Mutex<Sides?>(nil)
     private let frameCount = Atomic<Int>(0)
+    /// Whether all frames get the magic of versions of the Python implementation that know no other. A peer that uses
+    /// another one knows it.
+    private let isLegacy: Atomic<Bool>
     private let byteCount = Atomic<Int>(0)
     /// How many bytes are read at a time: fewer while they are very many frames, so that others get their turn.
     private let readSize = Atomic<Int>(Stream.mostReadBytes)
@@ -90,6 +93,7 @@ package final class Stream: Sendable {
     /// - Parameters:
     ///   - limitsAnswers: Whether the stream ends when the peer asks and asks but reads no answers; false by default.
     ///   - mostQueued: How much memory may be taken by what waits, before nothing more comes from other streams.
+    ///   - isLegacy: Whether the peer may be an old Python implementation; false by default.
     ///   - deliver: Called on the Broker's thread for every message.
     ///   - ended: Called once, on the Broker's thread, with the reason.
     package init(
@@ -101,6 +105,7 @@ package final class Stream: Sendable {
         broker: Broker,
         limitsAnswers: Bool = false,
         mostQueued: Int = 256 << 20,
+        isLegacy: Bool = false,
         deliver: @escaping @Sendable (consuming Message, Stream) -> Void,
         ended: @escaping @Sendable (Stream, String) -> Void
     ) {
@@ -110,6 +115,7 @@ package final class Stream: Sendable {
         self.broker = broker
         self.limitsAnswers = limitsAnswers
         self.mostQueued = mostQueued
+        self.isLegacy = Atomic(isLegacy)
         self.descriptors = descriptors
         input = Mutex(decoder)
         self.deliver = deliver
@@ -138,6 +144,9 @@ package final class Stream: Sendable {
         broker.startReceiving(receive)
         if output.withLock({ $0.isWatched }) { broker.startTransmitting(transmit) }
     }
+
+    /// The peer is of this implementation.
+    func knowsEncodings() { isLegacy.store(false, ordering: .relaxed) }
 
     /// Bytes that wait to be written.
     package var pendingBytes: Int { output.withLock { $0.queue.byteCount } }
@@ -233,6 +242,7 @@ package final class Stream: Sendable {
     ) -> Acceptance {
         var message = message
         message.header.length = UInt32(message.data.count)
+        if isLegacy.load(ordering: .relaxed) { message.header.encoding = .legacy }
         var frame = OutgoingFrame(message)
         let next = output.withLock { output -> Step in
             guard !output.isClosed else { return .refused(.closed) }
@@ -445,6 +455,9 @@ package final class Stream: Sendable {
 
     private func pass(on message: consuming Message) {
         frameCount.wrappingAdd(1, ordering: .relaxed)
+        if message.header.encoding != .legacy, isLegacy.load(ordering: .relaxed) {
+            isLegacy.store(false, ordering: .relaxed)
+        }
         deliver(message, self)
     }
 

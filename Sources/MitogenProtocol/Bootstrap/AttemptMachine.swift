@@ -58,8 +58,9 @@ package struct AttemptMachine<Process: Sendable, Wire: Sendable>: Sendable {
         case explain(Process)
         case cancel(Wire)
         case end(Process)
-        /// The context is there: the bytes behind the greeting, and all that follow, are frames.
-        case succeed(Process, Wire, ChildGreeting, [UInt8])
+        /// The context is there: the bytes behind the greeting, and all that follow, are frames. A Python context does not
+        /// greet.
+        case succeed(Process, Wire, ChildGreeting?, [UInt8])
         case fail(MitogenError)
     }
 
@@ -135,6 +136,9 @@ package struct AttemptMachine<Process: Sendable, Wire: Sendable>: Sendable {
         return actions.flatMap { action -> [Action] in
             switch action {
             case .fail(let failure): return toolFailed(failure)
+            case .handOver(let bytes) where machine.startsPython:
+                state = .connected
+                return [.succeed(process, wire, nil, bytes)]
             case .handOver(let bytes):
                 state = .greeting(process, wire, [], image: machine.image?.key)
                 return received(bytes)

@@ -164,6 +164,9 @@ extension BootstrapFailure {
         noiseSize: Int,
         tool: ToolFailures
     ) -> BootstrapFailure {
+        if case .python(let python) = program, let failure = pythonEnded(python, stage, exit, lines, tool) {
+            return failure
+        }
         switch stage {
         case .connecting:
             if tool.hasLoginShell, ToolFailures.refusesExec(lines, exit) { return execRefused }
@@ -180,6 +183,32 @@ extension BootstrapFailure {
         case .starting, .ready:
             return execution(stage, exit, lines, program)
         }
+    }
+
+    /// Understands the end of a Python interpreter, or of the shell that is to execute it; nil for one of the tool.
+    private static func pythonEnded(
+        _ python: PythonStage,
+        _ stage: ConnectionReport.Stage,
+        _ exit: BootstrapExit?,
+        _ lines: [String],
+        _ tool: ToolFailures
+    ) -> BootstrapFailure? {
+        let interpreter = Transcript.printable(Array((python.words.first ?? "").utf8))
+        if stage != .connecting {
+            return BootstrapFailure(
+                stage: stage,
+                code: .eofError,
+                message: "\(interpreter) ended before it was ready",
+                hint: "its last lines say why; it must be Python 2.7, or 3.6 or later\(.otherInterpreter)"
+            )
+        }
+        guard exit == .exited(126) || exit == .exited(127), tool.failure(in: lines) == nil else { return nil }
+        return BootstrapFailure(
+            stage: stage,
+            code: .executeError,
+            message: "the target did not execute \(interpreter)",
+            hint: "\(exit == .exited(127) ? "it is not there" : "it may not be executed")\(.otherInterpreter)"
+        )
     }
 
     private static var execRefused: BootstrapFailure {

@@ -7,6 +7,7 @@
 extension BootstrapMachine {
     /// Takes the next piece of the output that means something; nil if it is not there yet.
     mutating func step() -> [BootstrapAction]? {
+        if case .python(let python) = firstStage.program { return step(of: python) }
         if state == .starting, let isFrame = Self.beginsFrame(output.rest) {
             guard isFrame else { return nil }
             state = .handedOver
@@ -21,6 +22,26 @@ extension BootstrapMachine {
         guard let report = FirstStageReport(Substring(text)) else { return takeNoise(line) }
         transcript.append(line[..<place])
         return handle(report)
+    }
+
+    private mutating func step(of python: PythonStage) -> [BootstrapAction]? {
+        guard let line = output.next() else {
+            let isTooMuch = noiseSize + output.rest.count > Self.noiseLimit + Self.longestReport
+            return isTooMuch ? fail(tooMuchNoise()) : nil
+        }
+        switch (state, PythonStage.progress(in: line)) {
+        case (.connecting, .waits):
+            prompts = nil
+            state = .sending
+            return [.send(python.program)]
+        case (.sending, .starts):
+            state = .starting
+            return []
+        case (.connecting, .isReady), (.sending, .isReady), (.starting, .isReady):
+            state = .handedOver
+            return [.handOver(output.takeRest())]
+        default: return takeNoise(line)
+        }
     }
 
     private mutating func takeNoise(_ line: [UInt8]) -> [BootstrapAction] {

@@ -99,6 +99,9 @@ package struct BootstrapMachine: Sendable {
         }
     }
 
+    /// Whether it is a Python interpreter that is started.
+    var startsPython: Bool { if case .python = firstStage.program { true } else { false } }
+
     /// Whether nothing will be said any more.
     package var isSettled: Bool {
         switch state {

@@ -26,6 +26,8 @@ package struct FirstStage: Sendable, Equatable {
         case image(BootstrapImage?)
         /// A program that is there already, with what is in front of it: the words of a command.
         case executable([String])
+        /// A Python interpreter, which reads its program.
+        case python(PythonStage)
     }
 
     package let program: Program
@@ -57,6 +59,17 @@ package struct FirstStage: Sendable, Equatable {
         random: String
     ) throws(MitogenError) {
         precondition(random.utf8.allSatisfy(Self.isWordByte), "the random part is letters and digits")
+        if case .python(let python) = program {
+            // They stand between double quotes in the script, and that between single ones for any login shell.
+            for word in python.words where word.utf8.contains(where: { Self.endsQuotes($0) }) {
+                throw MitogenError(
+                    .misuse,
+                    "the Python interpreter's command has a character that shells treat differently: "
+                        + word.debugDescription,
+                    hint: "write a script on the target that executes it, and name that"
+                )
+            }
+        }
         if case .executable(let words) = program {
             guard let first = words.first, !first.isEmpty else {
                 throw MitogenError(.misuse, "`executable` names no program")
@@ -69,8 +82,7 @@ package struct FirstStage: Sendable, Equatable {
         self.usesCache = usesCache
         self.replacesCached = replacesCached
         self.random = random
-        let bytes = remoteName.utf8.prefix(200).map { Self.isNameByte($0) ? $0 : UInt8(ascii: "_") }
-        argument = "mitogen:" + String(decoding: bytes, as: UTF8.self)
+        argument = "mitogen:" + Self.harmless(remoteName)
     }
 
     /// Gives the program the `LC_ALL` back that was changed for the tool, which may pass it on or not.
@@ -102,6 +114,8 @@ package struct FirstStage: Sendable, Equatable {
             } else {
                 start + "echo \"MITO$m $(uname -sm) ask\";read -r l&&eval \"$l\""
             }
+        case .python(let python):
+            start + "exec " + python.words.map { "\"\($0)\"" }.joined(separator: " ")
         }
     }
 
@@ -163,6 +177,11 @@ package struct FirstStage: Sendable, Equatable {
             + #"then echo "MITO$m $u cached";touch "$i" 2>/dev/null;"# + execution(of: [#""$i""#]) + ";fi;"
     }
 
+    /// A name with `_` for characters that have a meaning for some shell.
+    static func harmless(_ name: String) -> String {
+        String(decoding: name.utf8.prefix(200).map { isNameByte($0) ? $0 : UInt8(ascii: "_") }, as: UTF8.self)
+    }
+
     static func isWordByte(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
@@ -175,6 +194,9 @@ package struct FirstStage: Sendable, Equatable {
     private static func isNameByte(_ byte: UInt8) -> Bool {
         isWordByte(byte) || "_-.,:@%+=".utf8.contains(byte)
     }
+
+    /// What has a meaning between double quotes, ends single ones, or is changed by some shell in either.
+    private static func endsQuotes(_ byte: UInt8) -> Bool { byte < 32 || byte == 127 || "\"'`$\\!".utf8.contains(byte) }
 
     /// What may be between double quotes in the script.
     private static func isPlainByte(_ byte: UInt8) -> Bool {

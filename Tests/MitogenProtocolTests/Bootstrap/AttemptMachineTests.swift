@@ -78,7 +78,7 @@ struct AttemptMachineTests {
         case .cancel(let wire): "cancel \(wire)"
         case .end(let process): "end \(process)"
         case .succeed(let process, let wire, let greeting, let rest):
-            "succeed \(process) \(wire) \(greeting.version) \(rest.count)"
+            "succeed \(process) \(wire) \(greeting?.version ?? "python") \(rest.count)"
         case .fail(let error): "fail \(error.code)"
         }
     }
