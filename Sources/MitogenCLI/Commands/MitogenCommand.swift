@@ -18,7 +18,7 @@ package struct MitogenCommand: ParsableCommand {
         version: "mitogen \(Mitogen.version)",
         subcommands: [
             RunCommand.self, HostsCommand.self, CopyCommand.self, FetchCommand.self, SyncCommand.self,
-            FakeSSHCommand.self,
+            FakeSSHCommand.self, PyCommand.self,
             HoldCommand.self, DoctorCommand.self, TreeCommand.self, BenchCommand.self, HolderCommand.self,
             ConfigCommand.self,
             ManualCommand.self,
