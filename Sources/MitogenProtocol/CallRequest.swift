@@ -139,7 +139,7 @@ package struct CallRequest: Sendable, Hashable {
     }
 
     /// What the function's type is decoded from.
-    package enum Properties: Sendable, Hashable {
+    package enum Properties: Sendable, Equatable {
         /// A value with all of them.
         case value(PickleValue)
         /// The arguments of a call by name, some of which have no names.

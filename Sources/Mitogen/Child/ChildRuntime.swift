@@ -18,6 +18,9 @@ internal import Synchronization
 /// The life of a process that was started as a context (Mitogen semantics, sections 5.4, 5.5 and 5.8).
 enum ChildRuntime {
     private static let wasAsked = Atomic<Bool>(false)
+    /// How to become the child of a Python master. Only who registers functions by name sets it: the code takes 17 KB of a
+    /// compressed program, which others do not carry.
+    static let pythonBootstrap = Mutex<PythonBootstrap.Begin?>(nil)
     /// What a process is that was started as a context; nil in others.
     static let place = Mutex<ProcessPlace?>(nil)
 
@@ -34,7 +37,10 @@ enum ChildRuntime {
         wasAsked.store(true, ordering: .relaxed)
         let arguments = ProcessIdentity.arguments
         if arguments.count > 2, arguments[1] == PythonBootstrap.argument {
-            run { () throws(MitogenError) in try PythonBootstrap.begin(words: Array(arguments.dropFirst(2))) }
+            guard let begin = pythonBootstrap.withLock({ $0 }) else {
+                fail("this program has registered no function that a Python master could call", status: 2)
+            }
+            run { () throws(MitogenError) in try begin(Array(arguments.dropFirst(2))) }
         }
         guard arguments.count == 2, arguments[1].hasPrefix("mitogen:") else { return }
         // su gives its program a terminal; then the first stage has set this.

@@ -19,6 +19,9 @@ struct PythonBootstrap {
     /// What stands in front of the master's own words.
     static let argument = "mitogen:python"
 
+    /// Takes what the master sends, given its words.
+    typealias Begin = @Sendable ([String]) throws(MitogenError) -> (ChildConfiguration, PythonBootstrap?)
+
     /// What starts Python contexts below this one.
     let program: PythonProgram?
 

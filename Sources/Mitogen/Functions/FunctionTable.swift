@@ -114,6 +114,9 @@ extension Mitogen {
             throw MitogenError(.misuse, "\(name.debugDescription) is not of the form module.function")
         }
         try FunctionTable.shared.register(function, as: name)
+        ChildRuntime.pythonBootstrap.withLock {
+            $0 = { words throws(MitogenError) in try PythonBootstrap.begin(words: words) }
+        }
     }
 }
 

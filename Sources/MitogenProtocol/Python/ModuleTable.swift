@@ -13,7 +13,7 @@ package import MitogenPickle
 /// has asked for. What was found is kept, so the next child's request goes no further than here.
 package struct ModuleTable: Sendable {
     /// What is known of a module.
-    package struct Module: Sendable, Hashable {
+    package struct Module: Sendable, Equatable {
         package var name: ModuleName
         /// The data of the message that brings it, as its source has made it.
         package var data: [UInt8]
@@ -29,7 +29,7 @@ package struct ModuleTable: Sendable {
         }
     }
 
-    package enum Action: Sendable, Hashable {
+    package enum Action: Sendable, Equatable {
         /// Ask for a module where this router gets its own from.
         case ask(ModuleName)
         case send(Module, to: ContextID)
@@ -203,7 +203,7 @@ extension ModuleTable.Module {
 }
 
 /// A file inside of a package, which a module reads.
-package struct ResourceName: Sendable, Hashable {
+package struct ResourceName: Sendable, Equatable {
     package var package: String
     package var resource: String
 

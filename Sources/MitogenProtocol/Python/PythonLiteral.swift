@@ -5,7 +5,7 @@
 //
 
 /// A value as Python writes it in source code, of the kinds that a configuration has.
-enum PythonLiteral: Equatable {
+enum PythonLiteral {
     case number(Int)
     /// `True`, `False` or `None`.
     case name(String)
@@ -20,8 +20,6 @@ enum PythonLiteral: Equatable {
         guard let value = Self.take(&rest, depth: 0), rest.allSatisfy(\.isWhitespace) else { return nil }
         self = value
     }
-
-    static func == (left: PythonLiteral, right: PythonLiteral) -> Bool { left.text == right.text }
 
     /// As Python writes it.
     var text: String {

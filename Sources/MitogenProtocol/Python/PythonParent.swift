@@ -80,9 +80,9 @@ package struct PythonParent: Sendable {
         return ChildConfiguration(
             parentIDs: parentIDs,
             contextID: contextID,
-            debug: value("debug") == .name("True"),
-            profiling: value("profiling") == .name("True"),
-            unidirectional: value("unidirectional") == .name("True"),
+            debug: value("debug")?.text == "True",
+            profiling: value("profiling")?.text == "True",
+            unidirectional: value("unidirectional")?.text == "True",
             maxMessageSize: size,
             logLevel: level,
             version: "",

@@ -9,7 +9,7 @@
 ///
 /// Both are made by an installed Python package, whose words they are. Only the last line of the program, which says what
 /// the new context is, is added here, for each context.
-package struct PythonProgram: Sendable, Codable, Hashable {
+package struct PythonProgram: Sendable, Codable, Equatable {
     /// The words behind the interpreter, up to those that name the context and the size of the program.
     package var head: [String]
     /// The words behind these.
