@@ -11,6 +11,12 @@ internal import MitogenProtocol
 internal import MitogenPython
 internal import Testing
 
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
 extension PythonTests {
     /// Python contexts of a Swift master.
     @Suite("Contexts")
@@ -146,6 +152,26 @@ extension PythonTests {
                 #expect(sum == 3)
                 let second = try await router.local { $0.runtime = .python() }
                 try await check(second)
+            }
+        }
+
+        @Test("An interpreter here that stands still keeps nobody longer than the connection may take")
+        func standsStill() async throws {
+            let script = "/tmp/mitogen-python-\(getpid())"
+            let file = try #require(fopen(script, "w"))
+            fputs("#!/bin/sh\nexec sleep 20\n", file)
+            fclose(file)
+            try #require(chmod(script, 0o700) == 0)
+            defer { unlink(script) }
+            try await withPython(.current, { $0.interpreter = script }) { router in
+                let start = ContinuousClock.now
+                let error = await #expect(throws: MitogenError.self) {
+                    _ = try await router.local { options in
+                        options.runtime = .python()
+                        options.connectTimeout = .seconds(1)
+                    }
+                }
+                #expect(error != nil && ContinuousClock.now - start < .seconds(5))
             }
         }
 

@@ -39,7 +39,19 @@ public struct ContextRuntime: Sendable, Codable {
     func prepared(_ router: Router, _ common: CommonOptions) async throws(MitogenError) -> ContextRuntime {
         guard var python, let preparation else { return self }
         var prepared = self
-        python.start = .program(try await preparation(router, common))
+        let program = OneShot<PythonProgram>()
+        // Unstructured, because others may wait for the same process: this caller's limit ends its own wait only.
+        Task(executorPreference: FunctionExecutor.shared) {
+            do throws(MitogenError) {
+                program.resolve(.success(try await preparation(router, common)))
+            } catch {
+                program.resolve(.failure(error))
+            }
+        }
+        let what = "the Python package mitogen of this machine was not ready"
+        python.start = .program(
+            try await program.value(within: common.connectTimeout, on: router.broker, what)
+        )
         prepared.python = python
         return prepared
     }
@@ -111,7 +123,9 @@ extension ConnectionRequest {
         case .namespaces: break
         case .fork: throw MitogenError(.misuse, "a fork server makes copies of this program, and no Python interpreter")
         }
+        let start = ContinuousClock.now
         request.common.runtime = try await common.runtime.prepared(router, common)
+        request.common.connectTimeout = max(.milliseconds(1), common.connectTimeout - (.now - start))
         return request
     }
 }
