@@ -15,7 +15,7 @@ extension Broker {
         case exit
     }
 
-    /// What happens to this Broker: first what has happened already, then the rest. The sequence ends with
+    /// The events of this Broker: those so far, then the rest as they happen. The sequence ends with
     /// ``Event/exit``.
     public var events: AsyncStream<Broker.Event> {
         AsyncStream { continuation in

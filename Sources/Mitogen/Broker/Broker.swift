@@ -33,7 +33,7 @@ public final class Broker: SerialExecutor {
         /// Whether the thread waits, or is about to wait, for descriptors.
         var isAsleep = false
         var shutdownRequested = false
-        /// Whether what is registered for the beginning of the shutdown was taken to be run.
+        /// Whether the shutdown hooks have been taken to be run.
         var hasBegunToEnd = false
         var hasEnded = false
         var beforeShutdown: [@Sendable () -> Void] = []
@@ -247,7 +247,7 @@ public final class Broker: SerialExecutor {
         whenShutDown(before: body)
     }
 
-    /// Calls `body` on the Broker's thread to stop what it is responsible for. Later, it is called soon.
+    /// Registers a shutdown hook, which runs on the Broker's thread. If the shutdown has begun, it runs soon.
     package func onShutdown(_ body: @escaping @Sendable () -> Void) {
         whenShutDown(then: body)
     }
@@ -431,7 +431,7 @@ public final class Broker: SerialExecutor {
         for body in joiners { body() }
     }
 
-    /// What is to be run last; when there is nothing more, the Broker has ended.
+    /// Takes the exit hooks; when there are none left, the Broker has ended.
     private func takeExits() -> [@Sendable () -> Void]? {
         state.withLock { state in
             state.hasEnded = state.onExit.isEmpty

@@ -19,7 +19,7 @@ final class ConnectionAttempt: Sendable {
         var timeline = ConnectionTimeline()
         /// Runs out when the time for the attempt is over.
         var timer: Timer?
-        /// What is waited for before there is a process.
+        /// What the attempt waits for while there is no process yet.
         var waitsFor: String?
         /// Until when more time is given for that.
         var patience: (@Sendable () -> ContinuousClock.Instant?)?
@@ -274,7 +274,7 @@ final class ConnectionAttempt: Sendable {
         wire.send(upload.bytes)
     }
 
-    /// Images are made on a thread where that may take its time; `body` returns what is done then.
+    /// Makes images off the Broker's thread, where blocking is allowed; `body` returns what to do afterwards.
     private func make(
         _ body: @escaping @Sendable (ImageStore) async throws(MitogenError) -> @Sendable (ConnectionAttempt) -> Void
     ) {

@@ -38,7 +38,7 @@ extension ConnectionTool {
         return path.split(separator: "/").last.map(String.init) ?? path
     }
 
-    /// What it may ask and say; nil if it asks nothing.
+    /// The questions that the tool may ask; nil if it asks none.
     var prompts: PromptTable? {
         guard let questions else { return nil }
         switch dialect {
@@ -71,7 +71,7 @@ extension ConnectionTool {
         }
     }
 
-    /// What it says when it fails.
+    /// The tool's failure messages.
     var failures: ToolFailures {
         switch dialect {
         case .ssh: .ssh(serverCount: ssh?.serverCount ?? 1)
