@@ -122,9 +122,10 @@ extension ConnectionAttempt {
 
     /// Sees to it that what waits for a server, with all that it has started, ends when this program is killed.
     func guardGroup(of process: SpawnedProcess) {
-        guard let watchdog = try? Watchdog(endingGroup: process.pid, on: router.broker) else { return }
-        answered.whenResolved { _ in watchdog.dismiss() }
-        process.whenEnded { _ in watchdog.dismiss() }
+        let processes = router.processes
+        processes.guardTool(process)
+        answered.whenResolved { _ in processes.leaveTool(process) }
+        process.whenEnded { _ in processes.leaveTool(process) }
     }
 }
 

@@ -23,7 +23,9 @@ struct ProcessKey: Hashable, Sendable {
 final class ProcessTable: Sendable {
     fileprivate struct Running {
         var processes: [pid_t: SpawnedProcess] = [:]
-        /// There is one from the first command on.
+        /// Tools that wait for a server.
+        var tools: Set<pid_t> = []
+        /// There is one from the first command or tool on.
         var commandGuard: CommandGuard?
         /// Whether this context ends: nothing is started any more.
         var isClosed = false
@@ -88,11 +90,20 @@ final class ProcessTable: Sendable {
 
     /// A command has ended and is about to be reaped: what it has left in its group lives on.
     func leaveGuard(_ pid: pid_t) {
+        running.withLock { $0.forget(pid) }
+    }
+
+    /// Has the guard end the group of a tool as well, if there can be a guard, until ``leaveTool(_:)``.
+    func guardTool(_ process: SpawnedProcess) {
         running.withLock { running in
-            guard let commandGuard = running.commandGuard, !commandGuard.forget(pid) else { return }
-            // It would end whoever has the number next.
-            running.dropGuard()
+            guard !running.isClosed, (try? running.guardDescriptor()) != nil else { return }
+            running.tools.insert(process.pid)
+            running.commandGuard?.follow(process.pid)
         }
+    }
+
+    func leaveTool(_ process: SpawnedProcess) {
+        running.withLock { if $0.tools.remove(process.pid) != nil { $0.forget(process.pid) } }
     }
 
     /// KILL to the process groups of commands that a shutdown has left. There is nothing to guard any more.
@@ -156,9 +167,16 @@ extension ProcessTable.Running {
         if let commandGuard { return commandGuard.descriptor }
         let new = try CommandGuard()
         commandGuard = new
-        // Commands that another guard knew which is gone.
+        // What another guard knew that is gone.
         for process in processes.values where !process.isOver { new.follow(process.pid) }
+        for tool in tools { new.follow(tool) }
         return new.descriptor
+    }
+
+    fileprivate mutating func forget(_ pid: pid_t) {
+        guard let commandGuard, !commandGuard.forget(pid) else { return }
+        // It would end whoever has the number next.
+        dropGuard()
     }
 
     fileprivate mutating func dropGuard() {

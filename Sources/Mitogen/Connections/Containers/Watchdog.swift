@@ -48,14 +48,6 @@ final class Watchdog: Sendable {
         socket = Mutex(sockets[0])
     }
 
-    /// Starts the shell, which is to end a process group: TERM, and KILL a second later.
-    ///
-    /// - Throws: ``MitogenError`` with `.spawnError`.
-    convenience init(endingGroup group: Int32, on broker: Broker) throws(MitogenError) {
-        // Once only: the number may be another group's later.
-        try self.init(["eval", "kill -15 -\(group);sleep 1;kill -9 -\(group);exit"], on: broker)
-    }
-
     deinit { dismiss() }
 
     /// There is nothing to do any more.
