@@ -56,6 +56,7 @@ enum ChildRuntime {
     ) -> Never {
         cmitogen_close_from(3)
         removeOwnFile()
+        noteUseOfCache()
         cmitogen_ignore_sigpipe()
         cmitogen_configure_allocator()
         OpenFilesLimit.raise()
@@ -88,6 +89,12 @@ enum ChildRuntime {
         guard let path = getenv("MITOGEN_UNLINK") else { return }
         unlink(path)
         unsetenv("MITOGEN_UNLINK")
+    }
+
+    /// Images that nobody has used for two weeks are removed from the cache by the first stage of another one.
+    private static func noteUseOfCache() {
+        let path = ProcessIdentity.arguments[0]
+        if strstr(path, "/.cache/mitogen/") != nil { utimes(path, nil) }
     }
 
     static func fail(_ text: String, status: Int32) -> Never {

@@ -165,16 +165,18 @@ package struct FirstStage: Sendable, Equatable {
         let wait = #"read -r l&&eval "$l""#
         let tools = "$(command -v gzip) $(command -v xz)"
         guard let image else { return "echo \"MITO$m $(uname -sm) need \(tools)\";\(wait)" }
-        let pattern = "^(d.{4}-..-|-r.x------.?( +[0-9]+){3} +\(image.size) )"
+        let file = "-r?x------"
+        let patterns = "d????-??-*|\(file):\(image.size)|\(file)?:\(image.size)"
         return "u=$(uname -sm);d=${HOME:-/dev/null};c=$d/.cache/mitogen;i=$c/\(image.key);"
             + #"k(){ [ -O "$d/." ]&&[ -O "$d/.cache" ]&&[ -O "$c" ]&&"#
-            + #"[ 4 = $(ls -ldn "$d/." "$d/.cache" "$c" "$1" 2>&1|grep -Ec "\#(pattern)") ];};"#
+            + #"ls -ldn "$d/." "$d/.cache" "$c" "$1" 2>/dev/null|"#
+            + "(n=0;while read -r p l u g s r;do case $p:$s in \(patterns))n=$((n+1));esac;done;[ $n = 4 ]);};"
             + (replacesCached ? "" : useOfCached(image)) + #"echo "MITO$m $u need \#(tools)";"# + wait
     }
 
     private func useOfCached(_ image: BootstrapImage) -> String {
         #"if [ "$u" = "\#(image.platform)" ]&&[ -O "$i" ]&&[ -x "$i" ]&&k "$i";"#
-            + #"then echo "MITO$m $u cached";touch "$i" 2>/dev/null;"# + execution(of: [#""$i""#]) + ";fi;"
+            + #"then echo "MITO$m $u cached";"# + execution(of: [#""$i""#]) + ";fi;"
     }
 
     /// A name with `_` for characters that have a meaning for some shell.

@@ -127,7 +127,14 @@ extension LibraryTests.Images {
                 // No upload is possible any more.
                 try host.script("dd") { "exit 1" }
                 try host.script("head") { "exit 1" }
+                // Using it counts: what is not used for two weeks is removed.
+                let cached = try #require(host.cached.first)
+                let old = timeval(tv_sec: time(nil) - 16 * 86400, tv_usec: 0)
+                #expect(utimes(cached, [old, old]) == 0)
                 #expect(try await router.simulated(host).call(Add(1, 2)) == 3)
+                var status = stat()
+                #expect(stat(cached, &status) == 0)
+                #expect(status.st_mtim.tv_sec > time(nil) - 60)
             }
             #expect(host.cached.count == 1)
         }

@@ -40,7 +40,9 @@ struct FirstStageTests {
         let script = try Self.stage(program, usesCache: usesCache, name: "it's ü!\\\n\"$x`y`").script
         #expect(script.utf8.allSatisfy { (0x20..<0x7F).contains($0) && !"'!\\".utf8.contains($0) })
         #expect(!script.contains(#/(^|[;&|{ ])(?!export )[A-Za-z_]+=[^; ]* +[a-z]/#.ignoresCase()))
-        for word in ["for ", "while ", "until "] { #expect(!script.contains(word)) }
+        // No loop but over the lines that `ls` prints.
+        let rest = script.replacing("|(n=0;while read", with: "")
+        for word in ["for ", "while ", "until "] { #expect(!rest.contains(word)) }
     }
 
     @Test("The script is small, and the other part no larger than it must be")

@@ -34,8 +34,8 @@ struct SimulatedHost: Sendable {
         }
         try script("uname") { "echo \(platform)" }
         let tools = [
-            "sh", "cat", "chmod", "dd", "df", "find", "grep", "gzip", "head", "id", "ls", "mkdir", "mv", "rm",
-            "sha256sum", "touch", "wc", "xz",
+            "sh", "cat", "chmod", "dd", "df", "find", "gzip", "head", "id", "ls", "mkdir", "mv", "rm",
+            "sha256sum", "wc", "xz",
         ]
         for tool in tools where !lacks.contains(tool) {
             if let path = Self.path(of: tool) { symlink(path, "\(directory)/bin/\(tool)") }
