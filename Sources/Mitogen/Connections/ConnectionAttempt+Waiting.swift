@@ -58,10 +58,10 @@ extension ConnectionAttempt {
         if case .failure(let error) = result.outcome { error.code == .timeoutError } else { false }
     }
 
-    /// Asks a tool; what cannot be started, or fails, has nothing to say but to the log.
+    /// Asks a tool; what cannot be started, or fails, has no lines for an answer, but what it complains about is logged.
     ///
     /// - Throws: What the attempt has failed with meanwhile.
-    func ask(_ question: [String]) async throws(MitogenError) -> [String] {
+    func ask(_ question: [String]) async throws(MitogenError) -> (lines: [String], complaints: [String]) {
         let text = "`\(question.joined(separator: " "))`"
         waits(for: "waiting for \(text)")
         let query: ToolQuery
@@ -69,7 +69,7 @@ extension ConnectionAttempt {
             query = try ToolQuery(question, on: router.broker)
         } catch {
             router.logger.debug("\(text): \(error.message)")
-            return []
+            return ([], [])
         }
         let answer = OneShot<[String]>()
         whenFailed { answer.resolve(.failure($0)) }
@@ -79,7 +79,7 @@ extension ConnectionAttempt {
             }
             answer.resolve(.success(status == .exited(0) ? lines : []))
         }
-        return try await answer.value { self.fail(.cancelledCaller) }
+        return (try await answer.value { self.fail(.cancelledCaller) }, query.complaints)
     }
 
     /// Takes note of a tool that is asked and is ended if the attempt is settled meanwhile.

@@ -20,6 +20,18 @@ package struct SSHConfiguration: Sendable, Equatable {
         }
     }
 
+    /// The same for another name, which matches the same patterns; nil if this cannot be told.
+    package func renamed(from name: String, to other: String) -> SSHConfiguration? {
+        guard ["no", "false"].contains(values["canonicalizehostname"]) else { return nil }
+        let isNamed = values["hostname"] == name
+        // `%h.example.com`, or a text that happens to be like the name.
+        let others = (isNamed ? [] : ["hostname"]) + ["proxyjump", "proxycommand"]
+        guard others.allSatisfy({ !ByteSearch.contains(values[$0] ?? "", name) }) else { return nil }
+        var result = self
+        if isNamed { result.values["hostname"] = other }
+        return result
+    }
+
     /// The value of a keyword in lower case; nil if this ssh does not know it, or says nothing because it is not set.
     package subscript(keyword: String) -> String? { values[keyword] }
 

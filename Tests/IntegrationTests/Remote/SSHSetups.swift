@@ -192,7 +192,7 @@ struct SSHSetups {
                 case $1 in
                 -G) asks=1 ;;
                 -N) none=1 ;;
-                -T) ;;
+                -T|-v) ;;
                 --) shift; break ;;
                 -o) shift; name=$(echo "${1%%[ =]*}" | tr A-Z a-z)
                     case $known in *" $name "*) ;; *) echo "Bad configuration option: $name" >&2; exit 255 ;; esac
@@ -249,6 +249,38 @@ struct SSHSetups {
                 let options = zip(run, run.dropFirst()).filter { $0.0 == "-o" }.map(\.1)
                 #expect(options == usual + added + keepalive)
             }
+        }
+    }
+
+    @Test(
+        "ssh is asked once about the hosts that match the same patterns",
+        arguments: [
+            ("", 3), ("Match all\n", 7), ("Host other\nHostName %h.example.com\n", 3), ("Host *\nProxyJump none\n", 3),
+        ]
+    )
+    func alikeHosts(more: String, questions: Int) async throws {
+        try await withTemporaryDirectory { directory in
+            let config = try Self.configuration(in: directory, "Host web*\nPort 2201\nHost db1\nPort 2202\n\(more)")
+            let stub = try ToolStub(
+                in: directory,
+                "case $1 in -G) exec ssh \"$@\" ;; esac; while [ $# -gt 1 ]; do shift; done; exec sh -c \"$1\""
+            )
+            try await withFixtureRouter { router in
+                let names = (1...5).map { "web\($0)" } + ["db1", "db2"]
+                try await withThrowingTaskGroup { group in
+                    for name in names {
+                        group.addTask {
+                            let context = try await router.ssh(name) { options in
+                                options.sshPath = stub.path
+                                options.configFile = config
+                            }
+                            #expect(try await context.call(Add(1, 2)) == 3)
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+            }
+            #expect(stub.runs.count { $0.first == "-G" } == questions)
         }
     }
 

@@ -23,6 +23,12 @@ struct SSHQuestion: Sendable, Codable {
     /// comes first.
     static let flags = ["-G", "-N"]
 
+    /// The same question, to an ssh that names the files of its configuration, too.
+    static func naming(files question: [String]) -> [String] {
+        let start = 1 + flags.count
+        return question.prefix(start) + ["-v"] + question.dropFirst(start)
+    }
+
     /// The question for a host that ssh goes through.
     func arguments(_ program: String, for jump: SSHJump) -> [String] {
         [program] + Self.flags + (configFile.map { ["-F", $0] } ?? []) + (jump.port.map { ["-p", $0] } ?? []) + [
