@@ -54,12 +54,14 @@ extension ForkServer {
         endGroup(after: .seconds(1))
     }
 
-    /// Ends what `preload` has started, as soon as the group has no copy any more that belongs to an attempt.
-    private func endGroup(after delay: Duration) {
+    /// Ends what `preload` has started, as soon as the group has no copy any more that belongs to an attempt: TERM, and
+    /// KILL a second later.
+    private func endGroup(after delay: Duration, with signal: Int32 = SIGTERM) {
         let timer = broker.schedule(after: delay) { [self] in
             guard process.process.hasGroup else { return }
-            if hasCopiesInGroup { return endGroup(after: .milliseconds(100)) }
-            process.process.signalGroup(SIGKILL)
+            if hasCopiesInGroup { return endGroup(after: .milliseconds(100), with: signal) }
+            process.process.signalGroup(signal)
+            if signal == SIGTERM { endGroup(after: .seconds(1), with: SIGKILL) }
         }
         // Then the number may be another group's some time.
         process.process.whenEnded { [process] _ in if !process.process.hasGroup { timer.cancel() } }
@@ -68,7 +70,8 @@ extension ForkServer {
     /// Ends the server, also while it runs its preload function.
     func close() {
         finish(.brokerIsLeaving)
-        process.terminate()
+        // The number of one that has ended may be another group's.
+        if !process.process.isOver { process.terminate() }
     }
 
     private func finish(_ text: String, hint: Hint) {

@@ -66,7 +66,8 @@ extension LibraryTests.Forks {
             try await withFixtureRouter { router in
                 let file = "\(directory)/pid"
                 let preload = HangBehindProgram(
-                    "echo $$ >\(file).new; mv \(file).new \(file); trap '' TERM; sleep 1000"
+                    "trap ': >\(directory)/asked' TERM; echo $$ >\(file).new; mv \(file).new \(file); "
+                        + "while :; do sleep 1000; done"
                 )
                 let error = try await failure {
                     try await router.fork(preload: preload) { $0.connectTimeout = .seconds(1) }
@@ -75,6 +76,7 @@ extension LibraryTests.Forks {
                 let text = try #require(Files.text(file))
                 let pid = try #require(Int32(text.dropLast()))
                 #expect(try await Processes.stillRunning([pid], after: .seconds(5)) == [])
+                #expect(Files.text("\(directory)/asked") != nil)
             }
         }
     }
