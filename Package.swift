@@ -20,6 +20,10 @@ let librarySettings: [SwiftSetting] =
         .unsafeFlags(["-Xfrontend", "-function-sections"], .when(platforms: [.linux], configuration: .release))
     ]
 
+// Files wait for disks and links: their code may as well be small.
+let smallLibrarySettings: [SwiftSetting] =
+    librarySettings + [.unsafeFlags(["-Osize"], .when(platforms: [.linux], configuration: .release))]
+
 // A context is a copy of its program, so the program must run where nothing is installed: one static file. Only the
 // executables carry these flags; other packages can depend on the libraries.
 let staticExecutable: [LinkerSetting] = [
@@ -115,7 +119,7 @@ let package = Package(
         .target(
             name: "MitogenFiles",
             dependencies: ["CMitogenPlatform", "Mitogen", "MitogenPickle", "MitogenProtocol"],
-            swiftSettings: librarySettings
+            swiftSettings: smallLibrarySettings
         ),
         .target(
             name: "MitogenServices",
