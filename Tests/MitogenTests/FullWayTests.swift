@@ -97,6 +97,99 @@ struct FullWayTests {
         }
     }
 
+    /// Has so much wait between the router of the tree's node and a router below it that a value is lost there.
+    private func fill(_ tree: TestTree, towards nested: TestNode) async throws {
+        for _ in 0..<5 { try nested.context.send(Message(handle: 4242, data: Self.ballast)) }
+        // The same way, so that it comes behind them.
+        _ = try await tree.context.call(Add(1, 2))
+    }
+
+    /// Has input sent, and waits until the router of the tree's node has read it.
+    private func lose(_ count: Int, by input: AsyncStream<[UInt8]>.Continuation, in tree: TestTree) async throws {
+        var bytesReceived: Int { link(of: tree, to: 0)?.bytesReceived ?? 0 }
+        let before = bytesReceived
+        input.yield([UInt8](repeating: 2, count: count))
+        while bytesReceived < before + count { try await Task.sleep(for: .milliseconds(1)) }
+        try await Task.sleep(for: .milliseconds(20))
+    }
+
+    private func drain(_ tree: TestTree, towards nested: TestNode) async throws {
+        while link(of: tree, to: nested.context.id)?.bytesQueued ?? 0 > 0 {
+            try await Task.sleep(for: .milliseconds(1))
+        }
+    }
+
+    /// The link between the tree's node and another context.
+    private func link(of tree: TestTree, to id: ContextID) -> Router.Dump.StreamEntry? {
+        tree.node.router.dump().streams.first { $0.contextID == id }
+    }
+
+    @Test("A command does not take input with a hole for the whole, whatever its caller learns of the hole")
+    func hole() async throws {
+        try await withTestTree(configuration: configuration) { tree in
+            let nested = try await tree.start("nested", below: tree.node)
+            let (pieces, continuation) = AsyncStream<[UInt8]>.makeStream()
+            let names = ["begun", "ended", "whole"].map { marker("hole-\($0)") }
+            let task = Task {
+                await failure {
+                    let script =
+                        "trap 'touch \(names[1]); exit' TERM; read line; touch \(names[0]); cat; touch \(names[2])"
+                    _ = try await nested.context.run(
+                        ["sh", "-c", script],
+                        stdin: .stream(pieces),
+                        timeout: .seconds(20)
+                    )
+                }
+            }
+            continuation.yield(Array("begin\n".utf8))
+            try await wait(for: names[0])
+            let standstill = Standstill(of: nested.router)
+            defer { standstill.end() }
+            try await fill(tree, towards: nested)
+            // The news of the loss is not read before the rest is sent.
+            let caller = Standstill(of: tree.router)
+            defer { caller.end() }
+            try await lose(1000, by: continuation, in: tree)
+            standstill.end()
+            try await drain(tree, towards: nested)
+            continuation.yield([UInt8](repeating: 3, count: 1000))
+            continuation.finish()
+            try await wait(for: names[1])
+            #expect(access(names[2], F_OK) != 0)
+            caller.end()
+            let error = try #require(await task.value)
+            #expect(error.message.contains("too much waits"), "\(error)")
+        }
+    }
+
+    @Test("A run goes well although input was lost that its command did not want any more")
+    func unwantedInput() async throws {
+        try await withTestTree(configuration: configuration) { tree in
+            let nested = try await tree.start("nested", below: tree.node)
+            let (pieces, continuation) = AsyncStream<[UInt8]>.makeStream()
+            let names = ["begun", "lost"].map { marker("unwanted-\($0)") }
+            let script = "exec <&-; touch \(names[0]); while [ ! -e \(names[1]) ]; do sleep 0.01; done; echo well"
+            async let result = nested.context.run(
+                ["sh", "-c", script],
+                stdin: .stream(pieces),
+                timeout: .seconds(20)
+            )
+            try await wait(for: names[0])
+            let standstill = Standstill(of: nested.router)
+            defer { standstill.end() }
+            try await fill(tree, towards: nested)
+            try await lose(1000, by: continuation, in: tree)
+            // It takes the same way, so the news of the loss is here when it has come back.
+            _ = try await tree.context.call(Add(1, 2))
+            standstill.end()
+            try await drain(tree, towards: nested)
+            _ = try await nested.context.call(Add(1, 2))
+            try #require(mkfifo(names[1], 0o600) == 0)
+            #expect(try await result.outputText == "well\n")
+            unlink(names[1])
+        }
+    }
+
     @Test("A run is told of lost input of its command")
     func input() async throws {
         try await withTestTree(configuration: configuration) { tree in
@@ -117,10 +210,9 @@ struct FullWayTests {
             try await wait(for: path)
             let standstill = Standstill(of: nested.router)
             defer { standstill.end() }
-            for _ in 0..<5 { try nested.context.send(Message(handle: 4242, data: Self.ballast)) }
-            // The same way, so that it comes behind them.
-            _ = try await tree.context.call(Add(1, 2))
+            try await fill(tree, towards: nested)
             continuation.yield([UInt8](repeating: 2, count: 1000))
+            standstill.end()
             let error = try #require(await task.value)
             #expect(error.code == .channelError && error.message.contains("too much waits"), "\(error)")
         }

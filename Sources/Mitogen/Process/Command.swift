@@ -22,6 +22,10 @@ final class Command: Sendable {
         var input: Broker.Side?
         var pendingInput = Queue<ArraySlice<UInt8>>()
         var inputEnds = false
+        /// How many bytes of input have come.
+        var inputCount = 0
+        /// Why the command is not to go on with what it has.
+        var failure: MitogenError?
         /// How many pieces of output were sent.
         var pieces = 0
         var isPaused = false
@@ -221,7 +225,9 @@ final class Command: Sendable {
         for side in outputs { router.broker.close(side) }
         router.processes.remove(ProcessKey(caller: caller, handle: handle))
         send(.outputEnd(pieces: state.withLock { $0.pieces }))
-        end.resolve(.success(RunProcess.Output(status: status, hasTimedOut: hasTimedOut)))
+        let failure = state.withLock { $0.failure }
+        let output = RunProcess.Output(status: status, hasTimedOut: hasTimedOut)
+        end.resolve(failure.map { .failure($0) } ?? .success(output))
     }
 
     private func waitForQuiet() {
@@ -237,11 +243,32 @@ final class Command: Sendable {
     /// The caller has sent input, or has dealt with output. On the Broker's thread.
     func receive(_ control: ProcessControl) {
         if let credit = control.credit { gate.add(Credit(bytes: credit)) }
-        state.withLock { state in
-            if let bytes = control.input, !bytes.isEmpty { state.pendingInput.append(bytes[...]) }
+        let isWhole = state.withLock { state in
+            guard control.position != nil, let input = state.input else { return true }
+            guard control.position == state.inputCount else {
+                // Nobody misses it if the command has closed its input.
+                if Self.hasNoReader(input.descriptor) { return true }
+                state.failure = Self.lostInput(after: state.inputCount)
+                return false
+            }
+            if let bytes = control.input {
+                state.inputCount += bytes.count
+                state.pendingInput.append(bytes[...])
+            }
             if control.endsInput == true { state.inputEnds = true }
+            return true
         }
-        writeInput()
+        // It would take what has come for all, so its input stays open.
+        if isWhole { writeInput() } else { terminate() }
+    }
+
+    private static func hasNoReader(_ pipe: Int32) -> Bool {
+        var entry = pollfd(fd: pipe, events: 0, revents: 0)
+        return poll(&entry, 1, 0) > 0 && entry.revents & Int16(POLLERR) != 0
+    }
+
+    private static func lostInput(after count: Int) -> MitogenError {
+        MitogenError(.inputFailed, "input of the command was lost on the way, after \(count) bytes; it was ended")
     }
 
     private func writeInput() {

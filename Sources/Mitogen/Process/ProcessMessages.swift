@@ -16,6 +16,8 @@ struct ProcessControl: Codable, Sendable {
     var input: [UInt8]?
     /// There is no more input.
     var endsInput: Bool?
+    /// How many bytes of input were sent before this, as a full way may lose some.
+    var position: Int?
 }
 
 /// What a command sends to its caller while it runs: one byte that says what it is, then the content.

@@ -30,6 +30,10 @@ final class ProcessSession: Sendable {
         var reader = ReaderTime()
         /// Why the command was not given all of its input.
         var inputFailure: MitogenError?
+        /// Where it is told that input was lost; 0 if there is none.
+        var inputHandle: Handle = 0
+        /// How many bytes of input were sent.
+        var inputCount = 0
     }
 
     /// How long the caller has dealt with the pieces that it was given, which is none of the command's time.
@@ -95,7 +99,7 @@ final class ProcessSession: Sendable {
         }
         timer?.cancel()
         end(call, because: MitogenError(.cancelled, "the command's output is not wanted any more"))
-        try? router.removeHandler(at: handle)
+        for handle in state.withLock({ [$0.handle, $0.inputHandle] }) { try? router.removeHandler(at: handle) }
     }
 
     // MARK: What comes
@@ -202,6 +206,8 @@ final class ProcessSession: Sendable {
 
     private func receive(_ message: Message) {
         if message.isDead {
+            // Everything is here.
+            if state.withLock({ $0.tally.isComplete }) { return }
             let error = MitogenError(dead: message, localID: router.contextID, context: context.name)
             // Of a context that is gone the call's own answer says more.
             return error.dead == .gone ? output.close(with: error) : end(state.withLock { $0.call }, because: error)
@@ -258,7 +264,7 @@ final class ProcessSession: Sendable {
         }
     }
 
-    /// - Parameter replyTo: Input is a flow, so it names who takes credit for it; the rest is not to wait behind it.
+    /// - Parameter replyTo: Input is a flow, so it names who is told of a loss; the rest is not to wait behind it.
     private func message(_ control: ProcessControl, replyTo: Handle = 0) -> Message? {
         var message = try? Message.pickled(control, handle: StandardHandle.processInput)
         message?.dstID = context.id
@@ -274,6 +280,8 @@ final class ProcessSession: Sendable {
     /// Runs `body` while the input is sent.
     func sending<Value>(_ write: ProcessInput.Writer?, _ body: () async -> Value) async -> Value {
         guard let write else { return await body() }
+        let handle = try? router.addHandler(respondent: context) { [weak self] in self?.inputWasLost($0) }
+        state.withLock { $0.inputHandle = handle ?? 0 }
         // Unstructured, and not waited for: a source that does not end when it is cancelled is not to hold up the run.
         let sender = Task(executorPreference: FunctionExecutor.shared) { await self.send(write) }
         defer { sender.cancel() }
@@ -292,7 +300,23 @@ final class ProcessSession: Sendable {
             return
         }
         guard (try? await input.enter()) != nil else { return }
-        if let end = message(.init(handle: handle, endsInput: true), replyTo: handle) { router.route(end) }
+        sendEnd(replyTo: state.withLock { $0.inputHandle })
+    }
+
+    private func sendEnd(replyTo: Handle) {
+        let (handle, count) = state.withLock { ($0.handle, $0.inputCount) }
+        let end = message(.init(handle: handle, endsInput: true, position: count), replyTo: replyTo)
+        if let end { router.route(end) }
+    }
+
+    /// The command's context knows whether the command still wants input: it is told how much there was, by a message of
+    /// which a loss ends the run.
+    private func inputWasLost(_ message: Message) {
+        let error = MitogenError(dead: message, localID: router.contextID, context: context.name)
+        guard message.isDead, error.dead != .gone else { return }
+        state.withLock { $0.inputFailure = $0.inputFailure ?? error }
+        input.close(with: error)
+        sendEnd(replyTo: handle)
     }
 
     /// The command would take half of its input for all of it, unless it has ended or wants no more.
@@ -309,7 +333,11 @@ final class ProcessSession: Sendable {
         for start in stride(from: 0, to: bytes.count, by: 64 << 10) {
             let piece = Array(bytes[start..<min(bytes.count, start + 64 << 10)])
             try await input.enter(piece.count)
-            if let message = message(.init(handle: handle, input: piece), replyTo: handle) {
+            let (handle, inputHandle, position) = state.withLock { state in
+                defer { state.inputCount += piece.count }
+                return (state.handle, state.inputHandle, state.inputCount)
+            }
+            if let message = message(.init(handle: handle, input: piece, position: position), replyTo: inputHandle) {
                 await router.routeInTurn(message)
             }
         }
