@@ -43,7 +43,13 @@ package struct MessageAssembly: Sendable {
         let transfer: UInt32
     }
 
+    private struct Awaited: Hashable {
+        let source: ContextID
+        let replyTo: Handle
+    }
+
     private struct Transfer {
+        let source: ContextID
         let link: LinkID?
         let authID: ContextID
         let part: MessagePart
@@ -60,6 +66,8 @@ package struct MessageAssembly: Sendable {
         /// When its last part came, or it was asked for.
         var movedAt: Int64
 
+        var awaited: Awaited { Awaited(source: source, replyTo: part.replyTo) }
+
         /// Whether there is enough to be granted for saying so.
         var isDue: Bool { isAdmitted && (!hasGrant || due >= MessagePart.window / 4) }
     }
@@ -70,6 +78,9 @@ package struct MessageAssembly: Sendable {
     private let bytesPerLink: Int
     private let patience: Int64
     private var transfers: [Key: Transfer] = [:]
+    /// The numbers of transfers by their source and where their answer is waited for: anyone can give up what it never sent,
+    /// again and again.
+    private var awaited: [Awaited: Set<UInt32>] = [:]
     private var nextOrder = 0
     /// What credit may be due for.
     private var due: [Key] = []
@@ -171,10 +182,13 @@ package struct MessageAssembly: Sendable {
     package mutating func remove(from source: ContextID, awaitedAt replyTo: Handle? = nil, at now: Int64) {
         // What wants no answer cannot be given up.
         guard replyTo != 0 else { return }
-        for (key, transfer) in transfers
-        where key.source == source && transfer.part.replyTo == replyTo ?? transfer.part.replyTo {
-            end(key, now)
-        }
+        let keys =
+            if let replyTo {
+                (awaited[Awaited(source: source, replyTo: replyTo)] ?? []).map { Key(source: source, transfer: $0) }
+            } else {
+                transfers.keys.filter { $0.source == source }
+            }
+        for key in keys { end(key, now) }
     }
 
     /// Removes what was asked for and does not come, with all else of the same source, of one source on each link: when
@@ -208,6 +222,7 @@ package struct MessageAssembly: Sendable {
         end(key, now)
         nextOrder += 1
         var transfer = Transfer(
+            source: key.source,
             link: link,
             authID: message.authID,
             part: part,
@@ -218,6 +233,7 @@ package struct MessageAssembly: Sendable {
         // What a source says is not trusted: no more is set aside for it than may come.
         transfer.data.reserveCapacity(min(part.total, transfer.granted))
         transfers[key] = transfer
+        awaited[transfer.awaited, default: []].insert(part.transfer)
         links[link, default: Link()].count += 1
         links[link]?.waiting.append((key, nextOrder))
         links[link]?.waitingCount += 1
@@ -235,6 +251,8 @@ package struct MessageAssembly: Sendable {
     /// A transfer is over, and was taken out.
     private mutating func didRemove(_ transfer: Transfer, _ now: Int64) {
         let link = transfer.link
+        awaited[transfer.awaited]?.remove(transfer.part.transfer)
+        if awaited[transfer.awaited]?.isEmpty == true { awaited[transfer.awaited] = nil }
         links[link]?.count -= 1
         if transfer.isAdmitted {
             links[link]?.admittedBytes -= transfer.part.total

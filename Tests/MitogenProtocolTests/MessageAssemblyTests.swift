@@ -116,6 +116,26 @@ struct MessageAssemblyTests {
         #expect(assembly.takeGrants().map(\.destination) == [8] && !assembly.isCrowded)
     }
 
+    @Test("Giving up what was never sent costs as much beside a thousand transfers as beside one")
+    func givenUpInVain() throws {
+        func time(of count: Int) throws -> Duration {
+            var assembly = self.assembly()
+            for transfer in 0..<UInt32(count) {
+                let first = parts(of: [UInt8](repeating: 1, count: 40_000), transfer: transfer)[0]
+                #expect(try receive(first, &assembly) == .keep)
+            }
+            let time = ContinuousClock().measure {
+                for handle in 0..<20_000 { assembly.remove(from: 7, awaitedAt: 10_000 + Handle(handle), at: 0) }
+            }
+            #expect(assembly.count == count)
+            assembly.remove(from: 7, awaitedAt: 77, at: 0)
+            #expect(assembly.isEmpty)
+            return time
+        }
+        let (one, thousand) = (try time(of: 1), try time(of: 1000))
+        #expect(thousand < one * 20, "\(one), \(thousand)")
+    }
+
     @Test("What is asked for and does not come expires, also when nobody waits for it")
     func expired() throws {
         var assembly = self.assembly()
