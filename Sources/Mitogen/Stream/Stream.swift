@@ -19,25 +19,6 @@ internal import Synchronization
 /// Messages are sent from any thread: written at once by the sender if nothing waits, else queued and written by the
 /// Broker. They arrive on the Broker's thread.
 package final class Stream: Sendable {
-    private struct Output {
-        var queue = OutputQueue()
-        var isClosed = false
-        /// Whether the Broker is asked to go on when the descriptor takes bytes.
-        var isWatched = false
-        /// Whether a thread is writing.
-        var isWriting = false
-        var sentFrames = 0
-        var sentBytes = 0
-        /// Which of all frames are answers that the peer has not taken yet.
-        var answers = Queue<Int>()
-        /// The reply handles of own requests that were given up while something was queued.
-        var givenUp: Set<Handle> = []
-        /// Frames that were taken out of the queue instead of being sent.
-        var withdrawnFrames = 0
-        /// Senders that wait for the queue to get shorter, or for their own frame's turn.
-        var waiters = Queue<OneShot<Void>>()
-    }
-
     /// The Broker's view of the descriptors: one side for both directions if they are one descriptor.
     private struct Sides {
         let receive: Broker.Side
@@ -50,18 +31,18 @@ package final class Stream: Sendable {
     package let name: String
     private let broker: Broker
     private let limitsAnswers: Bool
-    private let descriptors: StreamDescriptors
-    private let output = Mutex(Output())
-    private let input: Mutex<FrameDecoder>
+    let descriptors: StreamDescriptors
+    private let output = Mutex(StreamOutput())
+    let input: Mutex<FrameDecoder>
     private let sides = Mutex<Sides?>(nil)
-    private let frameCount = Atomic<Int>(0)
+    let frameCount = Atomic<Int>(0)
     /// Whether all frames get the magic of versions of the Python implementation that know no other. A peer that uses
     /// another one knows it.
-    private let isLegacy: Atomic<Bool>
-    private let byteCount = Atomic<Int>(0)
+    let isLegacy: Atomic<Bool>
+    let byteCount = Atomic<Int>(0)
     /// How many bytes are read at a time: fewer while they are very many frames, so that others get their turn.
-    private let readSize = Atomic<Int>(Stream.mostReadBytes)
-    private let deliver: @Sendable (consuming Message, Stream) -> Void
+    let readSize = Atomic<Int>(Stream.mostReadBytes)
+    let deliver: @Sendable (consuming Message, Stream) -> Void
     private let ended: @Sendable (Stream, String) -> Void
 
     /// Above this many waiting bytes, senders of bulk are suspended until half of them are gone, or what they have sent
@@ -75,18 +56,10 @@ package final class Stream: Sendable {
     /// When what waits takes more memory than this, nothing more is taken from other streams for this one. Small messages, such as
     /// credit, have as much again for themselves.
     private let mostQueued: Int
-    private static let tinyMessage = 256
 
-    /// What is read at a time, and how many frames may be in it.
-    private static let mostReadBytes = 128 << 10
-    private static let leastReadBytes = 2 << 10
-    private static let mostFramesRead = 64
     /// How many frames a thread writes before the Broker goes on, and how many bytes.
     private static let mostFramesWritten = 64
     private static let mostBytesWritten = 1 << 20
-
-    /// So many answers to its own requests a peer may leave unread: one that goes on asking takes memory without end.
-    private static let answerLimit = 100_000
 
     /// Makes a stream on connected descriptors, which it owns from then on.
     ///
@@ -171,7 +144,7 @@ package final class Stream: Sendable {
                 bytesReceived: byteCount.load(ordering: .relaxed),
                 framesSent: output.sentFrames,
                 bytesSent: output.sentBytes,
-                framesQueued: output.queue.frameCount + (output.isWriting ? 1 : 0),
+                framesQueued: output.frameCount,
                 bytesQueued: output.queue.byteCount
             )
         }
@@ -198,39 +171,12 @@ package final class Stream: Sendable {
         return queue(message, isAnswer: false, isBounded: true, waits: false, turn: &turn)
     }
 
-    /// A request of this context is given up: what of it has not begun to be written is dropped, now or soon.
-    ///
-    /// - Parameters:
-    ///   - handle: What its frames have as `reply_to`.
-    ///   - source: This context.
-    package func withdraw(_ handle: Handle, of source: ContextID) {
-        let gone = output.withLock { output -> [OutgoingFrame] in
-            guard !output.queue.isEmpty else { return [] }
-            output.givenUp.insert(handle)
-            // A pass over the queue is paid for by those who have given up since the last.
-            guard output.givenUp.count * 8 >= output.queue.frameCount else { return [] }
-            let gone = output.queue.removeRequests(output.givenUp, of: source)
-            output.withdrawnFrames += gone.count
-            output.givenUp = []
-            return gone
-        }
-        for frame in gone { frame.turn?.resolve(.success(())) }
-        wakeWaiters()
-    }
-
     /// What has become of a message.
     package enum Acceptance: Sendable {
         case taken
         case closed
         /// Too much waits already.
         case full
-    }
-
-    /// How much more than others a message may find waiting: small ones, such as credit, have a place of their own, and
-    /// what says that one of those was lost has another.
-    private static func share(of message: Message) -> Int {
-        if message.isDead { return 4 }
-        return message.data.count <= tinyMessage ? 2 : 1
     }
 
     private func queue(
@@ -244,24 +190,10 @@ package final class Stream: Sendable {
         message.header.length = UInt32(message.data.count)
         if isLegacy.load(ordering: .relaxed) { message.header.encoding = .legacy }
         var frame = OutgoingFrame(message)
-        let next = output.withLock { output -> Step in
-            guard !output.isClosed else { return .refused(.closed) }
-            if isBounded {
-                if output.queue.memory > Self.share(of: frame.message) * mostQueued { return .refused(.full) }
-            }
-            guard output.queue.isEmpty, !output.isWriting else {
-                if waits, output.queue.byteCount > Self.highWater,
-                    output.queue.hasEnough(for: frame.message) ?? (frame.message.data.count > Self.smallMessage)
-                {
-                    let waiter = OneShot<Void>()
-                    output.waiters.append(waiter) { $0.outcome != nil }
-                    frame.turn = waiter
-                }
-                output.queue.append(frame)
-                return isAnswer && limitsAnswers && Self.leavesUnread(&output) ? .flooded : .done
-            }
-            output.isWriting = true
-            return .write(frame, from: 0)
+        let next = output.withLock { output -> StreamOutput.Step in
+            let next = output.add(&frame, limit: isBounded ? mostQueued : nil, waits: waits)
+            if isAnswer, limitsAnswers, case .done = next, output.leavesUnread() { return .flooded }
+            return next
         }
         if case .refused(let reason) = next { return reason }
         turn = frame.turn
@@ -269,26 +201,14 @@ package final class Stream: Sendable {
         return .taken
     }
 
-    /// The frame that was just queued is an answer: whether the peer has left too many of them.
-    private static func leavesUnread(_ output: inout Output) -> Bool {
-        let gone = output.sentFrames + output.withdrawnFrames
-        while let first = output.answers.first, first <= gone { _ = output.answers.popFirst() }
-        output.answers.append(gone + output.queue.frameCount + (output.isWriting ? 1 : 0))
-        return output.answers.count > answerLimit
-    }
-
-    /// What a thread that wants to write does next.
-    private enum Step {
-        case write(OutgoingFrame, from: Int)
-        /// The Broker goes on when the descriptor takes bytes. The frame is not whole if it takes none now.
-        case watch(isWritten: Bool)
-        case done
-        /// The stream was closed while this thread wrote.
-        case close
-        /// The peer asks, but reads no answers.
-        case flooded
-        case failed(Int)
-        case refused(Acceptance)
+    /// A request of this context is given up: what of it has not begun to be written is dropped, now or soon.
+    ///
+    /// - Parameters:
+    ///   - handle: What its frames have as `reply_to`.
+    ///   - source: This context.
+    package func withdraw(_ handle: Handle, of source: ContextID) {
+        for frame in output.withLock({ $0.withdraw(handle, of: source) }) { frame.turn?.resolve(.success(())) }
+        wakeWaiters()
     }
 
     /// Writes frames until none waits, the descriptor takes no more, or this thread has written its share: a peer that
@@ -296,7 +216,7 @@ package final class Stream: Sendable {
     ///
     /// One thread writes at a time, without holding the lock: others only add to the queue meanwhile, and never wait
     /// for a system call (a thread that is preempted in one would hold them all up, measured).
-    private func write(_ first: Step) {
+    private func write(_ first: StreamOutput.Step) {
         var step = first
         var (frames, bytes) = (0, 0)
         while case .write(let frame, let offset) = step {
@@ -305,9 +225,8 @@ package final class Stream: Sendable {
             let isLast = frames >= Self.mostFramesWritten || bytes >= Self.mostBytesWritten
             let count = OutputQueue.write(frame.message, from: offset, write)
             step = output.withLock { output in
-                let written = offset + max(0, count)
-                output.sentBytes += max(0, count)
-                return Self.nextStep(&output, after: frame, written: written, error: min(0, count), isLast: isLast)
+                let new = max(0, count)
+                return output.didWrite(frame, written: offset + new, new: new, error: min(0, count), isLast: isLast)
             }
             if case .watch(isWritten: false) = step { continue }
             frame.turn?.resolve(.success(()))
@@ -317,42 +236,10 @@ package final class Stream: Sendable {
             if let side = sides.withLock({ $0?.transmit }) { broker.startTransmitting(side) }
         case .close: closeDescriptors()
         case .failed(let error): close(reason: Self.endReason(error) ?? Self.endOfFile)
-        case .flooded: close(reason: "it has not read the answers to its last \(Self.answerLimit) requests")
+        case .flooded: close(reason: "it has not read the answers to its last \(StreamOutput.answerLimit) requests")
         case .done, .refused, .write: break
         }
         wakeWaiters()
-    }
-
-    private static func nextStep(
-        _ output: inout Output,
-        after frame: OutgoingFrame,
-        written: Int,
-        error: Int,
-        isLast: Bool
-    ) -> Step {
-        if output.isClosed {
-            output.isWriting = false
-            return .close
-        }
-        if error < 0 {
-            output.isWriting = false
-            return .failed(error)
-        }
-        if written < frame.size {
-            output.queue.prepend(frame, written: written)
-            output.isWriting = false
-            output.isWatched = true
-            return .watch(isWritten: false)
-        }
-        output.sentFrames += 1
-        if isLast, !output.queue.isEmpty {
-            output.isWriting = false
-            output.isWatched = true
-            return .watch(isWritten: true)
-        }
-        if let (frame, written) = output.queue.popFirst() { return .write(frame, from: written) }
-        output.isWriting = false
-        return .done
     }
 
     private func write(_ head: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer) -> Int {
@@ -361,131 +248,29 @@ package final class Stream: Sendable {
     }
 
     private func wakeWaiters() {
-        let waiters = output.withLock { output -> [OneShot<Void>] in
-            guard !output.waiters.isEmpty, output.isClosed || output.queue.byteCount <= Self.highWater / 2 else {
-                return []
-            }
-            return output.waiters.takeAll()
-        }
-        for waiter in waiters { waiter.resolve(.success(())) }
+        for waiter in output.withLock({ $0.takeWaiters() }) { waiter.resolve(.success(())) }
     }
 
     /// The descriptor takes bytes again. On the Broker's thread.
     private func flush() {
-        let next = output.withLock { output -> Step in
-            guard !output.isClosed, !output.isWriting, let (frame, written) = output.queue.popFirst() else {
-                return .done
-            }
-            output.isWriting = true
-            return .write(frame, from: written)
-        }
-        write(next)
-        let isWatched = output.withLock { output in
-            // A thread that writes just now asks to be watched again if the descriptor takes no more.
-            if output.isWriting || output.queue.isEmpty { output.isWatched = false }
-            return output.isWatched
-        }
+        write(output.withLock { $0.flush() })
+        let isWatched = output.withLock { $0.didFlush() }
         guard !isWatched, let side = sides.withLock({ $0?.transmit }) else { return }
         broker.stopTransmitting(side)
         // Another thread may have come to a halt and asked to be watched between the two steps.
         if output.withLock({ $0.isWatched }) { broker.startTransmitting(side) }
     }
 
-    // MARK: Receiving
-
     private func isReady(_ readiness: Broker.Readiness, _ scratch: UnsafeMutableRawBufferPointer) {
         if readiness.contains(.writable) { flush() }
         if readiness.contains(.readable) || readiness.contains(.hangup) { receive(scratch) }
-    }
-
-    private func take(_ bytes: [UInt8]) {
-        byteCount.wrappingAdd(bytes.count, ordering: .relaxed)
-        var decoder = input.withLock { $0 }
-        do {
-            try bytes.withUnsafeBytes { bytes in try decoder.feed(bytes) { pass(on: $0) } }
-        } catch {
-            close(reason: "\(error)")
-        }
-        input.withLock { $0 = decoder }
-    }
-
-    /// Reads what is there, once: the Broker calls again if there is more, and others get their turn between.
-    private func receive(_ scratch: UnsafeMutableRawBufferPointer) {
-        var decoder = input.withLock { decoder in
-            let taken = decoder
-            decoder = FrameDecoder(maximumLength: 0)
-            return taken
-        }
-        let end = read(into: &decoder, scratch)
-        input.withLock { $0 = decoder }
-        if let end { close(reason: end) }
-    }
-
-    /// Reads once and delivers what is complete; returns why the stream is over, if it is.
-    private func read(into decoder: inout FrameDecoder, _ scratch: UnsafeMutableRawBufferPointer) -> String? {
-        if decoder.missingBytes >= scratch.count {
-            let count = decoder.fill(upTo: 1 << 20) { buffer in
-                cmitogen_read(descriptors.receive, buffer.baseAddress, buffer.count)
-            }
-            byteCount.wrappingAdd(max(0, count), ordering: .relaxed)
-            if let message = decoder.takeCompleted() { pass(on: message) }
-            return Self.endReason(count)
-        }
-        let size = min(scratch.count, readSize.load(ordering: .relaxed))
-        let count = cmitogen_read(descriptors.receive, scratch.baseAddress, size)
-        guard count > 0 else { return Self.endReason(count) }
-        byteCount.wrappingAdd(count, ordering: .relaxed)
-        let framesBefore = frameCount.load(ordering: .relaxed)
-        do throws(FramingError) {
-            try decoder.feed(UnsafeRawBufferPointer(rebasing: scratch[..<count])) { pass(on: $0) }
-            adaptReadSize(size, frames: frameCount.load(ordering: .relaxed) - framesBefore)
-            return nil
-        } catch {
-            return error.description
-        }
-    }
-
-    private func adaptReadSize(_ size: Int, frames: Int) {
-        if frames > Self.mostFramesRead {
-            readSize.store(max(Self.leastReadBytes, size * Self.mostFramesRead / frames), ordering: .relaxed)
-        } else if frames < Self.mostFramesRead / 4, size < Self.mostReadBytes {
-            readSize.store(min(Self.mostReadBytes, size * 2), ordering: .relaxed)
-        }
-    }
-
-    private func pass(on message: consuming Message) {
-        frameCount.wrappingAdd(1, ordering: .relaxed)
-        if message.header.encoding != .legacy, isLegacy.load(ordering: .relaxed) {
-            isLegacy.store(false, ordering: .relaxed)
-        }
-        deliver(message, self)
-    }
-
-    /// The reason of a stream that the other side has simply closed.
-    package static let endOfFile = "the connection was closed"
-
-    /// What the result of a system call means for the stream; nil if it goes on.
-    private static func endReason(_ count: Int) -> String? {
-        switch count {
-        case 1...: nil
-        case -Int(EAGAIN): nil
-        case 0, -Int(EIO), -Int(ECONNRESET), -Int(EPIPE): endOfFile
-        default: "the connection failed: \(String(cString: strerror(Int32(-count))))"
-        }
     }
 
     // MARK: Ending
 
     /// Closes the stream; what waits to be written is lost. Harmless when repeated.
     package func close(reason: String) {
-        let (isFirst, isWriting) = output.withLock { output in
-            defer {
-                output.isClosed = true
-                // Their turns are among those who wait.
-                output.queue = OutputQueue()
-            }
-            return (!output.isClosed, output.isWriting)
-        }
+        let (isFirst, isWriting) = output.withLock { ($0.close(), $0.isWriting) }
         guard isFirst else { return }
         wakeWaiters()
         // A thread that is just writing closes the descriptors when it is done: closed under its hands, their numbers
