@@ -18,7 +18,9 @@ package struct FileReader {
     package let descriptor: Descriptor
     package let path: [UInt8]
     /// As the file was when it was opened.
-    package let status: FileStatus
+    package private(set) var status: FileStatus
+    /// The content of a file that has more or less of it than its size says, as those of /proc and /sys have.
+    private var content: [UInt8]?
     package private(set) var offset = 0
     /// Where the data ends in which the offset is; holes are only looked for where there can be some.
     private var dataEnd = 0
@@ -32,6 +34,7 @@ package struct FileReader {
         descriptor = Descriptor(try check(number, path, "open it"))
         status = try FileStatus(of: descriptor, path: path)
         guard status.kind == .regular else { throw Self.notRegular(status, path) }
+        if status.hasNoBlocks, try read(Self.probe, at: 0).count != min(status.size, Self.probe) { try readWhole() }
         dataEnd = status.hasHoles ? 0 : status.size
         cmitogen_file_will_read(descriptor.number)
     }
@@ -52,6 +55,24 @@ package struct FileReader {
         let root = try FolderStack.open(folder, in: .workingDirectory, follows: true, shown: folder)
         let parent = try FolderStack(root: root, path: folder).openFolder(of: parts.dropLast())
         try self.init(name, in: parent, path: path)
+    }
+
+    private static let probe = 4096
+    private static let mostOfWhole = 64 << 20
+
+    private mutating func readWhole() throws(FileFailure) {
+        var bytes: [UInt8] = []
+        while true {
+            let piece = try read(FileItem.pieceSize, at: bytes.count)
+            if piece.isEmpty { break }
+            bytes += piece
+            guard bytes.count <= Self.mostOfWhole else {
+                throw FileFailure(.other, path, "has more than 64 MiB, which its size does not tell")
+            }
+        }
+        content = bytes
+        status.size = bytes.count
+        status.hasHoles = false
     }
 
     static func notRegular(_ status: FileStatus, _ path: [UInt8]) -> FileFailure {
@@ -110,18 +131,24 @@ package struct FileReader {
     }
 
     private func read(_ count: Int) throws(FileFailure) -> [UInt8] {
+        if let content { return Array(content[offset..<offset + count]) }
+        let bytes = try read(count, at: offset)
+        guard bytes.count == count else { throw changed }
+        return bytes
+    }
+
+    private func read(_ count: Int, at offset: Int) throws(FileFailure) -> [UInt8] {
         var result = 0
         let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
             result = cmitogen_file_read(descriptor.number, buffer.baseAddress, count, Int64(offset))
             filled = max(0, result)
         }
         try check(result, path, "read it")
-        guard bytes.count == count else { throw changed }
         return bytes
     }
 
     private func checkUnchanged() throws(FileFailure) {
-        if try FileStatus(of: descriptor, path: path).mayDiffer(from: status) { throw changed }
+        if content == nil, try FileStatus(of: descriptor, path: path).mayDiffer(from: status) { throw changed }
     }
 
     private var changed: FileFailure { FileFailure(.changed, path, "was changed while it was read") }

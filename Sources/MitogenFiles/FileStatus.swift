@@ -30,6 +30,8 @@ package struct FileStatus: Sendable, Hashable {
     package var size: Int
     /// Whether it takes less space than its size.
     package var hasHoles: Bool
+    /// Whether it takes no space at all, as what the kernel makes up.
+    var hasNoBlocks: Bool
     package var linkCount: UInt32
     package var metadata: FileMetadata
     private var changed: FileTime
@@ -44,6 +46,7 @@ package struct FileStatus: Sendable, Hashable {
         identity = Identity(device: status.device, inode: status.inode)
         size = Int(status.size)
         hasHoles = status.blocks * 512 < status.size
+        hasNoBlocks = status.blocks == 0
         linkCount = status.links
         changed = FileTime(seconds: Int(status.changed), nanoseconds: status.changed_ns)
         metadata = FileMetadata(

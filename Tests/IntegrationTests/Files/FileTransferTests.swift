@@ -67,6 +67,28 @@ extension LibraryTests.FileTransfers {
         }
     }
 
+    @Test(
+        "Of files whose size does not tell what is in them, as the kernel's, all is transferred",
+        arguments: ["/proc/version", "/proc/kallsyms", "/sys/kernel/mm/transparent_hugepage/enabled"]
+            .filter { (path: String) in access(path, R_OK) == 0 }
+    )
+    func madeUp(path: String) async throws {
+        let content = try #require(Files.bytes(path))
+        try #require(!content.isEmpty)
+        try await withTemporaryDirectory { folder in
+            try await withFixtureRouter { router in
+                let child = try await router.local()
+                let pushed = try await FilePush(path, to: "\(folder)/pushed") { $0.isResumable = true }.run(on: [child])
+                let fetch = FileFetch([ByteString(path)], to: ByteString("\(folder)/fetched"))
+                let fetched = try await fetch.run(from: child) { _ in }
+                #expect(pushed[0].failures.isEmpty && fetched.failures.isEmpty)
+            }
+            for name in ["pushed", "fetched"] {
+                #expect(Files.bytes("\(folder)/\(name)") == content)
+            }
+        }
+    }
+
     @Test("Holes are neither sent nor hashed: 5 GiB with 3 MiB of data take seconds and no space")
     func sparse() async throws {
         try await withTemporaryDirectory { folder in
