@@ -170,9 +170,13 @@ package final class AtomicFile {
         _ options: FileTransferOptions
     ) -> FileFailure {
         guard !options.writesInPlace, old?.kind == .regular, [.permissionDenied, .readOnly].contains(failure.reason),
-            withName(name, { cmitogen_file_may_write(folder.number, $0) }) == 0
+            mayWrite(name, in: folder)
         else { return failure }
         return FileFailure(.cannotReplace, failure.path, failure.message, hint: inPlaceHint)
+    }
+
+    private static func mayWrite(_ name: [UInt8], in folder: Descriptor) -> Bool {
+        withName(name) { cmitogen_file_may_write(folder.number, $0) } == 0
     }
 
     private static let inPlaceHint: Hint =
@@ -232,9 +236,14 @@ package final class AtomicFile {
     /// Gives the file its size, owner, permissions and times, and lets it take its place.
     package func commit(_ entry: FileEntry, _ options: FileTransferOptions, _ accounts: Accounts) throws(FileFailure) {
         try check(cmitogen_file_resize(descriptor.number, Int64(entry.size)), path, "write it")
-        try applyMetadata(entry, options, accounts)
-        if synchronizes { try check(cmitogen_file_sync(descriptor.number), path, "write it to the disk") }
-        try takePlace()
+        do throws(FileFailure) {
+            try applyMetadata(entry, options, accounts)
+            if synchronizes { try check(cmitogen_file_sync(descriptor.number), path, "write it to the disk") }
+            try takePlace()
+        } catch {
+            // What is advised here is to write into the old file.
+            throw Self.mayWrite(name, in: folder) ? error : FileFailure(error.reason, error.path, error.message)
+        }
         if synchronizes { Self.synchronize(folder) }
     }
 

@@ -125,6 +125,33 @@ extension LibraryTests.FileFailures {
         }
     }
 
+    @Test(
+        "A file of somebody else's in a sticky folder: the error names --in-place only if that works",
+        .enabled(if: isRoot, "accounts"),
+        arguments: [false, true]
+    )
+    func stickyFolder(isWritable: Bool) async throws {
+        try await withTemporaryDirectory { folder in
+            #expect(chmod(folder, 0o755) == 0)
+            try TestFiles.make("\(folder)/a", size: 5000)
+            mkdir("\(folder)/sticky", 0o755)
+            try Files.write([1], to: "\(folder)/sticky/a")
+            #expect(chmod("\(folder)/sticky", 0o1777) == 0)
+            #expect(chmod("\(folder)/sticky/a", isWritable ? 0o666 : 0o644) == 0)
+            let fixture = try Fixture.path
+            try await withFixtureRouter { router in
+                let nobody = try await router.local {
+                    $0.executable = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", fixture]
+                }
+                let report = try await FilePush("\(folder)/a", to: "\(folder)/sticky/a").run(on: [nobody])[0]
+                let error = try #require(report.failures.first)
+                #expect(error.message.contains("Operation not permitted"), "\(error)")
+                #expect((error.hint?.contains("`writesInPlace`") == true) == isWritable, "\(error)")
+                #expect(TestFiles.names(in: "\(folder)/sticky") == ["a"])
+            }
+        }
+    }
+
     @Test("A folder, a FIFO, a device, a missing file and a folder in the place of a file are refused by name")
     func refused() async throws {
         try await withTemporaryDirectory { folder in
