@@ -208,6 +208,17 @@ package struct FileSource: Sendable {
         }
     }
 
+    /// Why none of the roots can be read; nil if one can.
+    package func failuresOfAll() -> [FileFailure]? {
+        var failures: [FileFailure] = []
+        for root in roots {
+            var walker = TreeWalker(root: root, options: options, accounts: Accounts())
+            guard case .failure(let failure)? = walker.next() else { return nil }
+            failures.append(failure)
+        }
+        return failures
+    }
+
     /// How many bytes there are to send, by what the folders say now.
     package func totalBytes() -> Int {
         var total = 0

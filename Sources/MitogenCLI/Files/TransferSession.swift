@@ -29,6 +29,8 @@ struct TransferSession: Sendable {
     func run() async -> [TransferResult] {
         let places = self.request.fanout ?? self.request.targets.count
         if self.request.direction.isCopy {
+            // Before anything is connected, which may take long and ask for passwords.
+            if let results = self.withoutSources() { return results }
             var results: [TransferResult] = []
             for start in stride(from: 0, to: self.request.targets.count, by: places) {
                 let batch = start..<min(start + places, self.request.targets.count)
@@ -45,6 +47,17 @@ struct TransferSession: Sendable {
                 return result
             }
         }
+    }
+
+    /// What becomes of the targets if there is nothing to send.
+    private func withoutSources() -> [TransferResult]? {
+        let start = self.clock.now
+        let sources = FileSource(roots: self.request.sources.map(\.bytes), options: self.request.options)
+        guard let failures = sources.failuresOfAll() else { return nil }
+        for failure in failures {
+            self.presenter.show(.failed(target: nil, FailureReport(failure.error(in: nil))))
+        }
+        return self.request.targets.indices.map { self.report(.failed(nil), $0, since: start) }
     }
 
     /// Does something for each target, for so many at a time.

@@ -102,6 +102,16 @@ struct CopyCommandTests {
         #expect(result.status == 2 && result.errors.contains(text), "\(result.errors)")
     }
 
+    @Test("Where no source can be read, nothing is connected", arguments: [false, true])
+    func withoutSources(usesJSON: Bool) async throws {
+        let arguments = ["copy", "/no/such/file", "/tmp", "-t", "ssh:127.0.0.1:1", ":/tmp/"]
+        let result = try await ToolProcess.run(arguments + (usesJSON ? ["--json"] : []))
+        let text = result.errors + result.text
+        #expect(result.status == 5, "\(text)")
+        #expect(text.contains("/no/such/file: cannot look at it") && text.contains("/tmp: is a folder"), "\(text)")
+        #expect(!text.contains("refused"), "\(text)")
+    }
+
     @Test("Ctrl-C drops what is under way, and leaves the old file and no process")
     func interrupted() async throws {
         try await withTemporaryDirectory { folder in
