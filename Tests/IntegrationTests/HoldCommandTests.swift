@@ -349,6 +349,7 @@ struct HoldCommandTests {
             try #require(mkdir(place.sockets, 0o755) == 0)
             let hold = try await place.tool("hold", "-t", "pot:tea")
             #expect(hold.status == 4 && hold.errors.contains("others may enter it (mode 755)"), "\(hold.errors)")
+            #expect(hold.errors.contains("(mode 755)\n  hint: chmod 700 \(place.sockets)\n"), "\(hold.errors)")
             #expect(place.connections == 0)
             let run = try await place.tool("run", "-t", "pot:tea", "--", "true")
             #expect(run.status == 0 && run.errors.contains("connections that are held cannot be used"), "\(run.errors)")

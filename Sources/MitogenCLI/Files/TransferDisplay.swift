@@ -90,8 +90,7 @@ struct TransferDisplay<Sink: OutputSink>: Sendable {
     }
 
     private mutating func complain(_ text: String) throws(OutputError) {
-        let lines = text.split(separator: "\n").map { TerminalSanitizer.visible(String($0)) }
-        try self.sink.write("mitogen: \(lines.joined(separator: "\n  "))\n", to: .stderr)
+        try self.sink.write("mitogen: \(TerminalSanitizer.visibleLines(text))\n", to: .stderr)
     }
 
     private mutating func interrupt() throws(OutputError) {

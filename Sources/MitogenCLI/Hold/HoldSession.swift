@@ -4,7 +4,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
-internal import CMitogenPlatform
 internal import Mitogen
 internal import MitogenServices
 
@@ -32,7 +31,7 @@ struct HoldSession: Sendable {
             await attachment.router.join()
             return RunExitStatus.reduce(outcomes)
         } catch {
-            cmitogen_complain("mitogen: \(TerminalSanitizer.visible(toolText(error)))\n")
+            TargetConnections.complain(toolText(error))
             return RunExitStatus.unreachable
         }
     }
@@ -138,14 +137,14 @@ struct HoldSession: Sendable {
                     defer { attachment.router.shutdown() }
                     try await body(attachment)
                 } catch let error as MitogenError {
-                    cmitogen_complain("mitogen: \(TerminalSanitizer.visible(toolText(error)))\n")
+                    TargetConnections.complain(toolText(error))
                     status = RunExitStatus.failed
                 }
             }
         } catch OutputError.brokenPipe {
             return RunExitStatus.brokenPipe
         } catch {
-            cmitogen_complain("mitogen: \(TerminalSanitizer.visible(toolText(error)))\n")
+            TargetConnections.complain(toolText(error))
             return RunExitStatus.failed
         }
         return status

@@ -59,7 +59,7 @@ struct HolderProcess: Sendable {
             }
             return 0
         } catch {
-            cmitogen_complain("\(TerminalSanitizer.visible(toolText(error)))\n")
+            cmitogen_complain("\(TerminalSanitizer.visibleLines(toolText(error)))\n")
             return 1
         }
     }

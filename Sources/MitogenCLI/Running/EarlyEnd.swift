@@ -65,6 +65,6 @@ extension TargetConnections {
 
     /// Tells something on standard error.
     static func complain(_ text: String) {
-        cmitogen_complain("mitogen: \(TerminalSanitizer.visible(text))\n")
+        cmitogen_complain("mitogen: \(TerminalSanitizer.visibleLines(text))\n")
     }
 }

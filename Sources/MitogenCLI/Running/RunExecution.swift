@@ -89,7 +89,7 @@ struct RunExecution: Sendable {
                 return status == 0 && source.failure != nil ? RunExitStatus.failed : status
             }
         } catch {
-            cmitogen_complain("mitogen: \(TerminalSanitizer.visible(toolText(error)))\n")
+            TargetConnections.complain(toolText(error))
             return RunExitStatus.unreachable
         }
     }

@@ -115,9 +115,7 @@ actor SyncPresenter {
 
     private func complain(_ report: FailureReport, of label: String?) {
         let place = report.hop.map { $0 == label ? "" : " (at \($0))" } ?? ""
-        // Hints and what a tool has said have lines of their own.
-        let lines = report.message.split(separator: "\n").map { TerminalSanitizer.visible(String($0)) }
-        let text = (label.map { "\($0): " } ?? "") + lines.joined(separator: "\n  ") + place
+        let text = (label.map { "\($0): " } ?? "") + TerminalSanitizer.visibleLines(report.message) + place
         write(Array("mitogen: \(text)\n".utf8), to: .stderr)
     }
 

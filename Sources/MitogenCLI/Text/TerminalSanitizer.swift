@@ -87,6 +87,11 @@ extension TerminalSanitizer {
         }
     }
 
+    /// A text of ours or of another machine, with its lines, such as hints and what a tool has said, as harmless ones.
+    package static func visibleLines(_ text: String) -> String {
+        text.split(separator: "\n").map { self.visible(String($0)) }.joined(separator: "\n  ")
+    }
+
     /// A text of ours or of another machine as one harmless line, for headings and messages.
     package static func visible(_ text: String) -> String {
         var result: [UInt8] = []
