@@ -75,6 +75,7 @@ public struct FileFetch: Sendable {
         let scope = FetchScope(roots: roots, isRecursive: options.isRecursive)
         var answers: Sender<Int>?
         var unwanted = -1
+        var path: [UInt8] = []
         do throws(MitogenError) {
             for try await item in context.stream(ReadFiles(roots: roots, options: options), window: window) {
                 if case .answers(_, let handle) = item, handle >= StandardHandle.firstFree {
@@ -85,6 +86,7 @@ public struct FileFetch: Sendable {
                     report.failures.append(failure.error(in: context.name))
                     return report
                 }
+                if case .entry(let entry) = item { path = entry.path }
                 note(item)
                 let outcome = writer.take(item)
                 for failure in writer.takeFolderFailures().map({ $0.error(in: nil) }) {
@@ -114,7 +116,7 @@ public struct FileFetch: Sendable {
             }
             return report
         } catch {
-            throw FileFailure(error)
+            throw FileFailure(error, at: path)
         }
     }
 

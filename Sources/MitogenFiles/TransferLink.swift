@@ -5,7 +5,7 @@
 //
 
 internal import Mitogen
-internal import MitogenProtocol
+package import MitogenProtocol
 internal import Synchronization
 
 /// One context that a transfer goes to, with the targets that it is or passes the data on to.
@@ -16,6 +16,8 @@ final class TransferLink: Sendable {
         /// The data of entries up to this one is of no use there.
         var unwanted = -1
         var offset: OneShot<Int?>?
+        /// What was sent last.
+        var path: [UInt8] = []
         /// The targets that have not ended.
         var open: Set<Int>
     }
@@ -49,10 +51,12 @@ final class TransferLink: Sendable {
             defer { group.cancelAll() }
             return await group.next() ?? nil
         }
-        let open = leave()
+        let (open, path) = (leave(), state.withLock { $0.path })
         for target in open.sorted() {
-            let unexplained = FileFailure(.connection, [], "the context has ended the transfer without saying why")
-            await report(.lost(target: target, failure ?? unexplained))
+            var failure =
+                failure ?? FileFailure(.connection, [], "the context has ended the transfer without saying why")
+            failure.path = path
+            await report(.lost(target: target, failure))
         }
     }
 
@@ -116,7 +120,12 @@ final class TransferLink: Sendable {
     /// Sends an item, unless it is of no use there.
     func send(_ item: FileItem) async throws(MitogenError) {
         guard let sender = state.withLock({ $0.isGone ? nil : $0.sender }) else { return }
-        if case .entry(let entry) = item, entry.digest != nil { state.withLock { $0.offset = OneShot() } }
+        if case .entry(let entry) = item {
+            state.withLock { state in
+                state.path = entry.path
+                if entry.digest != nil { state.offset = OneShot() }
+            }
+        }
         do throws(MitogenError) {
             try await sender.send(item, timeout: patience)
         } catch {
@@ -160,13 +169,15 @@ final class TransferLink: Sendable {
 
 extension FileFailure {
     /// What has become of a connection.
-    init(_ error: MitogenError) {
+    ///
+    /// - Parameter path: What was under way.
+    package init(_ error: MitogenError, at path: [UInt8] = []) {
         let reason: Reason =
             switch error.code {
             case .cancelled: .cancelled
             case .timeoutError: .stalled
             default: .connection
             }
-        self.init(reason, [], error.message, hint: error.advice)
+        self.init(reason, path, DeadReason.plain(error.message), hint: error.advice)
     }
 }

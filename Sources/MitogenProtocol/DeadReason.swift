@@ -49,6 +49,12 @@ public enum DeadReason {
         }
     }
 
+    /// A reason for those who know nothing of contexts.
+    package static func plain(_ reason: String) -> String {
+        guard reason.hasPrefix(respondentDisconnected) else { return reason }
+        return "the connection was lost" + reason.dropFirst(respondentDisconnected.count)
+    }
+
     package static func wayIsFull(to id: ContextID) -> String {
         "\(fullWayTo)\(id)"
     }

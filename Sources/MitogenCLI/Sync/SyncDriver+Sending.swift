@@ -69,6 +69,7 @@ extension SyncDriver {
                 asked += 1
             }
             let change = changes[place]
+            path = change.entry.path
             try await makeRoom(for: change)
             switch change.action {
             case .file where usesDelta(change):

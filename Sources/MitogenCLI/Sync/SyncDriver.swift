@@ -26,6 +26,8 @@ struct SyncDriver {
     /// Where a delta was sent, by the number of its entry.
     var deltas: [Int: SyncChange] = [:]
     var entryCount = 0
+    /// What is sent.
+    var path: [UInt8] = []
     /// What has to be sent whole, because a delta did not make the right file.
     var repeats: [SyncChange] = []
 
@@ -98,7 +100,7 @@ struct SyncDriver {
         while let event = try? await replies.next() {
             if case .gaveUp(let failure) = event { return failure.error(in: session.context.name) }
         }
-        return error
+        return FileFailure(error, at: path).error(in: session.context.name)
     }
 
     mutating func fail(_ error: MitogenError) async {

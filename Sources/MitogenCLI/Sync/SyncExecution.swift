@@ -114,7 +114,7 @@ struct SyncExecution: Sendable {
             guard let context = Task.isCancelled ? nil : try await connections.context(for: target) else {
                 return .interrupted
             }
-            outcome = await synchronize(target, context, source, share, presenter, progress)
+            outcome = await synchronize(target, context, source, share, connections, presenter, progress)
         } catch {
             if [.cancelled, .connectionCancelled].contains(error.error.code) { return .interrupted }
             await presenter.noteUnreachable()
@@ -132,6 +132,7 @@ struct SyncExecution: Sendable {
         _ context: Context,
         _ source: SyncSource,
         _ share: SyncShare,
+        _ connections: HopConnections,
         _ presenter: SyncPresenter,
         _ progress: TransferProgress
     ) async -> Outcome {
@@ -154,7 +155,8 @@ struct SyncExecution: Sendable {
         if let failure {
             if failure.code == .cancelled { return .interrupted }
             report.failures += 1
-            await presenter.show(.failure(target: target, FailureReport(failure)))
+            let lost = failure.code == .channelError ? connections.lostHop(of: target) : nil
+            await presenter.show(.failure(target: target, FailureReport(failure, hop: lost)))
         }
         report.duration = start.duration(to: .now)
         await presenter.show(.finished(target: target, report))

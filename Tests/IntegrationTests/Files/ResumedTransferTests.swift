@@ -44,6 +44,8 @@ extension LibraryTests.ResumedTransfers {
                 let first = try #require(try await reports.first)
                 let sent = progress.state.bytes
                 #expect(first.failures.map(\.code) == [.channelError])
+                let text = "a: the connection was lost: process \(pid) ended with signal 9 (SIGKILL)"
+                #expect(first.failures.first?.message == text)
                 #expect(try TestFiles.status("\(folder)/to/a").st_size == 1)
                 #expect(TestFiles.names(in: "\(folder)/to").count == 2)
 
@@ -79,7 +81,10 @@ extension LibraryTests.ResumedTransfers {
                 async let cut = fetch.run(from: child)
                 #expect(try await eventually { progress.state.bytes > size / 100 * percent })
                 kill(pid, SIGKILL)
-                #expect(try await cut.failures.map(\.code) == [.channelError])
+                let failures = try await cut.failures
+                #expect(failures.map(\.code) == [.channelError])
+                let text = "a: the connection was lost: process \(pid) ended with signal 9 (SIGKILL)"
+                #expect(failures.first?.message == text)
                 let report = try await fetch.run(from: router.local())
                 #expect(report.isComplete && report.failures.isEmpty)
                 #expect(report.bytes < size - size / 100 * percent + 4096, "\(report.bytes)")

@@ -43,6 +43,23 @@ struct SyncCommandTests {
         }
     }
 
+    @Test("A target that dies is named, with its hop and the file that was under way")
+    func killedTarget() async throws {
+        try await SyncTree.with { tree in
+            try TestFiles.make("\(tree.source)/large", size: 400 << 20)
+            let tool = try tree.start([], to: "local+local:b")
+            let contexts = try await tool.waitForProcesses { $0.count >= 3 }.filter { $0.contains(": mitogen:") }
+            try await Task.sleep(for: .milliseconds(700))
+            let last = try #require(contexts.compactMap { Int32($0.prefix { $0 != ":" }) }.max())
+            kill(last, SIGKILL)
+            let result = try await tool.wait()
+            #expect(result.status == 4)
+            #expect(result.errors.contains("local+local:b: large: the connection was lost: "), "\(result.errors)")
+            #expect(result.errors.contains("(at local:b)"), "\(result.errors)")
+            #expect(TestFiles.names(in: tree.destination) == [])
+        }
+    }
+
     @Test("An unchanged tree of 1,000 files costs a digest for each folder")
     func unchangedTree() async throws {
         try await SyncTree.with { tree in
