@@ -244,8 +244,8 @@ final class Command: Sendable {
     func receive(_ control: ProcessControl) {
         if let credit = control.credit { gate.add(Credit(bytes: credit)) }
         let isWhole = state.withLock { state in
-            guard control.position != nil, let input = state.input else { return true }
-            guard control.position == state.inputCount else {
+            guard control.input != nil || control.endsInput == true, let input = state.input else { return true }
+            guard control.position ?? state.inputCount == state.inputCount else {
                 // Nobody misses it if the command has closed its input.
                 if Self.hasNoReader(input.descriptor) { return true }
                 state.failure = Self.lostInput(after: state.inputCount)

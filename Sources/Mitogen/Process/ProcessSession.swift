@@ -30,10 +30,6 @@ final class ProcessSession: Sendable {
         var reader = ReaderTime()
         /// Why the command was not given all of its input.
         var inputFailure: MitogenError?
-        /// Where it is told that input was lost; 0 if there is none.
-        var inputHandle: Handle = 0
-        /// How many bytes of input were sent.
-        var inputCount = 0
     }
 
     /// How long the caller has dealt with the pieces that it was given, which is none of the command's time.
@@ -59,6 +55,10 @@ final class ProcessSession: Sendable {
     private let output = Mailbox<Arrival?>()
     /// Closed until the command has started and says so: what came earlier would find nobody.
     private let input = Gate(ProcessWindow.input)
+    /// Where it is told that input was lost; 0 if there is none.
+    private let inputHandle = Atomic<Handle>(0)
+    /// How many bytes of input were sent.
+    private let inputCount = Atomic<Int>(0)
     private let state = Mutex(State())
 
     /// How long a command's end is waited for after its time limit and the steps that end it.
@@ -99,7 +99,8 @@ final class ProcessSession: Sendable {
         }
         timer?.cancel()
         end(call, because: MitogenError(.cancelled, "the command's output is not wanted any more"))
-        for handle in state.withLock({ [$0.handle, $0.inputHandle] }) { try? router.removeHandler(at: handle) }
+        try? router.removeHandler(at: handle)
+        try? router.removeHandler(at: inputHandle.load(ordering: .relaxed))
     }
 
     // MARK: What comes
@@ -281,7 +282,7 @@ final class ProcessSession: Sendable {
     func sending<Value>(_ write: ProcessInput.Writer?, _ body: () async -> Value) async -> Value {
         guard let write else { return await body() }
         let handle = try? router.addHandler(respondent: context) { [weak self] in self?.inputWasLost($0) }
-        state.withLock { $0.inputHandle = handle ?? 0 }
+        inputHandle.store(handle ?? 0, ordering: .relaxed)
         // Unstructured, and not waited for: a source that does not end when it is cancelled is not to hold up the run.
         let sender = Task(executorPreference: FunctionExecutor.shared) { await self.send(write) }
         defer { sender.cancel() }
@@ -300,13 +301,23 @@ final class ProcessSession: Sendable {
             return
         }
         guard (try? await input.enter()) != nil else { return }
-        sendEnd(replyTo: state.withLock { $0.inputHandle })
+        sendInput(nil, replyTo: inputHandle.load(ordering: .relaxed))
     }
 
-    private func sendEnd(replyTo: Handle) {
-        let (handle, count) = state.withLock { ($0.handle, $0.inputCount) }
-        let end = message(.init(handle: handle, endsInput: true, position: count), replyTo: replyTo)
-        if let end { router.route(end) }
+    /// - Parameters:
+    ///   - piece: Some of it; nil is the end.
+    ///   - replyTo: Who is told if it is lost.
+    /// - Returns: What to wait for before more is sent.
+    @discardableResult
+    private func sendInput(_ piece: [UInt8]?, replyTo: Handle) -> OneShot<Void>? {
+        let position = inputCount.wrappingAdd(piece?.count ?? 0, ordering: .relaxed).oldValue
+        let control = ProcessControl(
+            handle: handle,
+            input: piece,
+            endsInput: piece == nil ? true : nil,
+            position: position
+        )
+        return message(control, replyTo: replyTo).flatMap { router.route($0, from: nil, waits: true) }
     }
 
     /// The command's context knows whether the command still wants input: it is told how much there was, by a message of
@@ -316,7 +327,7 @@ final class ProcessSession: Sendable {
         guard message.isDead, error.dead != .gone else { return }
         state.withLock { $0.inputFailure = $0.inputFailure ?? error }
         input.close(with: error)
-        sendEnd(replyTo: handle)
+        sendInput(nil, replyTo: handle)
     }
 
     /// The command would take half of its input for all of it, unless it has ended or wants no more.
@@ -333,13 +344,7 @@ final class ProcessSession: Sendable {
         for start in stride(from: 0, to: bytes.count, by: 64 << 10) {
             let piece = Array(bytes[start..<min(bytes.count, start + 64 << 10)])
             try await input.enter(piece.count)
-            let (handle, inputHandle, position) = state.withLock { state in
-                defer { state.inputCount += piece.count }
-                return (state.handle, state.inputHandle, state.inputCount)
-            }
-            if let message = message(.init(handle: handle, input: piece, position: position), replyTo: inputHandle) {
-                await router.routeInTurn(message)
-            }
+            try? await sendInput(piece, replyTo: inputHandle.load(ordering: .relaxed))?.value()
         }
     }
 
