@@ -52,7 +52,9 @@ public enum DeadReason {
     /// A reason for those who know nothing of contexts.
     package static func plain(_ reason: String) -> String {
         guard reason.hasPrefix(respondentDisconnected) else { return reason }
-        return "the connection was lost" + reason.dropFirst(respondentDisconnected.count)
+        // By bytes: characters would bring the rules of Unicode into every payload.
+        let cause = Array(reason.utf8)[respondentDisconnected.utf8.count...]
+        return "the connection was lost\(String(decoding: cause, as: UTF8.self))"
     }
 
     package static func wayIsFull(to id: ContextID) -> String {

@@ -77,6 +77,10 @@ final class ProcessSession: Sendable {
 
     /// Asks for the command.
     func start(_ message: RunProcess, within timeout: Duration?) throws(MitogenError) {
+        if message.hasInput {
+            let handle = try router.addHandler(respondent: context) { [weak self] in self?.inputWasLost($0) }
+            inputHandle.store(handle, ordering: .relaxed)
+        }
         var message = message
         message.window = state.withLock { state in
             _ = state.account.begin(share: share.adjust)
@@ -281,8 +285,6 @@ final class ProcessSession: Sendable {
     /// Runs `body` while the input is sent.
     func sending<Value>(_ write: ProcessInput.Writer?, _ body: () async -> Value) async -> Value {
         guard let write else { return await body() }
-        let handle = try? router.addHandler(respondent: context) { [weak self] in self?.inputWasLost($0) }
-        inputHandle.store(handle ?? 0, ordering: .relaxed)
         // Unstructured, and not waited for: a source that does not end when it is cancelled is not to hold up the run.
         let sender = Task(executorPreference: FunctionExecutor.shared) { await self.send(write) }
         defer { sender.cancel() }
