@@ -88,6 +88,7 @@ struct TargetSpecificationTests {
             "kubectl:[NAMESPACE/]POD[/CONTAINER]", "lxc:NAME", "lxd:NAME", "incus:NAME", "jail:[USER@]NAME",
             "setns-docker:[USER[:GROUP]@]NAME", "setns-podman:[USER[:GROUP]@]NAME", "setns-lxc:[USER[:GROUP]@]NAME",
             "setns-lxd:[USER[:GROUP]@]NAME", "setns-incus:[USER[:GROUP]@]NAME", "setns-machinectl:[USER[:GROUP]@]NAME",
+            "python[:INTERPRETER]",
         ]
         #expect(HopKind.known.map(\.usage) == known)
         let error = #expect(throws: TargetSyntaxError.self) { try TargetSpecification(parsing: "telnet:web1") }

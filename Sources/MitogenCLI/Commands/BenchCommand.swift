@@ -69,8 +69,10 @@ package struct BenchCommand: ParsableCommand {
     }
 
     private func specification(_ hops: HopSettings) throws -> TargetSpecification {
-        do throws(TargetSyntaxError) {
-            return try TargetSpecification(parsing: self.target, kinds: hops.table.kinds)
+        do {
+            let target = try TargetSpecification(parsing: self.target, kinds: hops.table.kinds)
+            try target.checkIsNoPython()
+            return target
         } catch {
             throw ValidationError("\(error)")
         }

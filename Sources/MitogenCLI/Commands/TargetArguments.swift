@@ -57,11 +57,13 @@ package struct TargetArguments: ParsableArguments {
     /// - Parameters:
     ///   - readsFiles: Whether files count; without them there may be no target.
     ///   - kinds: The kinds of hops that may be used.
+    ///   - leadsToPython: Whether targets may lead to a Python interpreter, and not to a copy of this program.
     /// - Returns: The targets, and what is to be said about them.
     /// - Throws: ``TargetSyntaxError`` or ``ArgumentError``.
     func selection(
         readsFiles: Bool,
-        kinds: [HopKind]
+        kinds: [HopKind],
+        leadsToPython: Bool = false
     ) throws -> (targets: [TargetSpecification], warnings: [String]) {
         var texts = self.targets
         if self.inventory.meansAll { texts.append("@*") }
@@ -83,6 +85,7 @@ package struct TargetArguments: ParsableArguments {
         if selection.targets.isEmpty, readsFiles || self.hostsFiles.isEmpty {
             throw ArgumentError(self.exclusions.isEmpty ? "--target leaves no target" : "--exclude leaves no target")
         }
+        if !leadsToPython { for target in selection.targets { try target.checkIsNoPython() } }
         let unmatched = unused.map { "no target matches --exclude '\(TerminalSanitizer.visible($0))'" }
         let merged = NodeSetFolding.text(selection.merged, order: .written)
         let same =

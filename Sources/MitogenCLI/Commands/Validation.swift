@@ -78,6 +78,7 @@ extension TargetSelection {
         do {
             let groups = try inventory.groups(for: texts).groups
             for text in texts { try selection.add(list: text, kinds: kinds, groups: groups) }
+            for target in selection.targets { try target.checkIsNoPython() }
         } catch let error as ArgumentError {
             throw error.forCommandLine
         } catch {

@@ -48,6 +48,7 @@ package struct FakeSSHOptions: Hashable, Sendable {
         guard let only = selection.targets.first, selection.targets.count == 1 else {
             throw ArgumentError("ssh can lead to one target, not to \(selection.targets.count)")
         }
+        try only.checkIsNoPython()
         self.target = only
         self.timeout = try timeout.map { (text) throws(ArgumentError) in try TimeoutArgument(parsing: text).duration }
         self.hops = hops

@@ -22,6 +22,8 @@ package struct PyCommand: ParsableCommand {
             in it. An ARG of the form NAME=VALUE is a keyword argument, any other a positional one; they are texts, or \
             JSON with --json-arguments.
 
+            A target may end in a hop python[:INTERPRETER], which says what --python says for the others.
+
             The target needs Python, and nothing else: what the function imports comes from here if it is not there. This \
             machine needs a Python with the package mitogen ('pip install mitogen').
 
@@ -31,6 +33,7 @@ package struct PyCommand: ParsableCommand {
             EXAMPLES:
               mitogen py -t 'ssh:web[1-20]' socket gethostname
               mitogen py -t ssh:db1+sudo audit.py open_ports --json-arguments limit=1024
+              mitogen py -t ssh:old1+sudo+python:python2.7 platform python_version
 
             EXIT STATUS:
               0 if every call has returned, 3 if one took too long, 4 if a target could not be reached, 5 if a \
@@ -41,7 +44,12 @@ package struct PyCommand: ParsableCommand {
     @OptionGroup(title: "Targets")
     package var targets: TargetArguments
 
-    @Option(help: ArgumentHelp("The interpreter in the targets; python3 by default.", valueName: "INTERPRETER"))
+    @Option(
+        help: ArgumentHelp(
+            "The interpreter in the targets that name none with a last hop python:INTERPRETER; python3 by default.",
+            valueName: "INTERPRETER"
+        )
+    )
     package var python = "python3"
 
     @Option(help: ArgumentHelp("The interpreter here that has the package mitogen.", valueName: "INTERPRETER"))

@@ -20,19 +20,13 @@ struct PyExecution: Sendable {
     ///
     /// - Returns: The status to exit with.
     func perform() throws -> Int32 {
-        let loop = try MainLoop(signals: Interruption.handledSignals())
-        let stop = OneShot<EarlyEnd>()
-        var interruption = Interruption(unfinished: "left at once")
-        return loop.run { signal in
-            interruption.reaction(to: signal) { stop.resolve(.success(.signal(signal))) }
-        } _: {
-            await self.work(stop)
-        }
+        try EarlyEnd.perform { stop in await self.work(stop) }
     }
 
     private func work(_ stop: OneShot<EarlyEnd>) async -> Int32 {
+        let places = self.request.targets.map(\.place)
         // What is held belongs to another process, and modules come from the master only.
-        await TargetConnections.status(self.request.targets, self.request.hops, image: self.image, usesHeld: false) {
+        return await TargetConnections.status(places, self.request.hops, image: self.image, usesHeld: false) {
             connections in
             let router = try connections.ownRouter()
             let outcomes = await EarlyEnd.doing(until: stop) { await self.call(connections, router, stop) }
@@ -58,7 +52,7 @@ struct PyExecution: Sendable {
             TargetConnections.complain(toolText(error))
             return []
         }
-        let tree = TargetTree(self.request.targets)
+        let tree = TargetTree(self.request.targets.map(\.place))
         let hops = HopConnections(tree, closesUnused: self.request.fanout != nil, through: connections)
         let places = Gate(places: self.request.fanout ?? max(1, self.request.targets.count))
         return await withTaskGroup(of: (Int, RunOutcome).self) { group in
@@ -101,7 +95,7 @@ struct PyExecution: Sendable {
         do throws(HopFailure) {
             let context = try await hops.context(for: target)
             do throws(MitogenError) {
-                let value = try await self.call(module, in: context, router)
+                let value = try await self.call(module, self.request.targets[target].interpreter, in: context, router)
                 self.tell(label, "result", JSONText.of(value), stop)
                 return .exited(0)
             } catch {
@@ -117,11 +111,16 @@ struct PyExecution: Sendable {
         }
     }
 
-    private func call(_ module: String, in context: Context?, _ router: Router) async throws(MitogenError)
-        -> PickleValue
-    {
-        let words = self.request.interpreter
-        let python = try await router.local(via: context) { $0.runtime = .python(words: words) }
+    private func call(
+        _ module: String,
+        _ interpreter: [String],
+        in context: Context?,
+        _ router: Router
+    ) async throws(MitogenError) -> PickleValue {
+        let python = try await router.local(via: context) { options in
+            options.runtime = .python(words: interpreter)
+            options.connectTimeout = self.request.hops.connectTimeout
+        }
         let result: Result<PickleValue, MitogenError>
         do throws(MitogenError) {
             let value = try await python.call(

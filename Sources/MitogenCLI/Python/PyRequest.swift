@@ -22,11 +22,11 @@ struct PyRequest: Sendable {
     let function: String
     let positional: [PickleValue]
     let named: PickleDictionary
-    let interpreter: [String]
     let controllerInterpreter: String
     let searchPath: [String]
     let timeout: Duration?
-    let targets: [TargetSpecification]
+    /// Where each target's interpreter is, and which.
+    let targets: [PythonTarget]
     let labels: [String]
     let fanout: Int?
     var hops: HopSettings
@@ -42,8 +42,8 @@ struct PyRequest: Sendable {
         }
         self.function = command.function
         (self.positional, self.named) = try Self.arguments(command.arguments, areJSON: command.jsonArguments)
-        self.interpreter = command.python.split(separator: " ").map(String.init)
-        guard !self.interpreter.isEmpty else { throw ArgumentError("--python names no interpreter") }
+        let interpreter = PythonTarget.words(command.python)
+        guard !interpreter.isEmpty else { throw ArgumentError("--python names no interpreter") }
         self.controllerInterpreter = command.controllerPython
         var folders = command.searchPath
         for folder in folders where readsFiles && !Self.isFolder(folder) {
@@ -57,8 +57,14 @@ struct PyRequest: Sendable {
         }
         self.fanout = try command.targets.limit()
         self.hops = try command.connections.settings()
-        let selection = try command.targets.selection(readsFiles: readsFiles, kinds: self.hops.table.kinds)
-        self.targets = selection.targets
+        let selection = try command.targets.selection(
+            readsFiles: readsFiles,
+            kinds: self.hops.table.kinds,
+            leadsToPython: true
+        )
+        self.targets = try selection.targets.map { (target) throws(ArgumentError) in
+            try PythonTarget(target, interpreter: interpreter)
+        }
         self.labels = TargetSpecification.labels(for: selection.targets)
         self.warnings = selection.warnings + [self.hops.ssh.warning(for: selection.targets)].compactMap(\.self)
     }

@@ -12,6 +12,20 @@ enum EarlyEnd: Sendable {
     case signal(Int32)
     case outputFailed
 
+    /// Does a command that is left at once when a signal comes. To be called on the main thread before any other is made.
+    ///
+    /// - Returns: The status to exit with.
+    static func perform(_ work: @escaping @Sendable (OneShot<EarlyEnd>) async -> Int32) throws -> Int32 {
+        let loop = try MainLoop(signals: Interruption.handledSignals())
+        let stop = OneShot<EarlyEnd>()
+        var interruption = Interruption(unfinished: "left at once")
+        return loop.run { signal in
+            interruption.reaction(to: signal) { stop.resolve(.success(.signal(signal))) }
+        } _: {
+            await work(stop)
+        }
+    }
+
     /// Does the work of a command, which is cancelled when there is a reason to end early.
     ///
     /// - Parameter follower: What is done meanwhile, such as showing how far the work is; it is cancelled when that ends.

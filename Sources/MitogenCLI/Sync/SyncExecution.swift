@@ -33,14 +33,7 @@ struct SyncExecution: Sendable {
     ///
     /// - Returns: The status to exit with.
     func perform() throws -> Int32 {
-        let loop = try MainLoop(signals: Interruption.handledSignals())
-        let stop = OneShot<EarlyEnd>()
-        var interruption = Interruption(unfinished: "left at once")
-        return loop.run { signal in
-            interruption.reaction(to: signal) { stop.resolve(.success(.signal(signal))) }
-        } _: {
-            await self.work(until: stop)
-        }
+        try EarlyEnd.perform { stop in await self.work(until: stop) }
     }
 
     private func work(until stop: OneShot<EarlyEnd>) async -> Int32 {

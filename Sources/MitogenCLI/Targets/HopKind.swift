@@ -115,7 +115,7 @@ extension HopKind {
     )
 
     /// Every kind of hop that `mitogen run` knows, in the order of the help text.
-    package static let known: [HopKind] = [.local, .fork, .ssh, .sudo, .su, .doas] + containers
+    package static let known: [HopKind] = [.local, .fork, .ssh, .sudo, .su, .doas] + containers + [.python]
 
     /// Refuses characters that could disturb the terminal on which a label is shown; holds for every kind of hop.
     static func controlCharacterProblem(_ argument: String) -> String? {

@@ -71,6 +71,44 @@ struct PyCommandTests {
         }
     }
 
+    @Test("A last hop names the interpreter, and --python that of the other targets")
+    func hop() async throws {
+        let arguments = ["py", "--controller-python", PythonWithMitogen.path]
+        let result = try await ToolProcess.run(
+            arguments + [
+                "-t", "local:a+python:/usr/bin/env python3", "-t", "python", "--python", "python-gone", "-t", "local:b",
+                "os", "getppid",
+            ]
+        )
+        #expect(result.status == 5)
+        let lines = result.lines.sorted()
+        try #require(lines.count == 3, "\(result.errors)")
+        #expect(lines[0].hasPrefix("{\"target\":\"local:a+python:/usr/bin/env python3\",\"result\":"))
+        #expect(lines[1].hasPrefix("{\"target\":\"local:b\",\"error\":") && lines[1].contains("python-gone"))
+        // One that names no interpreter gets that of --python as well.
+        #expect(lines[2].hasPrefix("{\"target\":\"python\",\"error\":") && lines[2].contains("python-gone"))
+        let here = try await ToolProcess.run(arguments + ["-t", "python:python3", "operator", "add", "a", "b"])
+        #expect(here.text == "{\"target\":\"python:python3\",\"result\":\"ab\"}\n", "\(here.errors)")
+    }
+
+    @Test("Commands that need a copy of this program refuse a hop to Python before anything is connected")
+    func refusedHop() async throws {
+        let target = "ssh:nowhere+python:python3.11"
+        for arguments in [
+            ["run", "-t", target, "--", "true"], ["copy", "-t", target, "/etc/hostname", ":/tmp/x"],
+            ["fetch", "-t", target, ":/etc/hostname", "/tmp/"], ["sync", "-t", target, "/tmp/", ":/tmp/x"],
+            ["hold", "-t", target], ["doctor", target], ["tree", "-t", target], ["bench", "-t", target],
+            ["fakessh", target, "--", "true"],
+        ] {
+            let result = try await ToolProcess.run(arguments)
+            let sentence =
+                "target '\(target)': the hop 'python' is for 'mitogen py', which calls a Python function; leave it out here"
+            #expect(result.status == 2 && result.errors.contains(sentence), "\(arguments[0]): \(result.errors)")
+        }
+        let middle = try await ToolProcess.run(["py", "-t", "ssh:nowhere+python+local", "os", "getpid"])
+        #expect(middle.status == 2 && middle.errors.contains("'python' is the last hop of a target"))
+    }
+
     @Test("Targets come from an inventory")
     func inventory() async throws {
         try await withTemporaryDirectory { folder in
