@@ -5,9 +5,9 @@
 //
 
 extension PickleReader {
-    /// A call error's text has to be shorter than this, a context's name shorter than ``contextNameLimit``.
+    /// A call error's text is shorter than this, or cut; a context's name no longer than ``contextNameLimit``.
     static let callErrorLimit = 10_000
-    static let contextNameLimit = 100
+    static let contextNameLimit = 500
 
     /// Calls a global with a tuple of arguments: the only calls a pickle can make are these constructors.
     mutating func reduce() throws(PickleError) {
@@ -59,10 +59,10 @@ extension PickleReader {
     }
 
     private static func callError(_ items: [PickleValue]) throws(PickleError) -> PickleValue {
-        guard items.count == 1, case .string(let text) = items[0], text.unicodeScalars.count < callErrorLimit else {
-            throw refusal(of: "CallError")
-        }
-        return .callError(text)
+        guard items.count == 1, case .string(let text) = items[0] else { throw refusal(of: "CallError") }
+        // Python's functions may fail with more than its own reader takes: the beginning says why.
+        let end = text.unicodeScalars.index(text.startIndex, offsetBy: callErrorLimit, limitedBy: text.endIndex)
+        return .callError(end.map { String(text[..<text.unicodeScalars.index(before: $0)]) } ?? text)
     }
 
     private static func context(_ items: [PickleValue]) throws(PickleError) -> PickleValue {
@@ -71,7 +71,7 @@ extension PickleReader {
         }
         switch items[1] {
         case .none: return .context(id: id, name: nil)
-        case .string(let name) where name.unicodeScalars.count < contextNameLimit: return .context(id: id, name: name)
+        case .string(let name) where name.unicodeScalars.count <= contextNameLimit: return .context(id: id, name: name)
         default: throw refusal(of: "Context")
         }
     }

@@ -55,9 +55,10 @@ extension PickleWriter {
         try writeCall(of: .callErrorFunction, count: 1) { (writer) throws(PickleError) in try writer.write(text) }
     }
 
-    /// Writes a reference to a context (`mitogen.core.Context`), whose name has fewer than 100 characters.
+    /// Writes a reference to a context (`mitogen.core.Context`), whose name has fewer than 100 characters: Mitogen before
+    /// 0.3.52 takes no longer one, and a later one up to 500.
     public mutating func writeContext(id: UInt32, name: String?) throws(PickleError) {
-        guard (name?.unicodeScalars.count ?? 0) < PickleReader.contextNameLimit else {
+        guard (name?.unicodeScalars.count ?? 0) < 100 else {
             throw PickleError(.invalidValue, "the name of a context is too long")
         }
         try writeCall(of: .context, count: 2) { (writer) throws(PickleError) in

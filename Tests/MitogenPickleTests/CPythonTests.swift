@@ -17,9 +17,14 @@ enum Python {
 
     /// Runs a script with lines as input, and returns the lines of its output.
     static func run(_ script: String, _ lines: [String]) throws -> [String] {
+        try run([path ?? "", "-c", script], lines)
+    }
+
+    /// Runs an interpreter with arguments.
+    static func run(_ command: [String], _ lines: [String]) throws -> [String] {
         let process = Process()
-        process.executableURL = URL(fileURLWithPath: path ?? "")
-        process.arguments = ["-c", script]
+        process.executableURL = URL(fileURLWithPath: command[0])
+        process.arguments = Array(command.dropFirst())
         let folder = FileManager.default.temporaryDirectory
         let inputFile = folder.appendingPathComponent("mitogen-pickle-\(UUID().uuidString)")
         try Data(lines.joined(separator: "\n").utf8).write(to: inputFile)

@@ -116,7 +116,11 @@ enum ExpectedValues {
         "context_named": [.context(id: 1234, name: "k3")],
         "context_unnamed": [.context(id: 1234, name: nil)],
         "context_zero": [.context(id: 0, name: "self")],
+        "context_name_100": [.context(id: 1, name: String(repeating: "n", count: 100))],
+        "context_name_500": [.context(id: 1, name: String(repeating: "n", count: 500))],
         "sender": [.sender(contextID: 55555, handle: 4444)],
+        "sender_first_handle": [.sender(contextID: 55555, handle: 1)],
+        "sender_last_handle": [.sender(contextID: 55555, handle: .max)],
         "call_function_sender": [
             .tuple([
                 nil, "mymod", nil, "child_main", .tuple([.sender(contextID: 0, handle: 1007), 2.0]),

