@@ -117,6 +117,17 @@ public struct Message: Sendable, Hashable {
         return reply
     }
 
+    /// Gives the message the form that versions of the Python implementation before 0.3.39 know. They send and take the
+    /// pieces of a file, which are what wants an answer from a service, as pickled blobs.
+    package mutating func makeLegacy() {
+        if encoding == .binary, header.replyTo == StandardHandle.callService,
+            let blob = try? Message.pickled(PickleValue.blob(data))
+        {
+            data = blob.data
+        }
+        header.encoding = .legacy
+    }
+
     // MARK: Reading messages
 
     /// The reason of a dead message: its text, or which end closed the channel (section 1.5).

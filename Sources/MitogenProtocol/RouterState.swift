@@ -55,7 +55,12 @@ package struct RouterState: Sendable {
 
     private mutating func pass(_ message: inout Message, from ingress: LinkID?) -> Action {
         switch table.route(&message.header, from: ingress) {
-        case .forward(let link): return .forward(link)
+        case .forward(let link):
+            // Nobody waits there, and it would end the loop of a Python context, or one of the threads of its pool.
+            if message.isDead, [StandardHandle.callFunction, StandardHandle.callService].contains(message.handle) {
+                return .drop(.reason(DeadReason.invalidHandle))
+            }
+            return .forward(link)
         case .drop(let reason): return .drop(reason)
         case .refuse(let reason): return refuse(message, reason)
         case .deliver: return deliver(message, from: ingress)

@@ -77,8 +77,12 @@ struct ServiceCall: Sendable {
     }
 }
 
+/// A method whose callers get no result, though they leave a place for one: the Python implementation's end at a result
+/// that comes before they have closed it.
+protocol UnansweredMethod: ServiceMethod {}
+
 extension ServiceMethod {
-    /// Decodes the method, runs it, and encodes what it returns.
+    /// Decodes the method, runs it, and encodes what it returns: nothing at all for an ``UnansweredMethod``.
     static func answer(
         _ arguments: PickleValue,
         of service: any Service,
@@ -94,6 +98,7 @@ extension ServiceMethod {
             throw MitogenError(.callError, "the arguments of \(name) do not fit: \(error)")
         }
         let output = try await method.run(in: service, for: request)
+        if Self.self is any UnansweredMethod.Type { return [] }
         return try encodeResult(of: name, .init(bytesStyle: .python)) { (writer) throws(PickleError) in
             try encode(output: output, into: &writer)
         }

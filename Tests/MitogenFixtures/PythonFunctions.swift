@@ -6,6 +6,7 @@
 
 public import Mitogen
 internal import MitogenPickle
+public import MitogenProtocol
 internal import MitogenPython
 internal import MitogenServices
 
@@ -22,6 +23,7 @@ public enum PythonFunctions {
             try Mitogen.register("python.know_notebook", KnowNotebook.self)
             try Mitogen.register("python.say", Say.self)
             try Mitogen.register("python.start", StartBelow.self)
+            try Mitogen.register("python.fail_at_length", FailWithLongText.self)
         } catch {
             preconditionFailure("\(error)")
         }
@@ -50,6 +52,49 @@ public struct Refuse: RemoteFunction {
 
     public func run(in context: ExternalContext) async throws {
         throw Refusal(reason: reason)
+    }
+}
+
+/// Fails with a text of some length.
+public struct FailWithLongText: RemoteFunction {
+    public var count: Int
+
+    public func run(in context: ExternalContext) async throws {
+        throw Refuse.Refusal(reason: String(repeating: "x", count: count))
+    }
+}
+
+/// Asks a service of another context by name, as a sibling that has no authority there.
+public struct AskService: RemoteFunction {
+    var context: Context
+    var service: String
+    var method: String
+
+    public init(_ service: String, _ method: String, of context: Context) {
+        self.context = context
+        self.service = service
+        self.method = method
+    }
+
+    public func run(in context: ExternalContext) async throws -> Int {
+        try await self.context.callService(named: service, method: method)
+    }
+}
+
+/// Sends dead messages to a handle of another context.
+public struct SendDead: RemoteFunction {
+    var context: Context
+    var handle: Handle
+    var count: Int
+
+    public init(_ count: Int, to context: Context, at handle: Handle) {
+        self.count = count
+        self.context = context
+        self.handle = handle
+    }
+
+    public func run(in context: ExternalContext) async throws {
+        for _ in 0..<count { try self.context.send(.dead("over", handle: handle)) }
     }
 }
 

@@ -127,6 +127,11 @@ struct RouterStateTests {
                 #expect(result == (destination == 99 && size == 0 ? .forward(Self.up) : .drop))
             }
         }
+        // Elsewhere, nobody waits where requests arrive, and a Python context would end with it.
+        for handle in [StandardHandle.callFunction, StandardHandle.callService] {
+            let message = message(from: 6, to: 99, handle, replyTo: StandardHandle.isDead)
+            #expect(process(message, from: Self.down) == .drop)
+        }
         let unreachable = message(from: 0, to: 99, 1000, replyTo: StandardHandle.isDead)
         #expect(process(unreachable, from: Self.up) == .drop)
     }

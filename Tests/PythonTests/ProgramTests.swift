@@ -50,7 +50,12 @@ extension PythonTests {
                 ) { output in
                     for try await line in output.lines() {
                         let id = try #require(ContextID(line))
-                        try await withRouter(unixSocket: path) { try await check($0.router.context(id: id)) }
+                        try await withRouter(unixSocket: path) { tree in
+                            try await check(tree.router.context(id: id))
+                            let master = try #require(tree.router.context(id: 0))
+                            try await PythonServices.checkNotebook(of: master)
+                            try await PythonFiles.check(of: master)
+                        }
                         ends.finish()
                     }
                 }

@@ -287,7 +287,9 @@ final class CallDispatcher: Sendable {
         let (message, router) = (request.message, request.router)
         switch outcome {
         case .success(let data):
-            if !isSent { router.reply(to: message, with: Message(handle: 0, encoding: .pickle, data: data)) }
+            // No value has no bytes.
+            if isSent || data.isEmpty { return }
+            router.reply(to: message, with: Message(handle: 0, encoding: .pickle, data: data))
         case .failure(let error):
             answer(message, with: RemoteFailure(of: error, in: router, function: name()), in: router)
         }

@@ -187,8 +187,8 @@ package final class Stream: Sendable {
         turn: inout OneShot<Void>?
     ) -> Acceptance {
         var message = message
+        if isLegacy.load(ordering: .relaxed) { message.makeLegacy() }
         message.header.length = UInt32(message.data.count)
-        if isLegacy.load(ordering: .relaxed) { message.header.encoding = .legacy }
         var frame = OutgoingFrame(message)
         let next = output.withLock { output -> StreamOutput.Step in
             let next = output.add(&frame, limit: isBounded ? mostQueued : nil, waits: waits)

@@ -69,7 +69,7 @@ extension FileService {
         }
     }
 
-    struct Acknowledge: ServiceMethod {
+    struct Acknowledge: UnansweredMethod {
         static let name = "acknowledge"
         static let policy = ServicePolicy.anyone
         var size: Int

@@ -69,7 +69,13 @@ struct FileServiceClient: Sendable {
 
     private func next(_ receiver: MessageReceiver) async throws(MitogenError) -> [UInt8]? {
         do throws(MitogenError) {
-            return try await receiver.get().data
+            let message = try await receiver.get()
+            if message.encoding == .binary { return message.data }
+            // Old versions of the Python implementation know no other way.
+            switch try message.unpickle() {
+            case .blob(let bytes), .bytes(let bytes): return bytes
+            default: throw MitogenError(.streamError, "\(path): what came is no piece of a file", context: context.name)
+            }
         } catch  where error.isEndOfChannel {
             return nil
         }

@@ -33,7 +33,7 @@ extension PushFileService {
         }
     }
 
-    struct StoreAndForward: ServiceMethod {
+    struct StoreAndForward: UnansweredMethod {
         static let name = "store_and_forward"
         var path: ServicePath
         var data: Blob
@@ -45,7 +45,7 @@ extension PushFileService {
         }
     }
 
-    struct Forward: ServiceMethod {
+    struct Forward: UnansweredMethod {
         static let name = "forward"
         var path: ServicePath
         var context: Context

@@ -10,6 +10,7 @@ greet = mitogen_swift.function('python.greet')
 refuse = mitogen_swift.function('python.refuse')
 send_numbers = mitogen_swift.function('python.send_numbers')
 receive_numbers = mitogen_swift.function('python.receive_numbers')
+fail_at_length = mitogen_swift.function('python.fail_at_length')
 say = mitogen_swift.function('python.say')
 start = mitogen_swift.function('python.start')
 NOTEBOOK = 'MitogenFixtures.Notebook'
@@ -48,6 +49,11 @@ def check_calls(context):
     expect_error(mitogen.core.CallError, 'it takes 2 positional arguments but 3 were given', context.call, add, 1, 2, 3)
     expect_error(mitogen.core.CallError, "two values for 'left'", context.call, add, 1, left=2)
     expect_error(mitogen.core.CallError, 'no key', context.call, add, 1)
+    for count in 9000, 10000, 100000:
+        try:
+            context.call(fail_at_length, count)
+        except mitogen.core.CallError:
+            expect(9000 < len(str(sys.exc_info()[1])) < 10000, True)
     unknown = mitogen_swift.function('python.unknown')
     expect_error(mitogen.core.CallError, 'python.unknown', context.call, unknown)
     for value in VALUES:

@@ -1,0 +1,126 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+internal import Mitogen
+internal import MitogenFixtures
+internal import MitogenPickle
+internal import MitogenProtocol
+internal import MitogenPython
+internal import MitogenServices
+internal import Testing
+
+extension PythonTests {
+    /// What a Python context does that a Swift one would not.
+    @Suite("Quirks")
+    struct Quirks {
+        @Test(
+            "A function whose result cannot travel, or that ends its interpreter, fails alone",
+            arguments: PythonPackage.all
+        )
+        func ends(_ package: PythonPackage) async throws {
+            try await withPython(package) { router in
+                let other = try await router.local { $0.runtime = .python() }
+                let swift = try await router.local()
+                for (function, arguments, text) in [
+                    // Python's contexts end themselves with a signal.
+                    ("lock", [], "ended with signal 15"), ("function", [], "ended with signal 15"),
+                    ("module", [], "ended with signal 15"), ("leave", [], "ended with signal 15"),
+                    ("end", [0], "it has ended"), ("end", [9], "ended with exit status 9"),
+                ] as [(String, [PickleValue], String)] {
+                    let python = try await router.local { $0.runtime = .python() }
+                    let error = await #expect(throws: MitogenError.self) {
+                        let _: PickleValue = try await python.call(named: "sample.quirks.\(function)", arguments)
+                    }
+                    #expect(error?.message.contains(text) == true, "\(function): \(String(describing: error))")
+                    #expect(error?.code == .channelError)
+                }
+                let sum: Int = try await other.call(named: "sample.helper.add", [1, 2])
+                #expect(sum == 3)
+                #expect(try await swift.call(Add(1, 2)) == 3)
+            }
+        }
+
+        @Test(
+            "A result of a type that does not travel is an error here, and the context goes on",
+            arguments: PythonPackage.all
+        )
+        func forbidden(_ package: PythonPackage) async throws {
+            try await withPython(package) { router in
+                let python = try await router.local { $0.runtime = .python() }
+                let error = await #expect(throws: MitogenError.self) {
+                    let _: PickleValue = try await python.call(named: "sample.quirks.numbers")
+                }
+                #expect(error?.message.contains("set") == true, "\(String(describing: error))")
+                let sum: Int = try await python.call(named: "sample.helper.add", [1, 2])
+                #expect(sum == 3)
+            }
+        }
+
+        @Test("Dead messages end neither the loop of a Python context nor its pool", arguments: PythonPackage.all)
+        func deadMessages(_ package: PythonPackage) async throws {
+            try await withPython(package) { router in
+                let python = try await router.local { $0.runtime = .python() }
+                let sibling = try await router.local()
+                let notebook = PythonServices.notebook
+                let count: Int = try await python.callService(named: notebook, method: "count", timeout: .seconds(10))
+                #expect(count == 0)
+                for handle in [StandardHandle.callService, StandardHandle.callFunction] {
+                    for _ in 0..<4 { try python.send(.dead("over", handle: handle)) }
+                    try await sibling.call(SendDead(4, to: python, at: handle))
+                }
+                for _ in 0..<3 {
+                    let again: Int = try await python.callService(
+                        named: notebook,
+                        method: "count",
+                        timeout: .seconds(10)
+                    )
+                    #expect(again == 0)
+                }
+                let sum: Int = try await python.call(named: "sample.helper.add", [1, 2], timeout: .seconds(10))
+                #expect(sum == 3)
+            }
+        }
+
+        @Test("A pool that has ended is reported, and the context goes on")
+        func stopped() async throws {
+            try await withPython(.current) { router in
+                let python = try await router.local { $0.runtime = .python() }
+                let _: Int = try await python.callService(named: PythonServices.notebook, method: "count")
+                let _: Bool? = try await python.call(named: "sample.quirks.stop_pool")
+                let error = await #expect(throws: MitogenError.self) {
+                    let _: Int = try await python.callService(
+                        named: PythonServices.notebook,
+                        method: "count",
+                        timeout: .seconds(1)
+                    )
+                }
+                #expect(error?.code == .channelError && error?.message.contains("invalid handle") == true)
+                let sum: Int = try await python.call(named: "sample.helper.add", [1, 2])
+                #expect(sum == 3)
+            }
+        }
+
+        @Test("Long names and long texts of errors are cut", arguments: PythonPackage.all)
+        func long(_ package: PythonPackage) async throws {
+            try await withPython(package) { router in
+                let python = try await router.local { $0.runtime = .python() }
+                let named = try await router.local { $0.name = String(repeating: "n", count: 500) }
+                #expect(named.name.count >= 500)
+                let name: String = try await python.call(named: "sample.quirks.name", [named.pickleValue])
+                #expect(name == String(named.name.prefix(99)))
+                for count in [9_000, 10_000, 100_000] {
+                    let error = await #expect(throws: MitogenError.self) {
+                        let _: Bool? = try await python.call(named: "sample.quirks.fail_at_length", [.int(count)])
+                    }
+                    #expect(error?.code == .callError && error?.message.hasPrefix("builtins.ValueError: xxx") == true)
+                    #expect((9_000..<10_100).contains(error?.message.count ?? 0), "\(count)")
+                    let sum: Int = try await python.call(named: "sample.helper.add", [1, 2])
+                    #expect(sum == 3)
+                }
+            }
+        }
+    }
+}
