@@ -64,6 +64,7 @@ extension Router {
     }
 
     package func connect(_ request: ConnectionRequest, from via: Context?) async throws(MitogenError) -> Context {
+        let deadline = ContinuousClock.now + request.common.connectTimeout
         let request = try await request.prepared(for: self)
         let context =
             if let via, isPython(via.id) {
@@ -74,7 +75,7 @@ extension Router {
                 try await connect(request)
             }
         do throws(MitogenError) {
-            try await settle(context, request.common)
+            try await settle(context, request.common, until: deadline)
             return context
         } catch {
             _ = try? context.send(Message(handle: StandardHandle.shutdown))

@@ -132,11 +132,15 @@ extension ConnectionRequest {
 
 extension Router {
     /// Does what is to be done first in a new Python context.
-    func settle(_ context: Context, _ common: CommonOptions) async throws(MitogenError) {
+    func settle(
+        _ context: Context,
+        _ common: CommonOptions,
+        until deadline: ContinuousClock.Instant
+    ) async throws(MitogenError) {
         guard common.runtime.python?.disablesSitePackages == true else { return }
         let _: Bool? = try await context.call(
             named: "mitogen.utils.disable_site_packages",
-            timeout: common.connectTimeout
+            timeout: max(.milliseconds(1), deadline - .now)
         )
     }
 
