@@ -9,18 +9,20 @@ internal import MitogenProtocol
 internal import Synchronization
 
 extension Router {
-    /// Has a Python context start another process on its machine, as its own `Router.local` does: a Python interpreter, or
-    /// a program of this library that is there already.
+    /// Has a Python context start another one, as its own `Router.local` does: a Python interpreter, or a program of this
+    /// library that is there already. A tool in front of it may lead anywhere, but cannot ask anything.
     func connect(_ request: ConnectionRequest, throughPython via: Context) async throws(MitogenError) -> Context {
-        guard let command = request.commandWithoutTool else {
+        guard let command = request.commandForPython else {
             throw MitogenError(
                 .misuse,
-                "\(via.name) is a Python context: through it only local Python contexts are started, and programs that are "
-                    + "there already",
+                "\(via.name) is a Python context: through it only Python contexts are started, and programs that are there "
+                    + "already, by tools that are given no password and no file",
                 hint: "start it from the context before that one"
             )
         }
         let limit = request.common.connectTimeout
+        var name = request.common.name
+        if name == nil, case .tool(let tool) = request.way, !tool.command.before.isEmpty { name = request.defaultName }
         let options: PickleDictionary = [
             "python_path": .list(command.map { .string($0) }),
             "connect_timeout": .float(limit / .seconds(1)),
@@ -31,7 +33,7 @@ extension Router {
         let call = try via.startCall(
             named: "mitogen.parent._proxy_connect",
             keywordArguments: [
-                "name": request.common.name.map { .string($0) } ?? .none, "method_name": "local",
+                "name": name.map { .string($0) } ?? .none, "method_name": "local",
                 "kwargs": .keywordArguments(options),
             ],
             as: Made.self
@@ -101,12 +103,38 @@ extension Router {
 }
 
 extension ConnectionRequest {
-    /// What starts the context, if there is no tool in front of it, and nothing has to be sent.
-    fileprivate var commandWithoutTool: [String]? {
+    /// What a Python context can start in place of an interpreter; nil if something had to be sent or typed.
+    fileprivate var commandForPython: [String]? {
+        let program = common.executable.map { $0 + [PythonBootstrap.argument] }
+        guard let words = common.runtime.python?.interpreter ?? program else { return nil }
         switch way {
-        case .program: common.executable.map { $0 + [PythonBootstrap.argument] }
-        case .tool(let tool) where tool.command.before.isEmpty: common.runtime.python?.interpreter
-        default: nil
+        case .program: return words
+        case .tool(let tool): return tool.command(runningWithoutHelp: words)
+        default: return nil
         }
+    }
+}
+
+extension ConnectionTool {
+    /// The tool's command line with other words behind it than a first stage.
+    fileprivate func command(runningWithoutHelp words: [String]) -> [String]? {
+        let before = command.before
+        guard password == nil, passphrase == nil, cleanUp == nil, copy?.isOnlyWay != true, command.after.isEmpty,
+            !before.contains(where: { $0.utf8.contains(0) })
+        else { return nil }
+        if before.isEmpty { return words }
+        let quoted = ProgramCopyCommands.quoted(before)
+        // What the tool says belongs into an error; Python does the same with the tools of containers.
+        let script: String
+        switch command.form {
+        case .words: script = "exec \(quoted) \"$@\" 2>&1"
+        case .text:
+            // Python puts its own words behind these: all of them become one text, each in quotes.
+            script =
+                #"t=; for w; do t="$t '$(printf %s "$w" | sed "s/'/'\\\\''/g")'"; done; exec "#
+                + "\(quoted) \"$t\" 2>&1"
+        default: return nil
+        }
+        return ["/bin/sh", "-c", script, "sh"] + words
     }
 }

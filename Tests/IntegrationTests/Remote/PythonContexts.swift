@@ -46,6 +46,63 @@ struct PythonContexts {
         }
     }
 
+    @Test("Through a Python context, tools lead on that ask nothing")
+    func throughPython() async throws {
+        let password = try Testbed.password(of: "tb-plain")
+        try await withPython { router in
+            let runtime = ContextRuntime.python("/usr/bin/python3")
+            let here = try await router.local { $0.runtime = runtime }
+            let ssh = try await router.testbed("tb-bash", via: here) { options in
+                options.username = "tb-free"
+                options.runtime = runtime
+            }
+            #expect(ssh.name == "\(here.name).ssh.tb-bash")
+            #expect(try await userName(ssh) == "tb-free")
+            let root = try await router.sudo(via: ssh) { $0.runtime = runtime }
+            #expect(try await userName(root) == "root")
+            let isPickle: Bool = try await root.call(named: "mitogen.utils.cast", [true])
+            #expect(isPickle)
+            let asks = try await failure {
+                try await router.su(via: ssh) { options in
+                    options.username = "tb-plain"
+                    options.password = password
+                    options.runtime = runtime
+                }
+            }
+            #expect(asks.code == .misuse && asks.message.contains("no password"))
+            let refused = try await failure {
+                try await router.testbed("tb-bash", via: here) { options in
+                    options.username = "tb-nobody-there"
+                    options.runtime = runtime
+                }
+            }
+            #expect(refused.message.contains("Permission denied"), "\(refused)")
+        }
+    }
+
+    @Test("In a container, by its engine and by its namespaces", .needs(.docker), .needsRoot)
+    func container() async throws {
+        let program = try Engine.docker.program
+        try await withPython { router in
+            let runtime = ContextRuntime.python("/usr/bin/python3")
+            let inside = try await router.docker(container: "tb-python") { options in
+                options.dockerPath = program
+                options.runtime = runtime
+            }
+            let entered = try await router.setns(container: "tb-python", kind: .docker) { options in
+                options.toolPath = program
+                options.runtime = runtime
+            }
+            let here: String = try await router.local { $0.runtime = runtime }.call(named: "socket.gethostname")
+            for python in [inside, entered] {
+                let isPickle: Bool = try await python.call(named: "mitogen.utils.cast", [true])
+                #expect(isPickle)
+                let name: String = try await python.call(named: "socket.gethostname")
+                #expect(name.count == 12 && name != here)
+            }
+        }
+    }
+
     @Test("Accounts are changed with passwords, behind Swift and by the tool itself")
     func accounts() async throws {
         let password = try Testbed.password(of: "tb-plain")

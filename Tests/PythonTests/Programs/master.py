@@ -45,7 +45,12 @@ try:
     # Contexts below it: another copy of the program, Python, and one below that.
     below = mitogen.parent.Context(router, context.call(checks.start))
     checks.expect(below.call(checks.add, 1, 2), 3)
-    if python:
+    if not python:
+        # What is needed for it is not part of this version's command.
+        checks.expect_error(
+            mitogen.core.CallError, 'only the master starts Python contexts', context.call, checks.start, sys.executable,
+        )
+    else:
         interpreter = mitogen.parent.Context(router, context.call(checks.start, python))
         import sample.parts.calls
         checks.expect(interpreter.call(os.getppid) > 1, True)
