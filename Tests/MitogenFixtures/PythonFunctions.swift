@@ -23,6 +23,7 @@ public enum PythonFunctions {
             try Mitogen.register("python.know_notebook", KnowNotebook.self)
             try Mitogen.register("python.say", Say.self)
             try Mitogen.register("python.start", StartBelow.self)
+            try Mitogen.register("inventory.uptime", Uptime.self)
             try Mitogen.register("python.fail_at_length", FailWithLongText.self)
         } catch {
             preconditionFailure("\(error)")

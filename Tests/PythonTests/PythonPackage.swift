@@ -23,7 +23,7 @@ struct PythonPackage: Sendable, CustomTestStringConvertible {
     static let old = PythonPackage(version: "0.3.27")
     static let all = [current, old]
 
-    private static let root = #filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined()
+    static let root = #filePath.split(separator: "/").dropLast(3).map { "/\($0)" }.joined()
     static let programs = "\(root)/Tests/PythonTests/Programs"
     static let module = "\(root)/Python"
 
