@@ -36,7 +36,7 @@ let package = Package(
         program("mirror-folder", "Mitogen", "MitogenFakeSSH"),
         program("ping-pong", "Mitogen"),
         program("pipeline", "Mitogen"),
-        program("python-functions", "Mitogen", "MitogenPython"),
+        program("python-functions", "Mitogen", "MitogenPython", "MitogenServices"),
         program("scatter-gather", "Mitogen"),
         program("shared-account", "Mitogen", "MitogenDistributed"),
         program("shared-tree", "Mitogen"),
