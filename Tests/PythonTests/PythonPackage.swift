@@ -55,9 +55,10 @@ enum FixtureProgram {
 func withPython<Result>(
     _ package: PythonPackage,
     _ configure: (inout PythonConfiguration) -> Void = { _ in },
+    from configuration: RouterConfiguration = RouterConfiguration(),
     _ body: (Router) async throws -> Result
 ) async throws -> Result {
-    var configuration = RouterConfiguration()
+    var configuration = configuration
     configuration.image = .file(FixtureProgram.path)
     return try await withRouter(configuration: configuration) { router in
         try router.configurePython { python in

@@ -103,6 +103,47 @@ extension PythonTests {
             }
         }
 
+        @Test("A Python context gets nothing that its own kind would not send", arguments: PythonPackage.all)
+        func extensions(_ package: PythonPackage) async throws {
+            var configuration = RouterConfiguration()
+            configuration.keepAliveInterval = .milliseconds(100)
+            try await withPython(package, from: configuration) { router in
+                let python = try await router.local { $0.runtime = .python() }
+                let _: Bool? = try await python.call(named: "sample.quirks.watch")
+                // What a Swift context would be told of: a deadline, a cancelled call, credit, parts, input of a command.
+                let late = await #expect(throws: MitogenError.self) {
+                    let _: Bool? = try await python.call(
+                        named: "time.sleep",
+                        [.float(0.5)],
+                        timeout: .milliseconds(100)
+                    )
+                }
+                #expect(late?.code == .timeoutError)
+                let cancelled = Task {
+                    let _: Bool? = try await python.call(named: "time.sleep", [.float(0.1)])
+                }
+                cancelled.cancel()
+                _ = await cancelled.result
+                let sender: Sender<Int> = try await python.call(named: "sample.quirks.open_receiver")
+                for number in 0..<2000 { try await sender.send(number) }
+                sender.close()
+                let numbers: [Int] = try await python.call(named: "sample.quirks.take")
+                #expect(numbers == Array(0..<2000))
+                let bytes = PickleValue.bytes(PythonFiles.content(4 << 20))
+                let echoed: PickleValue = try await python.call(named: "sample.parts.calls.echo", [bytes])
+                #expect(echoed == bytes)
+                if package.version == PythonPackage.current.version {
+                    let below = try await router.local(via: python) { $0.executable = [FixtureProgram.path] }
+                    #expect(
+                        try await below.run(["cat"], stdin: .string("through Python")).outputText == "through Python"
+                    )
+                    try await below.shutdown()
+                }
+                let handles: [Int] = try await python.call(named: "sample.quirks.own_handles")
+                #expect(handles == [])
+            }
+        }
+
         @Test("Long names and long texts of errors are cut", arguments: PythonPackage.all)
         func long(_ package: PythonPackage) async throws {
             try await withPython(package) { router in

@@ -38,3 +38,39 @@ def fail_at_length(count):
 def stop_pool():
     import mitogen.service
     mitogen.service.get_or_create_pool().stop()
+
+
+HANDLES = set()
+RECEIVERS = []
+
+
+def watch():
+    """Notes the handles of the messages for this context that come from now on."""
+    import mitogen
+    import mitogen.core
+    route = mitogen.core.Router._async_route
+
+    def noting(router, message, stream=None):
+        if message.dst_id == mitogen.context_id:
+            HANDLES.add(message.handle)
+        return route(router, message, stream)
+
+    mitogen.core.Router._async_route = noting
+
+
+def own_handles():
+    """Those that no Python program knows."""
+    return sorted(handle for handle in HANDLES if 113 < handle < 999)
+
+
+def open_receiver(router):
+    import mitogen.core
+    RECEIVERS.append(mitogen.core.Receiver(router))
+    return RECEIVERS[-1].to_sender()
+
+
+def take():
+    return [message.unpickle() for message in RECEIVERS.pop()]
+
+
+open_receiver.mitogen_takes_router = True
