@@ -99,7 +99,8 @@ struct FullWayTests {
 
     /// Has so much wait between the router of the tree's node and a router below it that a value is lost there.
     private func fill(_ tree: TestTree, towards nested: TestNode) async throws {
-        for _ in 0..<5 { try nested.context.send(Message(handle: 4242, data: Self.ballast)) }
+        // More than fits: what comes when it is full is lost. Some may be read before the other end stands still.
+        for _ in 0..<12 { try nested.context.send(Message(handle: 4242, data: Self.ballast)) }
         // The same way, so that it comes behind them.
         _ = try await tree.context.call(Add(1, 2))
     }
