@@ -58,6 +58,10 @@ extension ConnectionAttempt {
         if case .failure(let error) = result.outcome { error.code == .timeoutError } else { false }
     }
 
+    var hasFailed: Bool {
+        if case .failure = result.outcome { true } else { false }
+    }
+
     /// Asks a tool; what cannot be started, or fails, has no lines for an answer, but what it complains about is logged.
     ///
     /// - Throws: What the attempt has failed with meanwhile.

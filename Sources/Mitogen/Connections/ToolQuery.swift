@@ -29,7 +29,7 @@ final class ToolQuery: Sendable {
     }
 
     /// What comes after so many lines is not kept: a tool may print all that a container has logged.
-    private static let lineLimit = 1000
+    static let lineLimit = 1000
 
     /// Starts the tool.
     ///

@@ -22,7 +22,9 @@ package struct SSHConfiguration: Sendable, Equatable {
 
     /// The same for another name, which matches the same patterns; nil if this cannot be told.
     package func renamed(from name: String, to other: String) -> SSHConfiguration? {
-        guard ["no", "false"].contains(values["canonicalizehostname"]) else { return nil }
+        guard ["no", "false"].contains(values["canonicalizehostname"]),
+            values["canonicalizePermittedcnames"] ?? values["canonicalizepermittedcnames"] ?? "none" == "none"
+        else { return nil }
         let isNamed = values["hostname"] == name
         // `%h.example.com`, or a text that happens to be like the name.
         let others = (isNamed ? [] : ["hostname"]) + ["proxyjump", "proxycommand"]

@@ -5,7 +5,8 @@
 //
 
 /// The patterns of the `Host` lines in ssh's configuration files (ssh_config(5)). ssh has the same answers for names that
-/// match the same of them, so that it needs not be asked about each of a thousand hosts.
+/// match the same of them, so that it needs not be asked about each of a thousand hosts. Values of `HostName` count as
+/// patterns: ssh does not tell them from the name of the host itself.
 package struct SSHHostPatterns: Sendable {
     /// In lower case.
     private var patterns: [ArraySlice<UInt8>] = []
@@ -13,14 +14,17 @@ package struct SSHHostPatterns: Sendable {
     /// Reads configuration files.
     ///
     /// - Parameter files: The contents of all that ssh has read, in any order.
-    /// - Returns: nil where more than the name can matter: `Match`, and names of files that depend on the name.
+    /// - Returns: nil where more than the name can matter: `Match`, and names of files that depend on the name; and where
+    ///   patterns are quoted.
     package init?(files: [[UInt8]]) {
         for file in files {
             let folded = file.map(ByteSearch.folded)
             for line in folded.split(whereSeparator: { $0 == 10 || $0 == 13 }) {
                 let words = line.split { $0 == 0x20 || $0 == 9 || $0 == 0x3D || $0 == 0x22 }
                 guard let keyword = words.first else { continue }
-                if keyword.elementsEqual("host".utf8) { patterns += words.dropFirst() }
+                let isHost = keyword.elementsEqual("host".utf8)
+                if isHost, line.contains(where: { "'\"\\".utf8.contains($0) }) { return nil }
+                if isHost || keyword.elementsEqual("hostname".utf8) { patterns += words.dropFirst() }
                 if keyword.elementsEqual("match".utf8) { return nil }
                 if keyword.elementsEqual("include".utf8), line.contains(UInt8(ascii: "%")) { return nil }
             }
@@ -41,7 +45,15 @@ package struct SSHHostPatterns: Sendable {
             default: ".-_".utf8.contains(byte)
             }
         }
-        guard isPlain else { return nil }
+        // Of numbers ssh makes an address, as of 10.1.
+        let parts = name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+        let isAddress =
+            parts.count == 4
+            && parts.allSatisfy { part in
+                let text = String(Substring(part))
+                return UInt8(text).map { String($0) } == text
+            }
+        guard isPlain, isAddress || !(UInt8(ascii: "0")...UInt8(ascii: "9") ~= name.utf8.first ?? 0) else { return nil }
         // Pattern by pattern: who matches the same patterns matches the same lines.
         let name = Array(name.utf8)
         return String(decoding: patterns.map { UInt8(ascii: Self.matches(name, $0) ? "1" : "0") }, as: UTF8.self)

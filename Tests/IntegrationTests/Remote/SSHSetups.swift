@@ -255,12 +255,16 @@ struct SSHSetups {
     @Test(
         "ssh is asked once about the hosts that match the same patterns",
         arguments: [
-            ("", 3), ("Match all\n", 7), ("Host other\nHostName %h.example.com\n", 3), ("Host *\nProxyJump none\n", 3),
+            ("", 3), ("Match all\n", 7), ("Host 'other'\n", 7), ("Host other\nHostName %h.example.com\n", 3),
+            ("Host *\nProxyJump none\n", 3),
         ]
     )
     func alikeHosts(more: String, questions: Int) async throws {
         try await withTemporaryDirectory { directory in
-            let config = try Self.configuration(in: directory, "Host web*\nPort 2201\nHost db1\nPort 2202\n\(more)")
+            let config = try Self.configuration(
+                in: directory,
+                "Host web*\nPort 2201\nHost db1\nRemoteCommand x\n\(more)"
+            )
             let stub = try ToolStub(
                 in: directory,
                 "case $1 in -G) exec ssh \"$@\" ;; esac; while [ $# -gt 1 ]; do shift; done; exec sh -c \"$1\""
@@ -281,6 +285,30 @@ struct SSHSetups {
                 }
             }
             #expect(stub.runs.count { $0.first == "-G" } == questions)
+            for run in stub.runs where run.first != "-G" {
+                #expect(run.contains("RemoteCommand none") == run.contains("db1"), "\(run)")
+            }
+        }
+    }
+
+    @Test("A question that ssh does not answer holds up no other host", .timeLimit(.minutes(1)))
+    func hangingQuestion() async throws {
+        try await withTemporaryDirectory { directory in
+            let stub = try ToolStub(
+                in: directory,
+                "case \"$*\" in *-G*slow) exec sleep 60 ;; *-G*) exec ssh \"$@\" ;; esac; "
+                    + "while [ $# -gt 1 ]; do shift; done; exec sh -c \"$1\""
+            )
+            try await withFixtureRouter { router in
+                let slow = Task { try await router.ssh("slow") { $0.sshPath = stub.path } }
+                try #require(try await eventually { stub.runs.count == 1 })
+                let start = ContinuousClock.now
+                let context = try await router.ssh("fast") { $0.sshPath = stub.path }
+                #expect(try await context.call(Add(1, 2)) == 3)
+                #expect(.now - start < .seconds(10))
+                slow.cancel()
+                _ = await slow.result
+            }
         }
     }
 

@@ -17,11 +17,17 @@ struct SSHHostPatternsTests {
     @Test("Hosts that match the same patterns have one key")
     func sameKey() throws {
         let patterns = try #require(
-            Self.patterns("Host web*  !web9 GATE1\n  Port 22\nHOST=db?\r\n# Host w*\n", "Host \"*.example.com\" *\n")
+            Self.patterns(
+                "Host web*  !web9 GATE1\n  Port 22\nHOST=db?\r\n# Host w*\n",
+                "Host *.example.com *\nHostName web3\n"
+            )
         )
         let key = { patterns.key(of: $0) }
         #expect(key("web1") == key("web2"))
         #expect(key("web1") != key("web9"))
+        // ssh says of every host that its name is web3.
+        #expect(key("web1") != key("web3"))
+        #expect(key("10.0.0.1") == key("10.0.0.2"))
         #expect(key("web1") != key("db1"))
         #expect(key("db1") == key("db2"))
         #expect(key("db1") != key("db10"))
@@ -38,7 +44,10 @@ struct SSHHostPatternsTests {
 
     @Test(
         "A host that ssh takes apart, or writes otherwise, is alike to none",
-        arguments: ["me@web1", "ssh://web1", "WEB1", "web1:22", "::1", "w\u{e9}b", "web 1"]
+        arguments: [
+            "me@web1", "ssh://web1", "WEB1", "web1:22", "::1", "w\u{e9}b", "web 1", "127.1", "10.0.0.01", "0x7f.1",
+            "300.0.0.1",
+        ]
     )
     func unclear(host: String) throws {
         #expect(try #require(Self.patterns("Host web*")).key(of: host) == nil)
@@ -85,6 +94,8 @@ struct SSHHostPatternsTests {
             ("hostname web1\ncanonicalizehostname false", "web2:22"),
             ("hostname web1\nport 2222\ncanonicalizehostname no", "web2:2222"),
             ("hostname 10.0.0.1\ncanonicalizehostname false", "10.0.0.1:22"),
+            ("hostname web1\ncanonicalizehostname false\ncanonicalizePermittedcnames none", "web2:22"),
+            ("hostname web1\ncanonicalizehostname false\ncanonicalizePermittedcnames *.a:*.b", nil),
             ("hostname web1\ncanonicalizehostname always", nil), ("hostname web1", nil), ("", nil),
             ("hostname web1.example.com\ncanonicalizehostname false", nil),
             ("hostname web10\ncanonicalizehostname false", nil),

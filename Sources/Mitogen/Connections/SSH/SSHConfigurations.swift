@@ -25,6 +25,9 @@ final class SSHConfigurations: Sendable {
 
     /// By command line: without the host, with what the host matches, with the host.
     private let entries = Mutex<[String: Entry]>([:])
+    /// How long a host waits for what ssh says about another one.
+    private static let patience = Duration.seconds(1)
+
     /// So many connections are prepared with questions at a time.
     let turns = Gate(places: 64)
     private let questions = ServerPlaces(count: 1)
@@ -42,44 +45,71 @@ final class SSHConfigurations: Sendable {
         let host = question.last ?? ""
         let command = question.dropLast().joined(separator: "\0")
         // The first host of a command line is asked about in a way that ssh names the files with, too.
-        let first = try await entry(for: command, host, attempt, SSHQuestion.naming(files: question))
-        if first.host == host { return first.configuration }
-        if let key = first.patterns?.key(of: host) {
+        let naming = SSHQuestion.naming(files: question)
+        let first = try await entry(for: command, host, attempt, naming, patience: Self.patience)
+        if let first, first.host == host { return first.configuration }
+        if let first, let key = first.patterns?.key(of: host) {
             let shared = key == first.patterns?.key(of: first.host) ? command : "\(command)\0\0\(key)"
-            let entry = try await entry(for: shared, host, attempt, question)
-            if let answer = entry.answer(for: host) { return answer }
+            let entry = try await entry(for: shared, host, attempt, question, patience: Self.patience)
+            if let answer = entry?.answer(for: host) { return answer }
         }
-        return try await entry(for: "\(command)\0\(host)", host, attempt, question).configuration
+        let own = try await entry(for: "\(command)\0\(host)", host, attempt, question, patience: nil)
+        return own?.configuration ?? SSHConfiguration(lines: [])
     }
 
     /// The same is asked once at a time; the others find the answer.
+    ///
+    /// - Parameter patience: How long to wait for somebody else's answer; nil for as long as the attempt has.
+    /// - Returns: nil if it did not come in that time.
     private func entry(
         for key: String,
         _ host: String,
         _ attempt: ConnectionAttempt,
-        _ question: [String]
-    ) async throws(MitogenError) -> Entry {
+        _ question: [String],
+        patience: Duration?
+    ) async throws(MitogenError) -> Entry? {
         if let known = known(key) { return known }
-        var result = Result<Entry, MitogenError>.failure(.cancelledCaller)
-        try await questions.withPlaces(at: [key], whenGivenUp: attempt.whenFailed) {
-            if let known = known(key) {
-                result = .success(known)
-                return
+        attempt.waits(for: "waiting for `\(question.joined(separator: " "))`")
+        var result = Result<Entry?, MitogenError>.success(nil)
+        var timer: Timer?
+        defer { timer?.cancel() }
+        let whenGivenUp = { (giveUp: @escaping @Sendable (MitogenError) -> Void) in
+            attempt.whenFailed(giveUp)
+            guard let patience else { return }
+            timer = attempt.router.broker.schedule(after: patience) { giveUp(.cancelledCaller) }
+        }
+        do throws(MitogenError) {
+            try await questions.withPlaces(at: [key], whenGivenUp: whenGivenUp) {
+                if let known = known(key) {
+                    result = .success(known)
+                    return
+                }
+                do throws(MitogenError) {
+                    result = .success(try await ask(host, attempt, question))
+                } catch {
+                    result = .failure(error)
+                }
+                if case .success(let entry?) = result { remember(entry, key) }
             }
-            do throws(MitogenError) {
-                let answer = try await attempt.ask(question)
-                let configuration = SSHConfiguration(lines: answer.lines)
-                let entry = Entry(host: host, configuration: configuration, patterns: Self.patterns(answer.complaints))
-                remember(entry, key)
-                result = .success(entry)
-            } catch {
-                result = .failure(error)
-            }
+        } catch {
+            // Not if only this wait was given up.
+            if attempt.hasFailed { throw error }
         }
         return try result.get()
     }
 
+    private func ask(
+        _ host: String,
+        _ attempt: ConnectionAttempt,
+        _ question: [String]
+    ) async throws(MitogenError) -> Entry {
+        let answer = try await attempt.ask(question)
+        let configuration = SSHConfiguration(lines: answer.lines)
+        return Entry(host: host, configuration: configuration, patterns: Self.patterns(answer.complaints))
+    }
+
     private static func patterns(_ diagnostics: [String]) -> SSHHostPatterns? {
+        guard diagnostics.count < ToolQuery.lineLimit else { return nil }
         let files = SSHHostPatterns.files(in: diagnostics).map { ImageFiles.contents(of: $0) ?? [] }
         // Nothing can be read again from a pipe.
         return files.isEmpty || files.contains { $0.isEmpty } ? nil : SSHHostPatterns(files: files)
