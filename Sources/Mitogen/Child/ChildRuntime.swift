@@ -231,7 +231,7 @@ enum ChildRuntime {
         router.dispatcher.cancelAll()
         router.closeChildren()
         router.processes.terminateAll(after: .milliseconds(500), on: router.broker) {
-            router.processes.endGuard()
+            router.processes.leaveRestToGuard()
             _exit(0)
         }
     }

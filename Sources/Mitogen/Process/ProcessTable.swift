@@ -96,6 +96,7 @@ final class ProcessTable: Sendable {
     /// Has the guard end the group of a tool as well, if there can be a guard, until ``leaveTool(_:)``.
     func guardTool(_ process: SpawnedProcess) {
         running.withLock { running in
+            if running.commandGuard?.isThere == false { running.dropGuard() }
             guard !running.isClosed, (try? running.guardDescriptor()) != nil else { return }
             running.tools.insert(process.pid)
             running.commandGuard?.follow(process.pid)
@@ -112,8 +113,13 @@ final class ProcessTable: Sendable {
         endGuard()
     }
 
-    /// The context is about to exit.
-    func endGuard() {
+    /// The context is about to exit. The guard learns of that, and ends tools that still wait for a server.
+    func leaveRestToGuard() {
+        scripts.removeAll()
+        running.withLock { if $0.tools.isEmpty { $0.dropGuard() } }
+    }
+
+    private func endGuard() {
         scripts.removeAll()
         running.withLock { $0.dropGuard() }
     }
