@@ -41,6 +41,8 @@ extension ForkServer {
         }
         connectionDidEnd()
         reapCopies(after: .milliseconds(2))
+        // Now, as its number may be another group's later.
+        endGroup(after: .zero)
     }
 
     /// It hangs, in its preload function or stopped: nobody else is to wait for it.
@@ -60,8 +62,9 @@ extension ForkServer {
         let timer = broker.schedule(after: delay) { [self] in
             guard process.process.hasGroup else { return }
             if hasCopiesInGroup { return endGroup(after: .milliseconds(100), with: signal) }
-            process.process.signalGroup(signal)
-            if signal == SIGTERM { endGroup(after: .seconds(1), with: SIGKILL) }
+            guard signal == SIGTERM else { return process.process.signalGroup(signal) }
+            process.process.askGroupToEnd()
+            endGroup(after: .seconds(1), with: SIGKILL)
         }
         // Then the number may be another group's some time.
         process.process.whenEnded { [process] _ in if !process.process.hasGroup { timer.cancel() } }
