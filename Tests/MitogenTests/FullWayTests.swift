@@ -212,7 +212,7 @@ struct FullWayTests {
             let standstill = Standstill(of: nested.router)
             defer { standstill.end() }
             try await fill(tree, towards: nested)
-            continuation.yield([UInt8](repeating: 2, count: 1000))
+            try await lose(1000, by: continuation, in: tree)
             standstill.end()
             let error = try #require(await task.value)
             #expect(error.code == .channelError && error.message.contains("too much waits"), "\(error)")

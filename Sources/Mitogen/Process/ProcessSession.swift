@@ -28,8 +28,10 @@ final class ProcessSession: Sendable {
         var timer: Timer?
         var isClosed = false
         var reader = ReaderTime()
-        /// Why the command was not given all of its input.
+        /// Why the run was ended because of its input.
         var inputFailure: MitogenError?
+        /// Why input was lost, which need not matter to the command.
+        var inputLoss: MitogenError?
     }
 
     /// How long the caller has dealt with the pieces that it was given, which is none of the command's time.
@@ -148,7 +150,8 @@ final class ProcessSession: Sendable {
         do throws(MitogenError) {
             end = try await call.reply(timeout: nil).output()
         } catch {
-            if let failure = state.withLock({ $0.inputFailure }) { throw failure }
+            let failure = state.withLock { $0.inputFailure ?? (error.code == .inputFailed ? $0.inputLoss : nil) }
+            if let failure { throw failure }
             throw await context.explain(error, of: request.command)
         }
         let result = result(end)
@@ -327,7 +330,7 @@ final class ProcessSession: Sendable {
     private func inputWasLost(_ message: Message) {
         let error = MitogenError(dead: message, localID: router.contextID, context: context.name)
         guard message.isDead, error.dead != .gone else { return }
-        state.withLock { $0.inputFailure = $0.inputFailure ?? error }
+        state.withLock { $0.inputLoss = error }
         input.close(with: error)
         sendInput(nil, replyTo: handle)
     }
