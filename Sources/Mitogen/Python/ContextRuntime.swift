@@ -138,9 +138,11 @@ extension Router {
         until deadline: ContinuousClock.Instant
     ) async throws(MitogenError) {
         guard common.runtime.python?.disablesSitePackages == true else { return }
+        // It is over only where the connection has waited for its turn, which does not count.
+        let rest = deadline - .now
         let _: Bool? = try await context.call(
             named: "mitogen.utils.disable_site_packages",
-            timeout: max(.milliseconds(1), deadline - .now)
+            timeout: rest > .zero ? rest : min(common.connectTimeout, .seconds(5))
         )
     }
 

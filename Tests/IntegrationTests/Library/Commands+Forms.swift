@@ -197,7 +197,10 @@ extension LibraryTests.Commands {
                 let context = router.myself()
                 var (read, refused) = (0, 0)
                 let before = Files.names(in: "/proc/self/fd").count
-                for _ in 0..<300 {
+                // A machine with much to do may keep the other thread from changing anything for long.
+                var rounds = 0
+                while rounds < 300 || read == 0 || refused == 0 {
+                    rounds += 1
                     do {
                         #expect(try await context.run(["cat"], stdin: .file(input)).outputText == "text")
                         read += 1
@@ -207,7 +210,6 @@ extension LibraryTests.Commands {
                 }
                 isDone.store(true, ordering: .relaxed)
                 await flipping.value
-                #expect(read > 0 && refused > 0, "\(read) \(refused)")
                 #expect(try await eventually { Files.names(in: "/proc/self/fd").count <= before + 3 })
             }
         }
