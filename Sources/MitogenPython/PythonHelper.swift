@@ -104,7 +104,7 @@ final class PythonHelper: ModuleSource {
             return try await callOnce(function, arguments, as: type)
         } catch {
             // It has ended meanwhile, for whatever reason; another one is asked once.
-            guard error.dead == .gone else { throw error }
+            guard error.isEndOfHelper else { throw error }
             return try await callOnce(function, arguments, as: type)
         }
     }
@@ -119,7 +119,7 @@ final class PythonHelper: ModuleSource {
         do throws(MitogenError) {
             return try await helper.call(named: name, arguments, as: type, timeout: Self.patience)
         } catch {
-            guard error.code == .timeoutError || error.dead == .gone else { throw error }
+            guard error.code == .timeoutError || error.isEndOfHelper else { throw error }
             state.withLock { if $0.id == helper.id { $0.id = nil } }
             // It may import what never returns. Whoever asks next gets another one.
             _ = try? helper.send(Message(handle: StandardHandle.shutdown))
@@ -191,4 +191,9 @@ final class PythonHelper: ModuleSource {
             )
         }
     }
+}
+
+extension MitogenError {
+    /// Whether the helper has ended, or ends: Python takes no more calls then, and reads on while its output is passed on.
+    fileprivate var isEndOfHelper: Bool { dead == .gone || dead == .invalidHandle }
 }

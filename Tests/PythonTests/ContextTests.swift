@@ -155,6 +155,37 @@ extension PythonTests {
             }
         }
 
+        @Test(
+            "What the process beside the master does not answer because it ends, its successor does",
+            arguments: PythonPackage.all
+        )
+        func succession(_ package: PythonPackage) async throws {
+            try await withPython(package) { router in
+                let name = try await router.addPythonScript(
+                    at: "\(PythonPackage.programs)/sample/helper.py",
+                    named: "one"
+                )
+                let python = try await router.local { $0.runtime = .python() }
+                let helper = try #require(router.context(id: 1))
+                let process: Int32 = try await helper.call(named: "os.getpid")
+                let _: Bool? = try await helper.call(named: "sample.quirks.stay_at_end")
+                defer { kill(process, SIGKILL) }
+                try await helper.shutdown()
+                var refusal: MitogenError?
+                repeat {
+                    do throws(MitogenError) {
+                        let _: Int = try await helper.call(named: "os.getpid", timeout: .seconds(1))
+                    } catch {
+                        refusal = error
+                    }
+                } while refusal?.code != .channelError
+                #expect(refusal?.message.contains("invalid handle") == true, "\(String(describing: refusal))")
+                let sum: Int = try await python.call(named: "\(name).add", [1, 2])
+                #expect(sum == 3)
+                #expect(helper.isReachable)
+            }
+        }
+
         @Test("An interpreter here that stands still keeps nobody longer than the connection may take")
         func standsStill() async throws {
             let script = "/tmp/mitogen-python-\(getpid())"

@@ -2,6 +2,8 @@ import os
 import sys
 import threading
 
+import mitogen.core
+
 
 def lock():
     return threading.Lock()
@@ -38,6 +40,13 @@ def fail_at_length(count):
 def stop_pool():
     import mitogen.service
     mitogen.service.get_or_create_pool().stop()
+
+
+@mitogen.core.takes_econtext
+def stay_at_end(econtext):
+    """When this context is told to end, it takes no more calls, but is there until its parent closes the connection."""
+    econtext.stream.receive_side.keep_alive = True
+    econtext.broker.shutdown_timeout = 30
 
 
 HANDLES = set()
