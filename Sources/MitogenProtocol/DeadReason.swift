@@ -57,6 +57,12 @@ public enum DeadReason {
         return "the connection was lost\(String(decoding: cause, as: UTF8.self))"
     }
 
+    /// Whether a Python context may have ended itself, which it does with a signal. Another Python context, which has started
+    /// it, does not tell how.
+    package static func mayBeOwnEnd(_ reason: String) -> Bool {
+        reason == respondentDisconnected || reason.hasSuffix("signal 15 (SIGTERM)")
+    }
+
     package static func wayIsFull(to id: ContextID) -> String {
         "\(fullWayTo)\(id)"
     }

@@ -179,9 +179,15 @@ public struct MitogenError: Error, Sendable {
     /// - Parameters:
     ///   - request: What has not been answered, for the text; nothing by default.
     ///   - localID: This context.
-    package init(dead message: Message, to request: String? = nil, localID: ContextID = .max, context: String? = nil) {
+    package init(
+        dead message: Message,
+        to request: String? = nil,
+        localID: ContextID = .max,
+        context: String? = nil,
+        hint: Hint? = nil
+    ) {
         let reason = message.deadReason(localID: localID)
-        self.init(.channelError, request.map { "\($0): \(reason)" } ?? reason, context: context)
+        self.init(.channelError, request.map { "\($0): \(reason)" } ?? reason, context: context, hint: hint)
         dead = DeadReason.Kind(reason)
     }
 

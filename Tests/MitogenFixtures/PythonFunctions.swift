@@ -10,6 +10,12 @@ public import MitogenProtocol
 internal import MitogenPython
 internal import MitogenServices
 
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
 /// The functions that Python programs call by name.
 public enum PythonFunctions {
     public static func register() {
@@ -25,6 +31,7 @@ public enum PythonFunctions {
             try Mitogen.register("python.start", StartBelow.self)
             try Mitogen.register("inventory.uptime", Uptime.self)
             try Mitogen.register("python.fail_at_length", FailWithLongText.self)
+            try Mitogen.register("python.terminate", Terminate.self)
         } catch {
             preconditionFailure("\(error)")
         }
@@ -118,5 +125,13 @@ public struct StartBelow: RemoteFunction {
             if let python { options.runtime = .python(python) }
         }
         return child.id
+    }
+}
+
+/// Ends its process as Python contexts end themselves.
+public struct Terminate: RemoteFunction {
+    public func run(in context: ExternalContext) async throws {
+        signal(SIGTERM, SIG_DFL)
+        kill(getpid(), SIGTERM)
     }
 }

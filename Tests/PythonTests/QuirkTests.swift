@@ -24,19 +24,33 @@ extension PythonTests {
             try await withPython(package) { router in
                 let other = try await router.local { $0.runtime = .python() }
                 let swift = try await router.local()
-                for (function, arguments, text) in [
+                for (function, arguments, text, hasHint) in [
                     // Python's contexts end themselves with a signal.
-                    ("lock", [], "ended with signal 15"), ("function", [], "ended with signal 15"),
-                    ("module", [], "ended with signal 15"), ("leave", [], "ended with signal 15"),
-                    ("end", [0], "it has ended"), ("end", [9], "ended with exit status 9"),
-                ] as [(String, [PickleValue], String)] {
+                    ("lock", [], "ended with signal 15", true), ("function", [], "ended with signal 15", true),
+                    ("module", [], "ended with signal 15", true), ("leave", [], "ended with signal 15", true),
+                    ("end", [0], "it has ended", false), ("end", [9], "ended with exit status 9", false),
+                ] as [(String, [PickleValue], String, Bool)] {
                     let python = try await router.local { $0.runtime = .python() }
                     let error = await #expect(throws: MitogenError.self) {
                         let _: PickleValue = try await python.call(named: "sample.quirks.\(function)", arguments)
                     }
                     #expect(error?.message.contains(text) == true, "\(function): \(String(describing: error))")
                     #expect(error?.code == .channelError)
+                    #expect((error?.hint?.contains("pickle") == true) == hasHint, "\(function): \(error?.hint ?? "")")
                 }
+                for parent in [swift, other] {
+                    let below = try await router.local(via: parent) { $0.runtime = .python() }
+                    let error = await #expect(throws: MitogenError.self) {
+                        let _: PickleValue = try await below.call(named: "sample.quirks.lock")
+                    }
+                    #expect(error?.hint?.contains("pickle") == true, "\(String(describing: error))")
+                }
+                // A Swift context has no such reason.
+                let killed = await #expect(throws: MitogenError.self) {
+                    let _: Bool? = try await router.local().call(named: "python.terminate")
+                }
+                #expect(killed?.message.contains("ended with signal 15") == true)
+                #expect(killed?.hint == nil, "\(String(describing: killed))")
                 let sum: Int = try await other.call(named: "sample.helper.add", [1, 2])
                 #expect(sum == 3)
                 #expect(try await swift.call(Add(1, 2)) == 3)

@@ -106,7 +106,12 @@ struct Caller: Sendable {
     func start(_ named: NamedCall, timeout: Duration?) throws(MitogenError) -> RunningCall {
         let timeout = try CallDeadline.timeLeft(timeout)
         let trace = CallTrace(of: named.name, to: context)
-        return try start(try encode(named, timeout: timeout, trace), functionName: named.name, trace)
+        let data = try encode(named, timeout: timeout, trace)
+        // What is known is forgotten with the context.
+        let mayBePython = context.peer == nil
+        var call = try start(data, functionName: named.name, trace)
+        call.mayBePython = mayBePython
+        return call
     }
 
     /// Sends a function off by its name; see the other `startNoReply`.

@@ -44,6 +44,8 @@ package struct RunningCall: Sendable {
     let context: Context
     let router: Router
     let functionName: String
+    /// Whether nothing was known of the callee, which is so of Python contexts.
+    var mayBePython = false
 
     /// Waits for the answer; when the time is over, or the calling task is cancelled, the call is given up.
     func reply(timeout: Duration?) async throws(MitogenError) -> CallReply {
@@ -110,12 +112,20 @@ package struct CallReply: Sendable {
                 dead: message,
                 to: call.functionName,
                 localID: call.router.contextID,
-                context: call.context.name
+                context: call.context.name,
+                hint: endHint
             )
         }
         let value = try message.rawValue(localID: .max)
         guard case .callError(let text) = value else { return value }
         throw remoteError(RemoteFailure(callErrorText: text, in: message.data))
+    }
+
+    /// Why a Python context may have ended itself.
+    private var endHint: Hint? {
+        guard call.mayBePython, DeadReason.mayBeOwnEnd(message.deadReason(localID: .max)) else { return nil }
+        return
+            "a Python context ends if a function exits, or returns what cannot be pickled, such as a lock or a function"
     }
 
     /// An error of this library keeps its code, so that it can be told apart wherever it happened.
