@@ -112,6 +112,22 @@ struct HoldCommandTests {
         }
     }
 
+    @Test("A process that holds connections and stands still is named, with what ends it")
+    func standstill() async throws {
+        try await Self.withPlace { place in
+            #expect(try await place.tool("hold", "-t", "pot:tea").status == 0)
+            let pid = try #require(try await place.list().first?["holder_pid"] as? Int)
+            try #require(kill(pid_t(pid), SIGSTOP) == 0)
+            defer { kill(pid_t(pid), SIGCONT) }
+            async let list = place.tool("hold", "--list")
+            for result in [try await place.tool("hold", "--end"), try await list] {
+                #expect(result.status == 5)
+                let text = "process \(pid), which holds connections, has not answered within 5.0 seconds"
+                #expect(result.errors.contains(text) && result.errors.contains("'kill -9 \(pid)'"), "\(result.errors)")
+            }
+        }
+    }
+
     @Test("Files for several targets that are held behind one hop cross it once")
     func sharedHop() async throws {
         try await Self.withPlace { place in

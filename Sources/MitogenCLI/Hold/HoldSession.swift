@@ -86,7 +86,9 @@ struct HoldSession: Sendable {
     /// - Returns: The status to exit with.
     static func list(asJSON: Bool) async -> Int32 {
         await self.forEach { attachment in
-            let connections = try await attachment.listener.callService(HoldList(), timeout: Self.patience)
+            let connections = try await self.asking(attachment) { (holder) throws(MitogenError) in
+                try await holder.callService(HoldList(), timeout: Self.patience)
+            }
             var sink = DescriptorSink()
             for held in connections.sorted(by: { $0.text < $1.text }) where asJSON || held.isTarget {
                 let line = asJSON ? held.json(holder: attachment.processID) : held.line(holder: attachment.processID)
@@ -109,7 +111,9 @@ struct HoldSession: Sendable {
     /// - Throws: ``MitogenError``: `.timeoutError` if it is still there then.
     static func end(_ attachment: AttachedTree, within limit: Duration = endingTime) async throws(MitogenError) {
         do throws(MitogenError) {
-            try await attachment.listener.callService(HoldEnd(), timeout: Self.patience)
+            try await self.asking(attachment) { (holder) throws(MitogenError) in
+                try await holder.callService(HoldEnd(), timeout: Self.patience)
+            }
         } catch {
             // It may end before its answer is on the way.
             guard error.code == .channelError else { throw error }
@@ -121,10 +125,23 @@ struct HoldSession: Sendable {
                 throw MitogenError(
                     .timeoutError,
                     "process \(attachment.processID), which holds connections, has not ended within \(limit)",
-                    hint: "'kill -9 \(attachment.processID)' ends it; what it holds ends without it"
+                    hint: HoldSocket.wayOut(attachment.processID)
                 )
             }
             do { try await Task.sleep(for: .milliseconds(5)) } catch { throw .cancelledCaller }
+        }
+    }
+
+    /// Does `body`, and names the process if it does not answer.
+    private static func asking<Answer>(
+        _ attachment: AttachedTree,
+        _ body: (Context) async throws(MitogenError) -> Answer
+    ) async throws(MitogenError) -> Answer {
+        do throws(MitogenError) {
+            return try await body(attachment.listener)
+        } catch {
+            throw error.code == .timeoutError
+                ? HoldSocket.silence(of: attachment.processID, for: self.patience) : error
         }
     }
 

@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import CMitogenPlatform
 internal import Glibc
 internal import Mitogen
 
@@ -54,8 +55,40 @@ struct HoldSocket: Sendable {
         } catch {
             // It has ended, be it in this moment.
             if error.code == .connectionRefused || error.code == .eofError { return nil }
-            throw error
+            guard error.code == .timeoutError else { throw error }
+            guard let listener = self.listener else {
+                // So many wait for it that not even a connection can be made.
+                throw MitogenError(
+                    error.code,
+                    error.message,
+                    hint: "'ss -xlp src \(self.path)' names that process, and 'kill -9' ends it"
+                )
+            }
+            throw Self.silence(of: listener, for: timeout)
         }
+    }
+
+    /// The process that listens, as the kernel knows it, also if it stands still.
+    private var listener: Int32? {
+        let descriptor = cmitogen_unix_connect(self.path)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var (processID, user) = (pid_t(0), UInt32(0))
+        return cmitogen_peer(descriptor, &processID, &user) == 0 ? processID : nil
+    }
+
+    /// A process that holds connections does not answer.
+    static func silence(of processID: Int32, for limit: Duration) -> MitogenError {
+        MitogenError(
+            .timeoutError,
+            "process \(processID), which holds connections, has not answered within \(limit)",
+            hint: Self.wayOut(processID)
+        )
+    }
+
+    /// What ends such a process that does not end by itself.
+    static func wayOut(_ processID: Int32) -> String {
+        "'kill -9 \(processID)' ends it; what it holds ends without it"
     }
 
     /// Attaches this process, and starts the other one before that if it is not there.
