@@ -259,6 +259,33 @@ struct CommandLineTests {
         #expect(result.errors.contains(text))
     }
 
+    @Test(
+        "An option that a command does not have is named, wherever it stands and whatever else is wrong",
+        arguments: [
+            "run", "hosts", "copy", "fetch", "sync", "fakessh", "py", "hold", "doctor", "tree", "bench", "config",
+            "manual", "hold-connections",
+        ]
+    )
+    func unknownOptions(command: String) async throws {
+        let slip = command == "sync" ? "--exlcude" : "--conect-timeout"
+        let right = command == "sync" ? "--exclude" : "--connect-timeout"
+        let isConnecting = !["hosts", "config", "manual", "hold-connections"].contains(command)
+        let passesOn = ["run", "fakessh"].contains(command)
+        var lines = [["--bogus"], ["--bogus", "a", "b"], ["--bogus=secret", "a", ":b"], ["-Z", "a", "b"]]
+        if !passesOn { lines += [["a", "--bogus"], ["a", "--bogus", ":b"], ["a", "-Z", "b"]] }
+        if isConnecting { lines += [["--connect-timeout", "3", "--bogus", "a", "b"], [slip, "3", "a", "b"]] }
+        for line in lines {
+            let result = try await ToolProcess.run([command] + line)
+            let name = line.contains(slip) ? slip : line.contains("-Z") ? "-Z" : "--bogus"
+            #expect(result.status == 2 && result.output.isEmpty, "\(line): \(result.errors)")
+            #expect(result.errors.hasPrefix("Error: unknown option '\(name)'"), "\(line): \(result.errors)")
+            #expect(result.errors.split(separator: "\n").count == 1 && !result.errors.contains("secret"))
+            if name == slip {
+                #expect(result.errors == "Error: unknown option '\(slip)'; did you mean '\(right)'?\n")
+            }
+        }
+    }
+
     @Test("Help and version are not errors, and the command's own options stay its own")
     func help() async throws {
         let help = try await ToolProcess.run(["run", "--help"])

@@ -27,7 +27,7 @@ package enum MitogenTool {
                 try sink.write(text, to: .stdout)
                 Glibc.exit(0)
             }
-            var command = try MitogenCommand.parseAsRoot(try self.configured(words))
+            var command = try self.command(for: words)
             try ByteArguments.check(words, of: command)
             try command.run()
             Glibc.exit(0)
@@ -73,6 +73,19 @@ package enum MitogenTool {
             try? sink.write(message + "\n", to: status == 0 ? .stdout : .stderr)
         }
         Glibc.exit(status)
+    }
+
+    private static func command(for words: [String]) throws -> any ParsableCommand {
+        let configured = try self.configured(words)
+        do {
+            return try MitogenCommand.parseAsRoot(configured)
+        } catch {
+            // A file that is wrong was told of before.
+            guard self.exitStatus(for: error) == RunExitStatus.usageError, !MitogenCommand.message(for: error).isEmpty,
+                let option = UnknownOption.first(in: words)
+            else { throw error }
+            throw ValidationError("\(option)")
+        }
     }
 
     /// The words with what the user's configuration sets before them.

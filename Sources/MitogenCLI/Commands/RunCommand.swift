@@ -160,9 +160,9 @@ package struct RunCommand: ParsableCommand {
         if let first = self.command.first, first.hasPrefix("-"), first != "--" {
             if first == "--help" || first == "-h" { throw CleanExit.helpRequest(self) }
             let what = self.script == nil ? "a command" : "an argument of the script"
-            throw ValidationError(
-                "unknown option '\(TerminalSanitizer.visible(first))'; \(what) that begins with '-' comes after '--'"
-            )
+            let option = UnknownOption(first, of: "run")
+            let hint = option.suggestion == nil ? "; \(what) that begins with '-' comes after '--'" : ""
+            throw ValidationError("\(option)\(hint)")
         }
         do {
             return try RunOptions(self, readsFiles: readsFiles)

@@ -46,10 +46,20 @@ struct ToolDescription: Hashable, Sendable {
 
     /// What the parser says.
     static func ofTool() -> ToolDescription {
-        // The parser writes what it can read; anything else would be an error of the program.
-        guard let value = try? JSONValue(parsing: Array(MitogenCommand._dumpHelp().utf8)), let root = value["command"]
-        else { return ToolDescription(commands: []) }
-        return ToolDescription(commands: Self.array(root["subcommands"]).filter(Self.isShown).map(Self.command))
+        ToolDescription(commands: Self.array(self.root?["subcommands"]).filter(Self.isShown).map(Self.command))
+    }
+
+    /// A command, shown or not.
+    static func command(_ name: String) -> Command? {
+        self.array(self.root?["subcommands"]).first { $0["commandName"]?.scalarText == name }.map(self.command)
+    }
+
+    /// The options that stand before a command.
+    static var rootArguments: [Argument] { self.array(self.root?["arguments"]).map(self.argument) }
+
+    /// The parser writes what it can read; anything else would be an error of the program.
+    private static var root: JSONValue? {
+        (try? JSONValue(parsing: Array(MitogenCommand._dumpHelp().utf8)))?["command"]
     }
 
     private static func array(_ value: JSONValue?) -> [JSONValue] {

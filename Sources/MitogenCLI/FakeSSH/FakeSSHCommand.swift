@@ -94,7 +94,7 @@ package struct FakeSSHCommand: ParsableCommand {
         // The parser takes an option that it does not know for the first word.
         if let first = self.words.first, first.hasPrefix("-"), first != "--" {
             if first == "--help" || first == "-h" { throw CleanExit.helpRequest(self) }
-            throw ValidationError("unknown option '\(TerminalSanitizer.visible(first))'")
+            throw ValidationError("\(UnknownOption(first, of: "fakessh"))")
         }
         do {
             return try FakeSSHOptions(
