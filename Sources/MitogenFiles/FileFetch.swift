@@ -102,6 +102,8 @@ public struct FileFetch: Sendable {
                 case .failed(let cause):
                     failure = cause.error(in: nil)
                     if cause.isFatal {
+                        var cause = cause
+                        cause.message += "; what comes after it was not tried"
                         report.failures.append(cause.error(in: nil))
                         return report
                     }

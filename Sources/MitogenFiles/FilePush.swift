@@ -93,6 +93,7 @@ public struct FilePush: Sendable {
                 let source = FileSource(roots: roots, listing: listing, options: options, progress: progress)
                 try await source.send(to: sink)
             }
+            reports.tellRest(of: FileSource(roots: roots, listing: listing, options: options))
             return .success(())
         } catch {
             return .failure(error)
@@ -127,6 +128,8 @@ private final class TransferReports: Sendable {
     private struct State {
         var reports: [FileTransferReport]
         var sourceFailures: [MitogenError] = []
+        /// Why targets have given up, by their numbers in the plan; each is the last of its failures.
+        var ends: [Int: FileFailure] = [:]
     }
 
     /// The targets that have numbers in the plan: each context once.
@@ -192,7 +195,13 @@ private final class TransferReports: Sendable {
             return .failed(target: target, error)
         case .lost(let number, let failure):
             guard let (target, _) = add(failure, to: number) else { return nil }
-            return .ended(target: target, state.withLock { $0.reports[number] })
+            return .ended(
+                target: target,
+                state.withLock { state in
+                    if failure.lastEntry != nil { state.ends[number] = failure }
+                    return state.reports[number]
+                }
+            )
         case .done(let number, let counts):
             guard let target = numbers.firstIndex(of: number) else { return nil }
             let report = state.withLock { state in
@@ -200,6 +209,23 @@ private final class TransferReports: Sendable {
                 return state.reports[number]
             }
             return .ended(target: target, report)
+        }
+    }
+
+    /// Says of the targets that have given up how many files they were not to have any more.
+    func tellRest(of source: FileSource) {
+        let ends = state.withLock { $0.ends }
+        guard !ends.isEmpty else { return }
+        let rest = source.filesAfter(Set(ends.values.compactMap(\.lastEntry)))
+        state.withLock { state in
+            for (number, failure) in ends {
+                let last = state.reports[number].failures.count - 1
+                // It was not kept if there are too many.
+                guard state.reports[number].failures.last?.message == failure.text,
+                    let count = failure.lastEntry.flatMap({ rest[$0] })
+                else { continue }
+                state.reports[number].failures[last] = failure.error(in: targets[number].name, untried: count)
+            }
         }
     }
 
@@ -212,5 +238,16 @@ private final class TransferReports: Sendable {
             state.reports[number].failures.append(error)
         }
         return (target, error)
+    }
+}
+
+extension FileFailure {
+    /// The failure that has ended a transfer, as an error.
+    ///
+    /// - Parameter count: How many files come after the one that has failed.
+    package func error(in context: String?, untried count: Int) -> MitogenError {
+        var failure = self
+        if count > 0 { failure.message += "; the other \(count == 1 ? "file was" : "\(count) files were") not tried" }
+        return failure.error(in: context)
     }
 }

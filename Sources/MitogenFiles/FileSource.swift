@@ -219,6 +219,26 @@ package struct FileSource: Sendable {
         return failures
     }
 
+    /// How many files and links come after each of these entries, by what the folders say now.
+    func filesAfter(_ numbers: Set<Int>) -> [Int: Int] {
+        var (number, files) = (-1, 0)
+        var before: [Int: Int] = [:]
+        func count(_ entry: FileEntry) {
+            number += 1
+            if entry.kind != .folder { files += 1 }
+            if numbers.contains(number) { before[number] = files }
+        }
+        listing?.entries.forEach(count)
+        let accounts = Accounts()
+        for root in listing == nil ? roots : [] {
+            var walker = TreeWalker(root: root, options: options, accounts: accounts)
+            while let step = walker.next(), !Task.isCancelled {
+                if case .entry(let entry) = step { count(entry) }
+            }
+        }
+        return before.mapValues { files - $0 }
+    }
+
     /// How many bytes there are to send, by what the folders say now.
     package func totalBytes() -> Int {
         var total = 0

@@ -109,7 +109,9 @@ package final class TreeWriter {
             drop()
             counts.failures += 1
             if let lastFile { failed.insert(lastFile) }
-            return .failed(error)
+            var failure = error
+            if failure.isFatal { failure.lastEntry = entryNumber }
+            return .failed(failure)
         }
     }
 

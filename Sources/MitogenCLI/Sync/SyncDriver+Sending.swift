@@ -69,6 +69,7 @@ extension SyncDriver {
                 asked += 1
             }
             let change = changes[place]
+            self.place = place
             path = change.entry.path
             try await makeRoom(for: change)
             switch change.action {
@@ -107,6 +108,7 @@ extension SyncDriver {
     }
 
     private mutating func sendEntry(_ entry: FileEntry) async throws(MitogenError) {
+        places.append(place)
         try await send(.item(.entry(entry)))
         entryCount += 1
     }

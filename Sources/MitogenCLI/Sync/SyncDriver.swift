@@ -26,6 +26,9 @@ struct SyncDriver {
     /// Where a delta was sent, by the number of its entry.
     var deltas: [Int: SyncChange] = [:]
     var entryCount = 0
+    /// Which of the changes each entry belongs to, and which is sent.
+    var places: [Int] = []
+    var place = 0
     /// What is sent.
     var path: [UInt8] = []
     /// What has to be sent whole, because a delta did not make the right file.
@@ -66,6 +69,7 @@ struct SyncDriver {
         try await transfer()
         try await send(.flush)
         guard case .flushed = try await next() else { throw unexpected }
+        place = changes.count
         for change in repeats { try await sendFile(change, nil) }
         try await send(.item(.finished))
         guard case .done = try await next() else { throw unexpected }
@@ -87,7 +91,7 @@ struct SyncDriver {
                 } else {
                     await fail(failure.error(in: session.context.name))
                 }
-            case .gaveUp(let failure): throw failure.error(in: session.context.name)
+            case .gaveUp(let failure): throw end(failure)
             case let event: return event
             }
         }
@@ -98,9 +102,18 @@ struct SyncDriver {
         guard error.code == .channelError else { return error }
         // Its stream ends with the function that takes them, or with the connection.
         while let event = try? await replies.next() {
-            if case .gaveUp(let failure) = event { return failure.error(in: session.context.name) }
+            if case .gaveUp(let failure) = event { return end(failure) }
         }
         return FileFailure(error, at: path).error(in: session.context.name)
+    }
+
+    /// Why the target has given up, with how many files it was not to have any more.
+    private func end(_ failure: FileFailure) -> MitogenError {
+        let last = failure.lastEntry.flatMap { places.indices.contains($0) ? places[$0] : nil } ?? changes.count
+        let rest = changes.dropFirst(last + 1).count { change in
+            if case .file = change.action { true } else { change.action == .symbolicLink }
+        }
+        return failure.error(in: session.context.name, untried: rest)
     }
 
     mutating func fail(_ error: MitogenError) async {

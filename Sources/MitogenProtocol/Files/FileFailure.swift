@@ -39,6 +39,8 @@ package struct FileFailure: Error, Sendable, Hashable {
     /// What happened, without the path.
     package var message: String
     package var hint: Hint?
+    /// The number of the entry with which a transfer has ended; nil if it goes on.
+    package var lastEntry: Int?
 
     package init(_ reason: Reason, _ path: [UInt8], _ message: String, hint: Hint? = nil) {
         self.reason = reason
@@ -104,7 +106,10 @@ extension MitogenError.Code {
 
 extension FileFailure: PickleValueConvertible {
     package var pickleValue: PickleValue {
-        .tuple([.integer(reason.rawValue), .bytes(path), .string(message), hint.map { .string($0.encoded) } ?? .none])
+        .tuple([
+            .integer(reason.rawValue), .bytes(path), .string(message), hint.map { .string($0.encoded) } ?? .none,
+            lastEntry.map { .int($0) } ?? .none,
+        ])
     }
 
     package init(pickleValue: PickleValue) throws(PickleError) {
@@ -114,5 +119,6 @@ extension FileFailure: PickleValueConvertible {
         path = try fields.bytes()
         message = try fields.text()
         hint = try fields.optionalText().map { Hint(encoded: $0) }
+        lastEntry = try? fields.integer()
     }
 }

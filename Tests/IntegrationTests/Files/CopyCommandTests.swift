@@ -37,6 +37,33 @@ struct CopyCommandTests {
         }
     }
 
+    @Test(
+        "Where the disk is full, the message says how many files were not tried, for each target",
+        .enabled(if: isRoot, "mounts"),
+        arguments: ["copy", "sync", "fetch"]
+    )
+    func fullDisk(command: String) async throws {
+        try await withTemporaryDirectory { folder in
+            for name in ["from", "from/sub", "full"] { mkdir("\(folder)/\(name)", 0o755) }
+            // Whatever comes first, something comes after it.
+            for name in ["a", "sub/z"] { try TestFiles.make("\(folder)/from/\(name)", size: 4 << 20) }
+            for number in 0..<10 { try Files.write([1], to: "\(folder)/from/sub/\(number)") }
+            try #require(mount("tmpfs", "\(folder)/full", "tmpfs", 0, "size=1m") == 0)
+            defer { umount2("\(folder)/full", Int32(MNT_DETACH)) }
+            let paths =
+                command == "fetch" ? [":\(folder)/from/", "\(folder)/full"] : ["\(folder)/from/", ":\(folder)/full"]
+            let options = ["copy": ["-r"], "fetch": ["-r", "--flat"]][command] ?? []
+            let result = try await ToolProcess.run([command, "-t", "local:a"] + options + paths)
+            #expect(result.status == 5)
+            let written = TestFiles.names(in: "\(folder)/full/sub").count
+            let rest = command == "fetch" ? "what comes after it was" : "the other \(11 - written) files were"
+            #expect(
+                result.errors.contains("No space left on device; \(rest) not tried"),
+                "\(written): \(result.errors)"
+            )
+        }
+    }
+
     @Test("What cannot be copied is named with its path and target, the rest is copied, and the status is 5")
     func failures() async throws {
         try await withTemporaryDirectory { folder in

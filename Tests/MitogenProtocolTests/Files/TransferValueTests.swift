@@ -75,6 +75,9 @@ struct TransferValueTests {
 
     @Test("A reason of a later version is some other failure, and every reason has a code")
     func reasons() throws {
+        var last = FileFailure(.diskFull, [0x61], "full")
+        last.lastEntry = 7
+        #expect(try FileFailure(pickleValue: last.pickleValue) == last)
         let later = try FileFailure(pickleValue: .tuple([.int(200), .bytes([]), .string("new"), .none]))
         #expect(later.reason == .other)
         for reason in FileFailure.Reason.allCases {
