@@ -39,7 +39,7 @@ public enum StandardHandle {
     public static let routeLost: Handle = 203
     /// Caller to callee: the call with this reply handle is no longer wanted.
     public static let cancelCall: Handle = 204
-    /// Caller to callee: input, and room for output, of a running program.
+    /// Caller to callee: input of a running program.
     public static let processInput: Handle = 205
     /// Sender to the receiver's context: whether the receiver at a handle gives credit.
     public static let openChannel: Handle = 206
@@ -53,6 +53,8 @@ public enum StandardHandle {
     public static let attach: Handle = 210
     /// Router to its fork server, first frame: what it runs before it forks.
     public static let forkServer: Handle = 211
+    /// Caller to callee: room for output of a running program.
+    public static let outputCredit: Handle = 212
 
     /// How many bytes a message to a handle of the library's own may have; nil for a handle that takes any size. What
     /// these carry is small, and is decoded on the Broker's thread.
@@ -60,7 +62,7 @@ public enum StandardHandle {
         switch handle {
         case addRoute, deleteRoute, allocateID, shutdown, detaching: 4 << 10
         case getModule, forwardModule, getResource: 4 << 10
-        case ready, routeInfo, routeLost, cancelCall, openChannel, blockOwner, keepAlive, attach: 8 << 10
+        case ready, routeInfo, routeLost, cancelCall, openChannel, blockOwner, keepAlive, attach, outputCredit: 8 << 10
         case processInput: 256 << 10
         // Programs of other languages may log long texts.
         case forwardLog: 1 << 20

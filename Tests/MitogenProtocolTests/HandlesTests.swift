@@ -27,7 +27,7 @@ struct HandlesTests {
         let own = [
             StandardHandle.configure, StandardHandle.ready, StandardHandle.routeInfo, StandardHandle.routeLost,
             StandardHandle.cancelCall, StandardHandle.processInput,
-            StandardHandle.openChannel,
+            StandardHandle.openChannel, StandardHandle.outputCredit,
         ]
         #expect(Set(own).count == own.count)
         #expect(own.allSatisfy { (200..<999).contains($0) })

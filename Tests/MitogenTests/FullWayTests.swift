@@ -97,6 +97,46 @@ struct FullWayTests {
         }
     }
 
+    @Test("A run is told of lost credit for its command's output, which waits for it")
+    func credit() async throws {
+        try await withTestTree(configuration: configuration) { tree in
+            let nested = try await tree.start("nested", below: tree.node)
+            let (isRead, isLost) = (OneShot<Void>(), OneShot<Void>())
+            let task = Task {
+                await failure {
+                    // More than its window, and never much at once.
+                    let script = "while :; do head -c 30000 /dev/zero; sleep 0.005; done"
+                    try await nested.context.withOutput(of: ["sh", "-c", script], timeout: .seconds(20)) { output in
+                        for try await _ in output {
+                            guard isRead.resolve(.success(())) else { continue }
+                            try await isLost.value()
+                        }
+                    }
+                }
+            }
+            try await isRead.value()
+            // Once the window is used up nothing comes without credit.
+            var (before, now) = (-1, 0)
+            while before != now {
+                before = now
+                try await Task.sleep(for: .milliseconds(300))
+                now = link(of: tree, to: nested.context.id)?.bytesReceived ?? 0
+            }
+            #expect(now > 500_000)
+            let standstill = Standstill(of: nested.router)
+            defer { standstill.end() }
+            // Small messages, such as credit, have more room than others.
+            for _ in 0..<20 { try nested.context.send(Message(handle: 4242, data: Self.ballast)) }
+            for _ in 0..<5000 {
+                try nested.context.send(Message(handle: 4242, data: [UInt8](repeating: 1, count: 200)))
+            }
+            _ = try await tree.context.call(Add(1, 2))
+            isLost.resolve(.success(()))
+            let error = try #require(await task.value)
+            #expect(error.code == .channelError && error.message.contains("too much waits"), "\(error)")
+        }
+    }
+
     /// Has so much wait between the router of the tree's node and a router below it that a value is lost there.
     private func fill(_ tree: TestTree, towards nested: TestNode) async throws {
         // More than fits: what comes when it is full is lost. Some may be read before the other end stands still.

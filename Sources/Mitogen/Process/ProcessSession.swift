@@ -268,13 +268,19 @@ final class ProcessSession: Sendable {
             return state.taken.compactMap { state.account.consume($0, share: share.adjust) }
         }
         for credit in credits {
-            if let message = message(.init(handle: handle, credit: credit.bytes)) { router.route(message) }
+            // The command would wait for ever for what is lost.
+            let control = ProcessControl(handle: handle, credit: credit.bytes)
+            if let message = message(control, to: StandardHandle.outputCredit, replyTo: handle) {
+                router.route(message)
+            }
         }
     }
 
-    /// - Parameter replyTo: Input is a flow, so it names who is told of a loss; the rest is not to wait behind it.
-    private func message(_ control: ProcessControl, replyTo: Handle = 0) -> Message? {
-        var message = try? Message.pickled(control, handle: StandardHandle.processInput)
+    /// - Parameters:
+    ///   - target: Input is a flow, behind which credit is not to wait.
+    ///   - replyTo: Who is told of a loss.
+    private func message(_ control: ProcessControl, to target: Handle, replyTo: Handle) -> Message? {
+        var message = try? Message.pickled(control, handle: target)
         message?.dstID = context.id
         message?.header.replyTo = replyTo
         return message
@@ -322,7 +328,8 @@ final class ProcessSession: Sendable {
             endsInput: piece == nil ? true : nil,
             position: position
         )
-        return message(control, replyTo: replyTo).flatMap { router.route($0, from: nil, waits: true) }
+        let message = message(control, to: StandardHandle.processInput, replyTo: replyTo)
+        return message.flatMap { router.route($0, from: nil, waits: true) }
     }
 
     /// The command's context knows whether the command still wants input: it is told how much there was, by a message of

@@ -37,10 +37,12 @@ final class ProcessTable: Sendable {
 
     /// Passes on what callers send to their commands.
     func install(in router: Router) {
-        router.addHandler(StandardHandle.processInput, .anyone) { [weak self] _, message, _ in
-            guard let self, let control = try? message.decode(as: ProcessControl.self) else { return }
-            let key = ProcessKey(caller: message.srcID, handle: control.handle)
-            commands.withLock { $0[key] }?.receive(control)
+        for handle in [StandardHandle.processInput, StandardHandle.outputCredit] {
+            router.addHandler(handle, .anyone) { [weak self] _, message, _ in
+                guard let self, let control = try? message.decode(as: ProcessControl.self) else { return }
+                let key = ProcessKey(caller: message.srcID, handle: control.handle)
+                commands.withLock { $0[key] }?.receive(control)
+            }
         }
     }
 

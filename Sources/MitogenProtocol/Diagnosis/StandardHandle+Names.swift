@@ -34,6 +34,7 @@ extension StandardHandle {
         case keepAlive: "KEEP_ALIVE"
         case attach: "ATTACH"
         case forkServer: "FORK_SERVER"
+        case outputCredit: "OUTPUT_CREDIT"
         default: nil
         }
     }

@@ -59,9 +59,10 @@ struct OutputQueueTests {
         func control(_ number: UInt8, input replyTo: Handle) -> OutgoingFrame {
             OutgoingFrame(Message(handle: StandardHandle.processInput, replyTo: replyTo, data: [number]))
         }
+        let credit = Message(handle: StandardHandle.outputCredit, replyTo: 1999, data: [30])
         for number in 0..<10 as Range<UInt8> { queue.append(control(number, input: 2000)) }
         queue.append(control(20, input: 2001))
-        queue.append(control(30, input: 0))
+        queue.append(OutgoingFrame(credit))
         let order = (0..<12).compactMap { _ in queue.popFirst()?.frame.message.data[0] }
         #expect(order.first == 30 && order.filter { $0 < 10 } == Array(0..<10))
     }
