@@ -271,9 +271,12 @@ struct CommandLineTests {
         let right = command == "sync" ? "--exclude" : "--connect-timeout"
         let isConnecting = !["hosts", "config", "manual", "hold-connections"].contains(command)
         let passesOn = ["run", "fakessh"].contains(command)
-        var lines = [["--bogus"], ["--bogus", "a", "b"], ["--bogus=secret", "a", ":b"], ["-Z", "a", "b"]]
-        if !passesOn { lines += [["a", "--bogus"], ["a", "--bogus", ":b"], ["a", "-Z", "b"]] }
-        if isConnecting { lines += [["--connect-timeout", "3", "--bogus", "a", "b"], [slip, "3", "a", "b"]] }
+        var lines = [["--bogus=secret", "a", ":b"]]
+        if !passesOn { lines += [["a", "-Z", "b"]] }
+        if command == "sync" {
+            lines += [["--bogus"], ["a", "--bogus"], ["--dry-run", "--exclude", "3", "--bogus", "a", "b"]]
+        }
+        if isConnecting { lines += [[slip, "3", "a", "b"]] }
         for line in lines {
             let result = try await ToolProcess.run([command] + line)
             let name = line.contains(slip) ? slip : line.contains("-Z") ? "-Z" : "--bogus"
