@@ -32,7 +32,9 @@ extension PickleWriter {
         case .blob(let data): try write(blob: data)
         case .secret(let text): try write(secret: text)
         case .callError(let text): try write(callError: text)
-        case .context(let id, let name): try writeContext(id: id, name: name)
+        case .context(let id, let name):
+            // One that was read may be longer than what can be written.
+            try writeContext(id: id, name: name.map { String($0.unicodeScalars.prefix(99)) })
         case .sender(let id, let handle): try writeSender(contextID: id, handle: handle)
         }
     }

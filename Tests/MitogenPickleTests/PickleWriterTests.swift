@@ -105,6 +105,11 @@ struct PickleWriterTests {
         #expect(error { (writer) throws(PickleError) in try Self.keyWithoutValue(&writer) } != nil)
         #expect(error { (writer) throws(PickleError) in try writer.writeSender(contextID: 1, handle: 0) } != nil)
         let long = String(repeating: "n", count: 10_000)
+        // One that was read may have a longer name than can be written.
+        #expect(
+            error { (writer) throws(PickleError) in try writer.write(.context(id: 1, name: String(long.prefix(500)))) }
+                == nil
+        )
         #expect(error { (writer) throws(PickleError) in try writer.writeContext(id: 1, name: long) } != nil)
         #expect(error { (writer) throws(PickleError) in try writer.write(callError: long) } != nil)
         #expect(error { (writer) throws(PickleError) in try writer.write([[1]: 2] as PickleValue) } != nil)

@@ -240,7 +240,7 @@ extension Context: CustomStringConvertible {
 
 extension Context: PickleValueConvertible {
     public var pickleValue: PickleValue {
-        .context(id: id, name: state.name.map { String($0.unicodeScalars.prefix(99)) })
+        .context(id: id, name: state.name)
     }
 
     /// Takes the context that a message names: one that the router of the running remote function knows.
