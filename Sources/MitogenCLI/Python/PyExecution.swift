@@ -94,13 +94,22 @@ struct PyExecution: Sendable {
         let label = self.request.labels[target]
         do throws(HopFailure) {
             let context = try await hops.context(for: target)
+            var hasStarted = false
             do throws(MitogenError) {
-                let value = try await self.call(module, self.request.targets[target].interpreter, in: context, router)
+                let python = try await router.local(via: context) { options in
+                    options.runtime = .python(words: self.request.targets[target].interpreter)
+                    options.connectTimeout = self.request.hops.connectTimeout
+                }
+                hasStarted = true
+                let value = try await self.call(module, in: python)
                 self.tell(label, "result", JSONText.of(value), stop)
                 return .exited(0)
             } catch {
                 let lost = error.code == .channelError ? hops.lostHop(of: target) : nil
-                let outcome = RunOutcome(failure: error, lostHop: lost)
+                // A Python that does not start in time cannot be used; no call took too long.
+                let outcome: RunOutcome =
+                    !hasStarted && error.code == .timeoutError
+                    ? .failed(FailureReport(error, hop: lost)) : RunOutcome(failure: error, lostHop: lost)
                 self.tell(label, outcome, stop)
                 return outcome
             }
@@ -111,16 +120,7 @@ struct PyExecution: Sendable {
         }
     }
 
-    private func call(
-        _ module: String,
-        _ interpreter: [String],
-        in context: Context?,
-        _ router: Router
-    ) async throws(MitogenError) -> PickleValue {
-        let python = try await router.local(via: context) { options in
-            options.runtime = .python(words: interpreter)
-            options.connectTimeout = self.request.hops.connectTimeout
-        }
+    private func call(_ module: String, in python: Context) async throws(MitogenError) -> PickleValue {
         let result: Result<PickleValue, MitogenError>
         do throws(MitogenError) {
             let value = try await python.call(

@@ -134,6 +134,14 @@ struct PyCommandTests {
                 arguments + ["--json-arguments", "--timeout", "0.5", "time", "sleep", "30"]
             )
             #expect(slow.status == 3 && slow.duration < .seconds(20))
+            // A Python that does not start in time is one that cannot be used.
+            let stuck = "\(folder)/python-stuck"
+            try Files.write(Array("#!/bin/sh\nexec sleep 60\n".utf8), to: stuck)
+            try #require(chmod(stuck, 0o755) == 0)
+            let late = try await ToolProcess.run(
+                arguments + ["--connect-timeout", "2", "--python", stuck, "audit", "report"]
+            )
+            #expect(late.status == 5 && late.text.contains("\"error\""), "\(late.status) \(late.text) \(late.errors)")
         }
     }
 
