@@ -12,11 +12,13 @@ extension Router {
     /// Has a Python context start another one, as its own `Router.local` does: a Python interpreter, or a program of this
     /// library that is there already. A tool in front of it may lead anywhere, but cannot ask anything.
     func connect(_ request: ConnectionRequest, throughPython via: Context) async throws(MitogenError) -> Context {
-        guard let command = request.commandForPython else {
+        let command: [String]
+        switch request.commandForPython {
+        case .success(let words): command = words
+        case .failure(let obstacle):
             throw MitogenError(
                 .misuse,
-                "\(via.name) is a Python context: through it only Python contexts are started, and programs that are there "
-                    + "already, by tools that are given no password and no file",
+                "\(via.name) is a Python context, which cannot start \(request.name()): \(obstacle.rawValue)",
                 hint: "start it from the context before that one"
             )
         }
@@ -102,27 +104,45 @@ extension Router {
     }
 }
 
+/// Why a Python context cannot start something.
+private enum Obstacle: String, Error {
+    case program = "only Python contexts can be there, and programs whose file is there already (executable)"
+    case method = "its method does more than to run a tool"
+    case questions = "its tool may ask something; only those lead on that get no password and no terminal"
+    case cleanUp = "its tool needs a file, or leaves something behind that has to be removed"
+    case words = "its tool takes no command as it is, such as one for a login shell"
+    case messages = "ssh's messages would get between the frames: leave out debugLevel, -v, LogLevel and forwards"
+}
+
 extension ConnectionRequest {
-    /// What a Python context can start in place of an interpreter; nil if something had to be sent or typed.
-    fileprivate var commandForPython: [String]? {
+    /// What a Python context can start in place of an interpreter.
+    fileprivate var commandForPython: Result<[String], Obstacle> {
         let program = common.executable.map { $0 + [PythonBootstrap.argument] }
-        guard let words = common.runtime.python?.interpreter ?? program else { return nil }
+        guard let words = common.runtime.python?.interpreter ?? program else { return .failure(.program) }
         switch way {
-        case .program: return words
+        case .program: return .success(words)
         case .tool(let tool): return tool.command(runningWithoutHelp: words)
-        default: return nil
+        default: return .failure(.method)
         }
     }
 }
 
 extension ConnectionTool {
     /// The tool's command line with other words behind it than a first stage.
-    fileprivate func command(runningWithoutHelp words: [String]) -> [String]? {
-        let before = command.before
-        guard password == nil, passphrase == nil, cleanUp == nil, copy?.isOnlyWay != true, command.after.isEmpty,
-            !before.contains(where: { $0.utf8.contains(0) })
-        else { return nil }
-        if before.isEmpty { return words }
+    fileprivate func command(runningWithoutHelp words: [String]) -> Result<[String], Obstacle> {
+        var before = command.before
+        if password != nil || passphrase != nil || terminal != .none { return .failure(.questions) }
+        if cleanUp != nil || copy?.isOnlyWay == true || before.contains(where: { $0.utf8.contains(0) }) {
+            return .failure(.cleanUp)
+        }
+        if !command.after.isEmpty { return .failure(.words) }
+        if before.isEmpty { return .success(words) }
+        if let ssh {
+            guard SSHArguments(Array(before.dropFirst())).isQuiet else { return .failure(.messages) }
+            // Python cannot ask ssh whether its configuration says something else. Before the `--` and the host.
+            let keepalive = ssh.keepalive.map { ["-o", "ServerAliveInterval \($0)"] } ?? []
+            before.insert(contentsOf: keepalive, at: max(1, before.count - 2))
+        }
         let quoted = ProgramCopyCommands.quoted(before)
         // What the tool says belongs into an error; Python does the same with the tools of containers.
         let script: String
@@ -133,8 +153,17 @@ extension ConnectionTool {
             script =
                 #"t=; for w; do t="$t '$(printf %s "$w" | sed "s/'/'\\\\''/g")'"; done; exec "#
                 + "\(quoted) \"$t\" 2>&1"
-        default: return nil
+        default: return .failure(.words)
         }
-        return ["/bin/sh", "-c", script, "sh"] + words
+        return .success(["/bin/sh", "-c", script, "sh"] + words)
+    }
+}
+
+extension SSHArguments {
+    /// Whether ssh says nothing but why it has failed.
+    fileprivate var isQuiet: Bool {
+        // Of several values ssh takes the first.
+        let level = options.first { $0.name.lowercased() == "loglevel" }?.value.lowercased()
+        return !letters.contains("v") && !forwardsPorts && ["quiet", "fatal", "error"].contains(level ?? "info")
     }
 }

@@ -58,6 +58,9 @@ struct PythonContexts {
             }
             #expect(ssh.name == "\(here.name).ssh.tb-bash")
             #expect(try await userName(ssh) == "tb-free")
+            let pid: Int = try await here.call(named: "os.getpid")
+            let asking = try await router.myself().run(["pgrep", "-P", "\(pid)", "-f", "ServerAliveInterval 15"])
+            #expect(asking.status == .exited(0))
             let root = try await router.sudo(via: ssh) { $0.runtime = runtime }
             #expect(try await userName(root) == "root")
             let isPickle: Bool = try await root.call(named: "mitogen.utils.cast", [true])
@@ -69,7 +72,28 @@ struct PythonContexts {
                     options.runtime = runtime
                 }
             }
-            #expect(asks.code == .misuse && asks.message.contains("no password"))
+            #expect(
+                asks.code == .misuse && asks.message.contains("no password") && asks.message.contains("su.tb-plain")
+            )
+            for change: (inout ConnectionMethod.SSHOptions) -> Void in [
+                { $0.debugLevel = 1 }, { $0.sshArguments = ["-v"] }, { $0.sshArguments = ["-o", "LogLevel=INFO"] },
+                { $0.sshArguments = ["-L", "8080:localhost:80"] }, { $0.hostKeyCheck = .accept },
+            ] {
+                let error = try await failure {
+                    try await router.testbed("tb-bash", via: here) { options in
+                        options.runtime = runtime
+                        change(&options)
+                    }
+                }
+                #expect(error.code == .misuse && error.message.contains("ssh.tb-bash"), "\(error)")
+            }
+            let login = try await failure {
+                try await router.sudo(via: ssh) { options in
+                    options.isLogin = true
+                    options.runtime = runtime
+                }
+            }
+            #expect(login.code == .misuse && login.message.contains("login shell"), "\(login)")
             let refused = try await failure {
                 try await router.testbed("tb-bash", via: here) { options in
                     options.username = "tb-nobody-there"
