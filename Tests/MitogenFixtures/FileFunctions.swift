@@ -39,27 +39,58 @@ public struct AwaitFile: RemoteFunction {
     }
 }
 
-/// Asks for a file as Python's client does, acknowledges nothing, and tells how much comes.
+/// Asks for files as Python's client does, and acknowledges what it likes.
+private struct RawFileClient {
+    let context: ExternalContext
+    let source: Context
+
+    private func message(_ method: String, _ arguments: PickleDictionary) throws -> Message {
+        let request = PickleValue.tuple([
+            .string("mitogen.service.FileService"), .string(method), .keywordArguments(arguments),
+        ])
+        return Message(
+            handle: StandardHandle.callService,
+            encoding: .pickle,
+            data: try PickleEncoder().encode(request)
+        )
+    }
+
+    func fetch(_ path: String) async throws -> (MessageReceiver, answer: PickleValue) {
+        let receiver = try MessageReceiver(router: context.router, respondent: source)
+        let sender = Sender<PickleValue>(to: context.router.myself(), handle: receiver.handle)
+        let request = try message("fetch", ["path": .string(path), "sender": sender.pickleValue])
+        return (receiver, try await source.request(request, timeout: .seconds(10)).unpickle())
+    }
+
+    func acknowledge(_ size: Int) throws {
+        try source.send(try message("acknowledge", ["size": .int(size)]))
+    }
+}
+
+/// Asks for a file, acknowledges nothing of it, and tells how much comes.
 public struct HoardFile: RemoteFunction {
     var path: String
     var source: Context
+    /// One that is taken before, and acknowledged many times, with more bytes than there are.
+    var first: String?
 
-    public init(_ path: String, from source: Context) {
+    public init(_ path: String, from source: Context, after first: String? = nil) {
         self.path = path
         self.source = source
+        self.first = first
     }
 
     public func run(in context: ExternalContext) async throws -> [Int] {
-        let receiver = try MessageReceiver(router: context.router, respondent: source)
-        let sender = Sender<PickleValue>(to: context.router.myself(), handle: receiver.handle)
-        let arguments: PickleDictionary = ["path": .string(path), "sender": sender.pickleValue]
-        let request = PickleValue.tuple([
-            .string("mitogen.service.FileService"), .string("fetch"), .keywordArguments(arguments),
-        ])
-        let data = try PickleEncoder().encode(request)
-        let message = Message(handle: StandardHandle.callService, encoding: .pickle, data: data)
-        let answer = try await source.request(message, timeout: .seconds(10))
-        guard case .dictionary(let metadata) = try answer.unpickle(), case .int(let size)? = metadata["size"],
+        let client = RawFileClient(context: context, source: source)
+        if let first {
+            let (receiver, _) = try await client.fetch(first)
+            _ = try await receiver.get(timeout: .seconds(10))
+            for _ in 0..<100 { try client.acknowledge(1 << 62) }
+            _ = try await receiver.get(timeout: .seconds(10), throwsDead: false)
+            try await Task.sleep(for: .milliseconds(500))
+        }
+        let (receiver, answer) = try await client.fetch(path)
+        guard case .dictionary(let metadata) = answer, case .int(let size)? = metadata["size"],
             metadata["owner"] != nil, case .float? = metadata["mtime"]
         else { return [] }
         var (total, largest) = (0, 0)
@@ -68,6 +99,35 @@ public struct HoardFile: RemoteFunction {
             largest = max(largest, piece.data.count)
         }
         return [size, total, largest]
+    }
+}
+
+/// Asks for a file again and again, takes nothing of it, and tells the first refusal with how many were granted.
+public struct CrowdFiles: RemoteFunction {
+    var path: String
+    var count: Int
+    var source: Context
+
+    public init(_ path: String, _ count: Int, from source: Context) {
+        self.path = path
+        self.count = count
+        self.source = source
+    }
+
+    public func run(in context: ExternalContext) async throws -> String {
+        let client = RawFileClient(context: context, source: source)
+        var receivers: [MessageReceiver] = []
+        for number in 0..<count {
+            do {
+                let (receiver, answer) = try await client.fetch(path)
+                receivers.append(receiver)
+                if case .dictionary = answer { continue }
+                return "\(number) \(answer)"
+            } catch {
+                return "\(number) \(error)"
+            }
+        }
+        return "all \(receivers.count)"
     }
 }
 

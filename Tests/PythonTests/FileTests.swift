@@ -150,6 +150,45 @@ extension PythonTests {
                         #expect(try await sibling.call(get) == content.count)
                         #expect(try PythonFiles.bytes("\(folder)/here") == content)
                         unlink("\(folder)/here")
+                        // Nothing of these is written, and more is on its way than the window; all are on one stream.
+                        let lost = GetFile("\(folder)/there", from: python, to: "\(folder)/none/here")
+                        await #expect(throws: MitogenError.self) { try await sibling.call(lost) }
+                        for _ in 0..<2 {
+                            let path = ByteString("\(folder)/there")
+                            await #expect(throws: MitogenError.self) {
+                                try await FileService.get(path, from: python, to: ByteString("\(folder)/none/here"))
+                            }
+                        }
+                        #expect(try await sibling.call(get) == content.count)
+                        #expect(try PythonFiles.bytes("\(folder)/here") == content)
+                        unlink("\(folder)/here")
+                    }
+                }
+            }
+        }
+
+        @Test("A Python context that announces a file and sends nothing of it is not waited for")
+        func silentPeer() async throws {
+            try await withPython(.current) { router in
+                try await PythonFiles.withFolder { folder in
+                    let python = try await router.local { $0.runtime = .python() }
+                    try await PythonFiles.withFile("\(folder)/there", PythonFiles.content(100)) {
+                        let _: Bool? = try await python.call(named: "sample.files.stall")
+                        let client = FileServiceClient(
+                            path: ByteString("\(folder)/there"),
+                            context: python,
+                            patience: .milliseconds(100)
+                        )
+                        let result = await client.write(
+                            to: ByteString("\(folder)/here").bytes,
+                            preservesMetadata: false
+                        )
+                        let error = #expect(throws: MitogenError.self) { try result.get() }
+                        #expect(
+                            error?.code == .timeoutError && error?.message.contains("nothing came within") == true,
+                            "\(String(describing: error))"
+                        )
+                        #expect(access("\(folder)/here", F_OK) != 0)
                     }
                 }
             }

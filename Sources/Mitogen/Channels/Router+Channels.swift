@@ -51,7 +51,7 @@ extension Router {
 
     /// Whether a context has an ability; nil if that is not known: descendants and ancestors have told what they are,
     /// others have not.
-    func has(_ ability: UInt32, _ id: ContextID) -> Bool? {
+    package func has(_ ability: UInt32, _ id: ContextID) -> Bool? {
         core.withLock { core in
             let table = core.state.table
             if id == table.contextID { return true }

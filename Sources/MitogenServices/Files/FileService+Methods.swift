@@ -62,9 +62,17 @@ extension FileService {
             guard sender.context.id == request.header.srcID, let caller = request.caller else {
                 throw MitogenError(.callError, "sender= kwarg context must match requestee context")
             }
-            let file = try service.open(path, isParent: request.hasParentAuthority)
+            let reader = service.reader(for: caller)
+            try reader.enter()
+            let file: FileReader
+            do throws(MitogenError) {
+                file = try service.open(path, isParent: request.hasParentAuthority)
+            } catch {
+                reader.leave()
+                throw error
+            }
             let metadata = file.status.serviceMetadata
-            service.send(file, to: caller, at: sender.handle)
+            service.send(file, to: reader, at: sender.handle)
             return metadata
         }
     }
@@ -93,7 +101,8 @@ extension FileService {
     /// - Returns: What the service tells of the file.
     /// - Throws: ``MitogenError``: `.callError` if the file is not registered or cannot be read; `.fileError`,
     ///   `.diskFull`, `.permissionDenied` and the like if it cannot be written; `.fileChanged` if not all of it came;
-    ///   `.channelError` if the context is lost; `.cancelled` if the calling task is.
+    ///   `.timeoutError` if nothing comes for a minute, or for ten before the first piece, as files of others may come
+    ///   first; `.channelError` if the context is lost; `.cancelled` if the calling task is.
     @discardableResult
     public static func get(
         _ path: ByteString,

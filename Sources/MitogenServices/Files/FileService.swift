@@ -21,7 +21,7 @@ internal import Synchronization
 ///
 /// Only what was registered is given, to anyone; to ancestors everything. Below a registered folder no symbolic link is
 /// followed, so that nothing leads out of it. 1 MiB for each asking context is under way, whatever it asks for; its
-/// files come one after the other.
+/// files come one after the other, and no more than 100 wait.
 public final class FileService: ActivatableService {
     public static let name = "mitogen.service.FileService"
     public static let methods: [any ServiceMethod.Type] = [
@@ -111,13 +111,20 @@ public final class FileService: ActivatableService {
 
     // MARK: Sending
 
-    /// Sends a file after those that the same context has asked for before.
-    func send(_ file: FileReader, to context: Context, at handle: Handle) {
-        let (reader, number) = state.withLock { state -> (FileServiceReader, Int) in
-            let reader = state.readers[context.id] ?? FileServiceReader(context: context)
+    func reader(for context: Context) -> FileServiceReader {
+        state.withLock { state in
+            if let reader = state.readers[context.id] { return reader }
+            let reader = FileServiceReader(context: context)
             state.readers[context.id] = reader
+            return reader
+        }
+    }
+
+    /// Sends a file after those that the same context has asked for before, and gives its place back.
+    func send(_ file: FileReader, to reader: FileServiceReader, at handle: Handle) {
+        let number = state.withLock { state in
             state.lastJob += 1
-            return (reader, state.lastJob)
+            return state.lastJob
         }
         let turn = reader.queue.reserve()
         let isNoted = OneShot<Void>()
@@ -126,6 +133,7 @@ public final class FileService: ActivatableService {
         let task = Task(executorPreference: FunctionExecutor.shared) {
             _ = await isNoted.wait()
             await reader.send(file, to: handle, in: turn)
+            reader.leave()
             self.state.withLock { _ = $0.jobs.removeValue(forKey: number) }
         }
         let isOver = state.withLock { state in

@@ -7,6 +7,7 @@
 internal import Mitogen
 internal import MitogenFiles
 internal import MitogenProtocol
+internal import Synchronization
 
 /// A context that gets files from a ``FileService``: they come one after the other, and share a window.
 final class FileServiceReader: Sendable {
@@ -16,18 +17,74 @@ final class FileServiceReader: Sendable {
     /// One that acknowledges nothing for so long has gone, or given up.
     private static let patience = Duration.seconds(60)
 
+    /// How many files may be open for one context. One that asks for more does not wait for their ends.
+    static let mostFiles = 100
+
+    private struct State {
+        var files = 0
+        var underWay = 0
+        /// Resolved when less is under way.
+        var wake: OneShot<Void>?
+    }
+
     let context: Context
     /// Lets one file on at a time.
     let queue = Gate(places: 1)
-    private let acknowledged = Latch<Int>()
+    private let state = Mutex(State())
 
     init(context: Context) {
         self.context = context
     }
 
+    /// Takes a place for a file that is asked for; ``leave()`` gives it back.
+    ///
+    /// - Throws: ``MitogenError`` with `.callError` if there is none.
+    func enter() throws(MitogenError) {
+        let isFull = state.withLock { state in
+            if state.files == Self.mostFiles { return true }
+            state.files += 1
+            return false
+        }
+        guard isFull else { return }
+        throw MitogenError(
+            .callError,
+            "\(Self.mostFiles) files that \(context.name) has asked for are still to be sent: ask for fewer at a time"
+        )
+    }
+
+    func leave() {
+        state.withLock { $0.files -= 1 }
+    }
+
     func acknowledge(_ size: Int) {
-        guard size > 0 else { return }
-        try? acknowledged.put(size)
+        let wake = state.withLock { state -> OneShot<Void>? in
+            guard size > 0 else { return nil }
+            // No more than there is, whatever a peer claims.
+            state.underWay -= min(state.underWay, size)
+            return state.wake.take()
+        }
+        wake?.resolve(.success(()))
+    }
+
+    /// Waits until less than that is under way.
+    private func waitForRoom(below limit: Int) async throws(MitogenError) {
+        while true {
+            let wake = state.withLock { state -> OneShot<Void>? in
+                guard state.underWay >= limit else { return nil }
+                let wake = OneShot<Void>()
+                state.wake = wake
+                return wake
+            }
+            guard let wake else { return }
+            guard let broker = context.router?.broker else { throw MitogenError(.channelError, "the router has ended") }
+            do throws(MitogenError) {
+                try await wake.value(within: Self.patience, on: broker, "\(context.name) has acknowledged nothing")
+            } catch {
+                // What was given up does not hold up the next file.
+                state.withLock { $0.underWay = 0 }
+                throw error
+            }
+        }
     }
 
     /// Sends a file, and the end of its channel: why, if that is not the end of the file.
@@ -54,19 +111,15 @@ final class FileServiceReader: Sendable {
 
     private func sendPieces(of file: FileReader, to handle: Handle) async -> Result<Void, MitogenError> {
         var file = file
-        var underWay = 0
         do throws(MitogenError) {
             while let bytes = try next(&file) {
-                while underWay >= Self.window {
-                    // What was sent before counts as well, if it was given up.
-                    underWay = max(0, underWay - (try await acknowledged.get(timeout: Self.patience)))
-                }
-                underWay += bytes.count
+                try await waitForRoom(below: Self.window)
+                state.withLock { $0.underWay += bytes.count }
                 // The handle for answers makes it a flow, which lets small messages pass.
                 let replyTo = StandardHandle.callService
                 try context.send(Message(handle: handle, replyTo: replyTo, encoding: .binary, data: bytes))
             }
-            while underWay > 0 { underWay -= try await acknowledged.get(timeout: Self.patience) }
+            try await waitForRoom(below: 1)
             return .success(())
         } catch {
             return .failure(error)

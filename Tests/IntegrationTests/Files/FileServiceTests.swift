@@ -91,10 +91,42 @@ extension LibraryTests.FileServices {
                 let most = (1 << 20) + 131_046
                 #expect(figures.count == 3 && figures[0] == 8 << 20 && figures[2] == 131_046)
                 #expect(figures[1] >= 1 << 20 && figures[1] <= most, "\(figures)")
+                // Nor does it help to acknowledge more than there is.
+                try TestFiles.make("\(folder)/small", size: 10)
+                try router.fileService.register(ByteString("\(folder)/small"))
+                let liar = try await router.local()
+                let hoard = HoardFile("\(folder)/a", from: router.myself(), after: "\(folder)/small")
+                let lies = try await liar.call(hoard)
+                #expect(lies.count == 3 && lies[1] >= 1 << 20 && lies[1] <= most, "\(lies)")
                 // Others are not held up by it.
                 let other = try await router.local()
                 let size = try await other.call(GetFile("\(folder)/a", from: router.myself(), to: "\(folder)/b"))
                 #expect(size == 8 << 20)
+            }
+        }
+    }
+
+    @Test("100 files wait for one context, and no more; the library itself never asks for so many")
+    func crowd() async throws {
+        try await withTemporaryDirectory { folder in
+            try TestFiles.make("\(folder)/a", size: 2 << 20)
+            try TestFiles.make("\(folder)/b", size: 1000)
+            try await withFixtureRouter { router in
+                for name in ["a", "b"] { try router.fileService.register(ByteString("\(folder)/\(name)")) }
+                let crowd = try await router.local()
+                let refusal = try await crowd.call(CrowdFiles("\(folder)/a", 110, from: router.myself()))
+                #expect(refusal.hasPrefix("100 ") && refusal.contains("ask for fewer at a time"), "\(refusal)")
+                let other = try await router.local()
+                try await withThrowingTaskGroup(of: Int.self) { group in
+                    for number in 0..<150 {
+                        group.addTask {
+                            try await other.call(
+                                GetFile("\(folder)/b", from: router.myself(), to: "\(folder)/got\(number)")
+                            )
+                        }
+                    }
+                    for try await size in group { #expect(size == 1000) }
+                }
             }
         }
     }
