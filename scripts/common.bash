@@ -50,4 +50,4 @@ is_static() {
 
 # The largest size of the payload, compressed with gzip -9: the price of the first contact with a host.
 # The aim is 3,600,000: starting Python contexts and passing modules on to them took the rest.
-payload_ceiling=3640000
+payload_ceiling=3650000

@@ -129,7 +129,7 @@ private final class TransferReports: Sendable {
         var reports: [FileTransferReport]
         var sourceFailures: [MitogenError] = []
         /// Why targets have given up, by their numbers in the plan; each is the last of its failures.
-        var ends: [Int: FileFailure] = [:]
+        var ends: [(target: Int, entry: Int, failure: FileFailure)] = []
     }
 
     /// The targets that have numbers in the plan: each context once.
@@ -198,7 +198,7 @@ private final class TransferReports: Sendable {
             return .ended(
                 target: target,
                 state.withLock { state in
-                    if failure.lastEntry != nil { state.ends[number] = failure }
+                    if let entry = failure.lastEntry { state.ends.append((number, entry, failure)) }
                     return state.reports[number]
                 }
             )
@@ -216,15 +216,15 @@ private final class TransferReports: Sendable {
     func tellRest(of source: FileSource) {
         let ends = state.withLock { $0.ends }
         guard !ends.isEmpty else { return }
-        let rest = source.filesAfter(Set(ends.values.compactMap(\.lastEntry)))
+        let counts = source.filesAfter(ends.map(\.entry))
         state.withLock { state in
-            for (number, failure) in ends {
-                let last = state.reports[number].failures.count - 1
+            for index in ends.indices {
+                let (number, _, failure) = ends[index]
                 // It was not kept if there are too many.
-                guard state.reports[number].failures.last?.message == failure.text,
-                    let count = failure.lastEntry.flatMap({ rest[$0] })
+                guard let last = state.reports[number].failures.indices.last,
+                    state.reports[number].failures[last].message == failure.text
                 else { continue }
-                state.reports[number].failures[last] = failure.error(in: targets[number].name, untried: count)
+                state.reports[number].failures[last] = failure.error(in: targets[number].name, untried: counts[index])
             }
         }
     }

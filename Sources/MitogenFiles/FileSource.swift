@@ -220,13 +220,13 @@ package struct FileSource: Sendable {
     }
 
     /// How many files and links come after each of these entries, by what the folders say now.
-    func filesAfter(_ numbers: Set<Int>) -> [Int: Int] {
-        var (number, files) = (-1, 0)
-        var before: [Int: Int] = [:]
+    func filesAfter(_ numbers: [Int]) -> [Int] {
+        var number = -1
+        var counts = [Int](repeating: 0, count: numbers.count)
         func count(_ entry: FileEntry) {
             number += 1
-            if entry.kind != .folder { files += 1 }
-            if numbers.contains(number) { before[number] = files }
+            guard entry.kind != .folder else { return }
+            for index in numbers.indices where number > numbers[index] { counts[index] += 1 }
         }
         listing?.entries.forEach(count)
         let accounts = Accounts()
@@ -236,7 +236,7 @@ package struct FileSource: Sendable {
                 if case .entry(let entry) = step { count(entry) }
             }
         }
-        return before.mapValues { files - $0 }
+        return counts
     }
 
     /// How many bytes there are to send, by what the folders say now.
