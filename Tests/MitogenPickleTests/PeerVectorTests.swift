@@ -140,7 +140,7 @@ struct PeerVectorTests {
         #expect(try readAll([UInt8](hex: answers[0].written ?? "")) == [.callError(longest)])
         #expect(try readAll([UInt8](hex: answers[1].written ?? "")) == [.context(id: 7, name: name)])
         #expect(throws: PickleError.self) { try reply(.callError(longest + "x")) }
-        #expect(throws: PickleError.self) { try reply(.context(id: 7, name: name + "x")) }
+        #expect(try reply(.context(id: 7, name: name + "x")).hex == reply(.context(id: 7, name: name)).hex)
         #expect(throws: PickleError.self) { try reply(.sender(contextID: 7, handle: 0)) }
     }
 }
