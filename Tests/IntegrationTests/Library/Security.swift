@@ -190,8 +190,10 @@ extension LibraryTests.Security {
             let context = try #require(router.context(id: id, creates: false))
             let name = context.name
             #expect(name.utf8.count < 300, "\(name.utf8.count)")
-            guard case .context(_, let sent?) = context.pickleValue else { throw TestFailure("no name") }
-            #expect(sent.unicodeScalars.count < 100)
+            // No more than a peer takes is sent, whatever is known here.
+            var writer = PickleWriter()
+            try writer.writeStream(context.pickleValue)
+            #expect(writer.bytes.count < 400, "\(writer.bytes.count)")
             let events = context.events
             try await child.call(WithdrawAtLength(id))
             for await case .disconnected(let reason) in events {
