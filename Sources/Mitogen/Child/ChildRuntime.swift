@@ -91,7 +91,7 @@ enum ChildRuntime {
         unsetenv("MITOGEN_UNLINK")
     }
 
-    /// Images that nobody has used for two weeks are removed from the cache by the first stage of another one.
+    /// Updates the time of the cached image that this process runs. An upload removes images older than two weeks.
     private static func noteUseOfCache() {
         let path = ProcessIdentity.arguments[0]
         if strstr(path, "/.cache/mitogen/") != nil { utimes(path, nil) }

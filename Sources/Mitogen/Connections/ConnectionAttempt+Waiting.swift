@@ -62,7 +62,8 @@ extension ConnectionAttempt {
         if case .failure = result.outcome { true } else { false }
     }
 
-    /// Asks a tool; what cannot be started, or fails, has no lines for an answer, but what it complains about is logged.
+    /// Runs a tool and returns what it prints on its standard output and standard error. If it cannot be started or fails,
+    /// there are no lines, and the reason is logged.
     ///
     /// - Throws: What the attempt has failed with meanwhile.
     func ask(_ question: [String]) async throws(MitogenError) -> (lines: [String], complaints: [String]) {

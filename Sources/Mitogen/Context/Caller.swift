@@ -107,7 +107,7 @@ struct Caller: Sendable {
         let timeout = try CallDeadline.timeLeft(timeout)
         let trace = CallTrace(of: named.name, to: context)
         let data = try encode(named, timeout: timeout, trace)
-        // What is known is forgotten with the context.
+        // Now: when the context is lost, the router forgets what it knows of it.
         let mayBePython = context.peer == nil
         var call = try start(data, functionName: named.name, trace)
         call.mayBePython = mayBePython

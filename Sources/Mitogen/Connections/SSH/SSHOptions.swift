@@ -49,7 +49,8 @@ extension ConnectionMethod {
         public var debugLevel = 0
         /// The time between questions whether the server is still there, in whole seconds, rounded up; zero for none.
         /// By default what ssh's configuration says (`ServerAliveInterval`), or 15 s if that says nothing. After
-        /// ``keepAliveCount`` without an answer the connection ends.
+        /// ``keepAliveCount`` without an answer the connection ends. Through a Python context it is 15 s by default,
+        /// whatever the configuration says: ssh cannot be asked there.
         public var keepAliveInterval: Duration?
         /// How many unanswered questions end the connection; by default what ssh's configuration says
         /// (`ServerAliveCountMax`), which is 3 if it says nothing.
