@@ -197,6 +197,19 @@ let package = Package(
             swiftSettings: swiftSettings,
             linkerSettings: staticExecutable
         ),
+        // What scripts/bench-counts counts the instructions of: unlike the others it keeps its symbols.
+        .executableTarget(
+            name: "mitogen-counts",
+            dependencies: ["Mitogen", "MitogenPickle", "MitogenProtocol"],
+            path: "Tests/mitogen-counts",
+            exclude: ["baseline.json"],
+            swiftSettings: swiftSettings,
+            linkerSettings: [
+                .unsafeFlags(["-static-executable"], .when(platforms: [.linux])),
+                // Without the tables of lines, which valgrind cannot read.
+                .unsafeFlags(["-Xlinker", "-S"], .when(platforms: [.linux], configuration: .release)),
+            ]
+        ),
         .testTarget(name: "MitogenPickleTests", dependencies: ["MitogenPickle"], swiftSettings: swiftSettings),
         .executableTarget(
             name: "mitogen-demangle-fuzz",
