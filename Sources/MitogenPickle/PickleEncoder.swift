@@ -69,4 +69,19 @@ public struct PickleEncoder: Sendable {
             mode = .buffering
         }
     }
+
+    /// Encodes a value between bytes that are known: the head and the tail of a larger value.
+    ///
+    /// - Parameter levels: How many containers of the larger value are around it.
+    package func encode<T: Encodable>(
+        _ value: T,
+        between head: [UInt8],
+        and tail: [UInt8],
+        levels: Int
+    ) throws(PickleError) -> [UInt8] {
+        var writer = PickleWriter(options: options, after: head, capacity: head.count + tail.count + 64, levels: levels)
+        try encode(value, into: &writer)
+        writer.bytes.append(contentsOf: tail)
+        return writer.bytes
+    }
 }

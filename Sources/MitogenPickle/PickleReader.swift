@@ -93,6 +93,20 @@ public struct PickleReader: Sendable {
         return value
     }
 
+    /// Reads one value that is part of a pickle whose other bytes are known.
+    ///
+    /// - Returns: Nil if the bytes are not exactly one value, or refer to what was stored before them.
+    package static func decodePart(_ bytes: ArraySlice<UInt8>, limits: PickleLimits) -> PickleValue? {
+        var reader = PickleReader(bytes, limits: limits)
+        reader.stack.reserveCapacity(8)
+        while !reader.isAtEnd {
+            guard let byte = try? reader.cursor.readByte(), let opcode = PickleOpcode(rawValue: byte), opcode != .stop,
+                (try? reader.execute(opcode)) != nil
+            else { return nil }
+        }
+        return try? reader.finish()
+    }
+
     private mutating func readStream() throws(PickleError) -> PickleValue {
         guard cursor.count <= limits.totalBytes else {
             throw PickleError(.limitExceeded, "a message of \(cursor.count) bytes is too large", offset: 0)

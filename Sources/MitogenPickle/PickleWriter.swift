@@ -57,6 +57,15 @@ public struct PickleWriter: Sendable {
         bytes.reserveCapacity(capacity)
     }
 
+    /// A writer of one value that follows bytes which are known, inside so many containers.
+    init(options: Options, after head: [UInt8], capacity: Int, levels: Int) {
+        self.options = options
+        bytes = head
+        bytes.reserveCapacity(capacity)
+        frame = Frame(kind: .fragment)
+        depth = levels
+    }
+
     /// Starts a stream, which holds one value.
     public mutating func beginStream() throws(PickleError) {
         guard frame.kind == .outside else {

@@ -60,12 +60,7 @@ package struct CallRequest: Sendable, Hashable {
         options: PickleWriter.Options
     ) throws(PickleError) -> [UInt8] {
         var writer = PickleWriter(options: options, capacity: 256)
-        try writer.beginStream()
-        try writer.beginTuple(count: callOptions.isEmpty ? 6 : 7)
-        if let chainID { try writer.write(chainID) } else { try writer.writeNone() }
-        try writer.write(typedModule)
-        try writer.writeNone()
-        try writer.write(name)
+        try writeHead(named: name, chainID: chainID, count: callOptions.isEmpty ? 6 : 7, to: &writer)
         try writer.beginTuple(count: 1)
         try PickleEncoder().encode(function, into: &writer)
         try writer.endContainer()
@@ -75,6 +70,21 @@ package struct CallRequest: Sendable, Hashable {
         try writer.endContainer()
         try writer.endStream()
         return writer.bytes
+    }
+
+    /// What comes before the arguments of a typed call.
+    static func writeHead(
+        named name: String,
+        chainID: String?,
+        count: Int,
+        to writer: inout PickleWriter
+    ) throws(PickleError) {
+        try writer.beginStream()
+        try writer.beginTuple(count: count)
+        if let chainID { try writer.write(chainID) } else { try writer.writeNone() }
+        try writer.write(typedModule)
+        try writer.writeNone()
+        try writer.write(name)
     }
 
     /// The data of a call by name; `name` is `module.function`.

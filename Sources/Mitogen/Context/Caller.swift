@@ -74,13 +74,19 @@ struct Caller: Sendable {
     ) throws(MitogenError) -> [UInt8] {
         let name = try FunctionTable.shared.name(of: F.self)
         let peer = context.peer
+        let chainID = chainID(for: peer)
+        let callOptions = callOptions(for: peer, timeout: timeout, trace)
+        let options = writerOptions(for: peer)
         do throws(PickleError) {
+            if chainID == nil, callOptions.isEmpty, let head = name.head(options.bytesStyle) {
+                return try PlainCall.encode(function, head: head, options: options)
+            }
             return try CallRequest.encode(
                 function,
-                named: name,
-                chainID: chainID(for: peer),
-                callOptions: callOptions(for: peer, timeout: timeout, trace),
-                options: writerOptions(for: peer)
+                named: name.text,
+                chainID: chainID,
+                callOptions: callOptions,
+                options: options
             )
         } catch {
             throw MitogenError(.unencodable, "cannot encode the arguments of \(displayedName(of: F.self)): \(error)")

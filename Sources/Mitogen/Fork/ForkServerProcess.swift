@@ -88,7 +88,7 @@ enum ForkServerProcess {
         let greeting = ChildGreeting(image: "", version: Mitogen.version, pid: 0, info: .current)
         _ = try? Message.pickled(greeting).decode(as: ChildGreeting.self)
         if let name = try? FunctionTable.shared.name(of: ProxiedTimeLeft.self) {
-            _ = try? FunctionTable.shared.type(named: name)
+            _ = try? FunctionTable.shared.type(named: name.text)
         }
     }
 

@@ -4,16 +4,47 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import MitogenPickle
 internal import MitogenProtocol
 internal import Synchronization
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
 
 /// Finds remote functions by name, and names by function.
 final class FunctionTable: Sendable {
     static let shared = FunctionTable()
 
+    /// What calls of a function begin with.
+    struct Name: Sendable {
+        let text: String
+        private let heads: (binary: [UInt8]?, python: [UInt8]?)
+
+        init(_ text: String) {
+            self.text = text
+            heads = (
+                try? PlainCall.head(named: text, options: .init(bytesStyle: .binary)),
+                try? PlainCall.head(named: text, options: .init(bytesStyle: .python))
+            )
+        }
+
+        /// For peers that take bytes in this form; nil if it cannot be encoded.
+        func head(_ style: PickleWriter.BytesStyle) -> [UInt8]? {
+            switch style {
+            case .binary: heads.binary
+            case .python: heads.python
+            }
+        }
+    }
+
     private struct State {
         var types: [String: any RemoteFunction.Type] = [:]
-        var names: [ObjectIdentifier: String] = [:]
+        /// Some of the types, to be found by the bytes of their names: each where a few of its bytes say.
+        var recent = [(name: [UInt8], type: any RemoteFunction.Type)?](repeating: nil, count: 64)
+        var names: [ObjectIdentifier: Name] = [:]
         var registered: [String: any RemoteFunction.Type] = [:]
     }
 
@@ -22,10 +53,10 @@ final class FunctionTable: Sendable {
     /// The name under which a function is found in every copy of this program.
     ///
     /// - Throws: ``MitogenError`` with `.misuse` if it would not be found, with what to do about it.
-    func name<F: RemoteFunction>(of function: F.Type) throws(MitogenError) -> String {
+    func name<F: RemoteFunction>(of function: F.Type) throws(MitogenError) -> Name {
         let id = ObjectIdentifier(function)
         if let name = state.withLock({ $0.names[id] }) { return name }
-        guard let name = _mangledTypeName(function), FunctionName.isValid(name), _typeByName(name) == function else {
+        guard let text = _mangledTypeName(function), FunctionName.isValid(text), _typeByName(text) == function else {
             throw MitogenError(
                 .misuse,
                 "\(displayedName(of: function)) cannot be called in another context, because it cannot be found by its name",
@@ -33,6 +64,7 @@ final class FunctionTable: Sendable {
                     "make it internal or public, and move it out of functions and out of extensions of other modules' types"
             )
         }
+        let name = Name(text)
         state.withLock { $0.names[id] = name }
         return name
     }
@@ -59,6 +91,32 @@ final class FunctionTable: Sendable {
             state.types[name] = type
         }
         return type
+    }
+
+    /// The function whose name is a part of the data of a call.
+    ///
+    /// - Throws: ``MitogenError`` with `.unknownFunction`.
+    func type(named name: ArraySlice<UInt8>) throws(MitogenError) -> any RemoteFunction.Type {
+        // The end of a name differs most: `…4EchoV`.
+        let place = name.suffix(4).reduce(name.count) { $0 &* 31 &+ Int($1) } & 63
+        if let type = state.withLock({ state in
+            state.recent[place].flatMap { Self.areEqual($0.name, name) ? $0.type : nil }
+        }) {
+            return type
+        }
+        guard let text = String(validating: name, as: UTF8.self) else {
+            throw MitogenError(.unknownFunction, "the name of a function type is not UTF-8")
+        }
+        let type = try type(named: text)
+        state.withLock { $0.recent[place] = (Array(name), type) }
+        return type
+    }
+
+    private static func areEqual(_ left: [UInt8], _ right: ArraySlice<UInt8>) -> Bool {
+        guard left.count == right.count, !left.isEmpty else { return false }
+        return left.withUnsafeBytes { left in
+            right.withUnsafeBytes { memcmp(left.baseAddress!, $0.baseAddress!, left.count) == 0 }
+        }
     }
 
     func register(_ type: any RemoteFunction.Type, as name: String) throws(MitogenError) {

@@ -24,7 +24,7 @@ struct IncomingCall: Sendable {
         self.router = router
         self.decoded = decoded
         // Asked for only if it is needed: what is not decoded yet may need it.
-        arrival = decoded == nil || decoded?.request.callOptions.timeout != nil ? .now : nil
+        arrival = decoded == nil || decoded?.callOptions.timeout != nil ? .now : nil
         id = message.wantsReply ? CallID(source: message.srcID, replyTo: message.replyTo) : nil
         chain = chainID.map { ChainKey(source: message.srcID, id: $0) }
     }
@@ -36,8 +36,8 @@ struct IncomingCall: Sendable {
     /// Whether the calls after this one in its chain fail if it does.
     var failsChain: Bool {
         guard chain != nil else { return false }
-        let request = decoded?.request ?? (try? CallRequest(decoding: message.data))
-        return request?.callOptions.isIndependent != true
+        let options = decoded?.callOptions ?? (try? CallRequest(decoding: message.data))?.callOptions
+        return options?.isIndependent != true
     }
 
     /// The function's type, as far as that can be told.
@@ -51,8 +51,9 @@ struct IncomingCall: Sendable {
     /// - Parameter dispatcher: Is told when its time is over.
     func run(for dispatcher: CallDispatcher) async -> Result<[UInt8], any Error> {
         do {
-            let call = try decoded ?? DecodedCall(CallRequest(decoding: message.data))
-            let deadline = call.request.callOptions.timeout.flatMap { arrival?.advanced(by: .seconds($0)) }
+            let call =
+                try decoded ?? DecodedCall(plain: message.data) ?? DecodedCall(CallRequest(decoding: message.data))
+            let deadline = call.callOptions.timeout.flatMap { arrival?.advanced(by: .seconds($0)) }
             let context = ExternalContext(router: router, caller: router.context(message.srcID), deadline: deadline)
             let isBinary = router.peerInfo(message.srcID)?.has(PeerInfo.binaryBytes) == true
             let options = PickleWriter.Options(bytesStyle: isBinary ? .binary : .python)
@@ -90,10 +91,22 @@ final class ChainedCall: Sendable {
 /// A request whose function is known.
 struct DecodedCall: Sendable {
     let type: any RemoteFunction.Type
-    let request: CallRequest
+    let properties: CallRequest.Properties
+    let callOptions: CallOptions
+
+    /// Nil if the data is not that of a plain call.
+    init?(plain data: [UInt8]) throws(MitogenError) {
+        guard let parts = PlainCall.parts(of: data),
+            let value = PlainCall.properties(in: data, at: parts.properties)
+        else { return nil }
+        type = try FunctionTable.shared.type(named: data[parts.name])
+        properties = .value(value)
+        callOptions = CallOptions()
+    }
 
     init(_ request: CallRequest) throws(MitogenError) {
-        self.request = request
+        properties = request.properties
+        callOptions = request.callOptions
         if request.isTyped {
             type = try FunctionTable.shared.type(named: request.function)
         } else if let registered = FunctionTable.shared.registered(request.registeredName) {
@@ -107,13 +120,13 @@ struct DecodedCall: Sendable {
         let place = context.router.functions.begin(type, for: context.caller.id)
         defer { context.router.functionDidEnd(place) }
         #if Metrics || Tracing
-            let trace = ReceivedTrace(request.callOptions)
+            let trace = ReceivedTrace(callOptions)
             let name = displayedName(of: type)
             return try await context.router.observing(name, isKnown: true, from: context.caller.id, trace: trace) {
-                try await type.run(properties: request.properties, in: context, options: options)
+                try await type.run(properties: properties, in: context, options: options)
             }
         #else
-            return try await type.run(properties: request.properties, in: context, options: options)
+            return try await type.run(properties: properties, in: context, options: options)
         #endif
     }
 }
