@@ -142,3 +142,10 @@ int64_t cmitogen_monotonic_nanoseconds(void) {
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
+
+// Of the Swift runtime: null if the object's deinit has begun.
+extern void *swift_tryRetain(void *object);
+
+bool cmitogen_try_retain(void *object) {
+    return swift_tryRetain(object) != NULL;
+}

@@ -31,6 +31,9 @@ package struct HandleTable: Sendable {
         let respondent: ContextID?
         let request: Request?
         let handler: Handler
+        /// The handles before and after it of those that wait for the same respondent; 0 for none.
+        var previous: Handle = 0
+        var next: Handle = 0
     }
 
     /// What is known about a request that waits behind a handle, for those who look into a running program.
@@ -64,8 +67,10 @@ package struct HandleTable: Sendable {
         case refuse(String)
     }
 
-    private(set) var entries: [Handle: Entry] = [:]
-    private var handlesByRespondent: [ContextID: Set<Handle>] = [:]
+    // Standard handles have slots of their own among so many.
+    private(set) var entries = NumberTable<Handle, Entry>(capacity: 256)
+    /// The last handle that waits for each context, which leads to the others.
+    private var lastOfRespondent = NumberTable<ContextID, Handle>()
     private var next: Handle
 
     /// - Parameter next: The first handle to hand out.
@@ -86,18 +91,23 @@ package struct HandleTable: Sendable {
         request: Request? = nil
     ) -> Handle? {
         let handle = handle ?? unusedHandle()
-        if entries[handle] != nil {
+        if entries.contains(handle) {
             guard overwrites else { return nil }
             _ = remove(handle)
         }
-        entries[handle] = Entry(
+        var entry = Entry(
             persists: persists,
             policy: policy,
             respondent: respondent,
             request: request,
             handler: handler
         )
-        if let respondent { handlesByRespondent[respondent, default: []].insert(handle) }
+        if let respondent {
+            entry.previous = lastOfRespondent[respondent] ?? 0
+            entries.update(entry.previous) { $0.next = handle }
+            lastOfRespondent.insert(handle, for: respondent)
+        }
+        entries.insert(entry, for: handle)
         return handle
     }
 
@@ -105,7 +115,7 @@ package struct HandleTable: Sendable {
     package func handler(at handle: Handle) -> Handler? { entries[handle]?.handler }
 
     /// The contexts that something is waited for from.
-    package var respondents: Set<ContextID> { Set(handlesByRespondent.keys) }
+    package var respondents: Set<ContextID> { Set(lastOfRespondent.keys) }
 
     /// The only context that may send to a handle, if there is one.
     package func respondent(at handle: Handle) -> ContextID? { entries[handle]?.respondent }
@@ -113,11 +123,20 @@ package struct HandleTable: Sendable {
     @discardableResult
     package mutating func remove(_ handle: Handle) -> Handler? {
         guard let entry = entries.removeValue(forKey: handle) else { return nil }
-        if let respondent = entry.respondent {
-            handlesByRespondent[respondent]?.remove(handle)
-            if handlesByRespondent[respondent]?.isEmpty == true { handlesByRespondent[respondent] = nil }
-        }
+        unlink(entry)
         return entry.handler
+    }
+
+    private mutating func unlink(_ entry: Entry) {
+        guard let respondent = entry.respondent else { return }
+        if entry.previous != 0 { entries.update(entry.previous) { $0.next = entry.next } }
+        if entry.next != 0 {
+            entries.update(entry.next) { $0.previous = entry.previous }
+        } else if entry.previous != 0 {
+            lastOfRespondent.insert(entry.previous, for: respondent)
+        } else {
+            lastOfRespondent.removeValue(forKey: respondent)
+        }
     }
 
     /// Finds who gets a message (section 4.5).
@@ -130,7 +149,10 @@ package struct HandleTable: Sendable {
         if let reason = refusal(by: entry, header, origin, hasParentAuthority: hasParentAuthority) {
             return .refuse(reason)
         }
-        if !entry.persists { remove(header.handle) }
+        if !entry.persists {
+            entries.removeValue(forKey: header.handle)
+            unlink(entry)
+        }
         return .invoke(entry.handler)
     }
 
@@ -158,19 +180,20 @@ package struct HandleTable: Sendable {
 
     /// Removes and returns the handlers that wait for a context that is gone (section 4.8).
     package mutating func removeHandlers(waitingFor respondent: ContextID) -> [(Handle, Handler)] {
-        let handles = handlesByRespondent.removeValue(forKey: respondent) ?? []
-        return handles.sorted().compactMap { handle in
-            entries.removeValue(forKey: handle).map { (handle, $0.handler) }
+        var removed: [(Handle, Handler)] = []
+        while let handle = lastOfRespondent[respondent], let handler = remove(handle) {
+            removed.append((handle, handler))
         }
+        return removed.sorted { $0.0 < $1.0 }
     }
 
     /// Removes and returns every handler: the router ends.
     package mutating func removeAll() -> [(Handle, Handler)] {
         defer {
-            entries = [:]
-            handlesByRespondent = [:]
+            entries.removeAll()
+            lastOfRespondent.removeAll()
         }
-        return entries.sorted { $0.key < $1.key }.map { ($0.key, $0.value.handler) }
+        return entries.pairs.sorted { $0.key < $1.key }.map { ($0.key, $0.value.handler) }
     }
 
     private func accepts(
@@ -187,9 +210,13 @@ package struct HandleTable: Sendable {
         }
     }
 
+    /// The next number whose slot is free, so that its entry is found without a hash. After so many steps any that is not
+    /// taken does.
     private mutating func unusedHandle() -> Handle {
-        while entries[next] != nil || next < StandardHandle.firstFree {
+        var steps = 0
+        while next < StandardHandle.firstFree || entries.contains(next) || steps < 128 && !entries.hasRoom(for: next) {
             next = next == .max ? StandardHandle.firstFree : next + 1
+            steps += 1
         }
         defer { next = next == .max ? StandardHandle.firstFree : next + 1 }
         return next

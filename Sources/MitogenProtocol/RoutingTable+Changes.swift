@@ -40,7 +40,7 @@ extension RoutingTable {
         stampedAuthID: ContextID? = nil
     ) -> [RouteEffect] {
         links[link] = Link(remoteID: id, stampedAuthID: stampedAuthID)
-        if let claimed = routes[id] { links[claimed]?.announcedCount -= 1 }
+        if let claimed = routes[id] { links.update(claimed) { $0.announcedCount -= 1 } }
         routes[id] = link
         guard let parentLink, stampedAuthID == nil else { return [] }
         return [.announce(id, name: name, to: parentLink)]
@@ -56,7 +56,7 @@ extension RoutingTable {
             guard let count = links[link]?.announcedCount, count < Self.limitPerLink else {
                 return [.log("refused a route to context \(id): more than \(Self.limitPerLink) come this way")]
             }
-            links[link]?.announcedCount += 1
+            links.update(link) { $0.announcedCount += 1 }
         }
         routes[id] = link
         var effects: [RouteEffect] = [.named(id, name)]
@@ -78,7 +78,7 @@ extension RoutingTable {
         if routes[id] == link, links[link]?.remoteID == id {
             return [.log("refused to delete the route to context \(id), whose stream is still open")]
         }
-        if routes.removeValue(forKey: id) != nil { links[link]?.announcedCount -= 1 }
+        if routes.removeValue(forKey: id) != nil { links.update(link) { $0.announcedCount -= 1 } }
         peers[id] = nil
         var effects: [RouteEffect] = [.lost(id, reason: reason)]
         if let parentLink, parentLink != link, !isAttached(link) {
@@ -92,7 +92,7 @@ extension RoutingTable {
     package mutating func disconnect(_ link: LinkID, reason: String) -> [RouteEffect] {
         guard let lost = links.removeValue(forKey: link) else { return [] }
         if link == parentLink { parentLink = nil }
-        let ids = routes.filter { $0.value == link }.keys
+        let ids = routes.pairs.filter { $0.value == link }.map(\.key)
         for id in ids {
             routes[id] = nil
             peers[id] = nil
@@ -112,7 +112,7 @@ extension RoutingTable {
     /// The child has let go of its parent on purpose (section 5.8).
     package mutating func detach() {
         if let parentLink { links[parentLink] = nil }
-        routes = routes.filter { $0.value != parentLink }
+        for (id, link) in routes.pairs where link == parentLink { routes[id] = nil }
         parentLink = nil
         parentIDs = []
     }
@@ -120,7 +120,7 @@ extension RoutingTable {
     /// Everyone else who ever sent to the context, or heard from it, is told that it is gone, but never the parent by
     /// this rule.
     private mutating func withdrawFromUsers(of id: ContextID, except link: LinkID, reason: String) -> [RouteEffect] {
-        links.keys.filter { links[$0]?.partners.remove(id) != nil && $0 != link }
+        links.keys.filter { links.update($0) { $0.forget(id) } == true && $0 != link }
             .sorted { $0.rawValue < $1.rawValue }
             .map { .withdraw(id, reason: reason, to: $0) }
     }

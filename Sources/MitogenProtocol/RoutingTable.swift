@@ -24,8 +24,16 @@ package struct RoutingTable: Sendable {
         /// Every context that messages from this stream went to, and that messages to it came from: its peer hears when
         /// one of them goes away.
         var partners: Set<ContextID> = []
+        /// The one that was noted last: mostly the next message is for the same.
+        var lastPartner: ContextID?
         /// How many routes the peer has announced.
         var announcedCount = 0
+
+        /// Whether the context was one of its partners.
+        mutating func forget(_ id: ContextID) -> Bool {
+            if lastPartner == id { lastPartner = nil }
+            return partners.remove(id) != nil
+        }
     }
 
     /// How many routes a child may announce, and how many contexts are remembered for a stream: more than there
@@ -46,10 +54,10 @@ package struct RoutingTable: Sendable {
     package internal(set) var parentIDs: [ContextID]
     package var isUnidirectional: Bool
     package internal(set) var parentLink: LinkID?
-    var routes: [ContextID: LinkID] = [:]
-    var links: [LinkID: Link] = [:]
+    var routes = NumberTable<ContextID, LinkID>()
+    var links = NumberTable<LinkID, Link>()
     /// What is known about contexts; one that is missing is treated like the Python implementation.
-    package var peers: [ContextID: PeerInfo] = [:]
+    package var peers = PeerTable()
 
     package init(contextID: ContextID, parentIDs: [ContextID], isUnidirectional: Bool = false) {
         self.contextID = contextID
@@ -66,7 +74,7 @@ package struct RoutingTable: Sendable {
 
     /// Whether a route to exactly this context is known.
     package func hasRoute(to id: ContextID) -> Bool {
-        routes[id] != nil
+        routes.contains(id)
     }
 
     package func remoteID(of link: LinkID) -> ContextID? {
@@ -113,10 +121,14 @@ package struct RoutingTable: Sendable {
 
     /// The peer of a stream has to do with a context. The parent is told of every loss below anyway.
     private mutating func note(_ id: ContextID, isUsedBy link: LinkID?) {
-        guard let link, link != parentLink, let count = links[link]?.partners.count else { return }
+        guard let link, link != parentLink else { return }
         // Of those that are reached through the parent nobody here knows which exist: a child could name any number.
-        guard routes[id] != nil || count < Self.limitPerLink else { return }
-        links[link]?.partners.insert(id)
+        let isKnown = routes.contains(id)
+        links.update(link) { link in
+            guard link.lastPartner != id, isKnown || link.partners.count < Self.limitPerLink else { return }
+            link.partners.insert(id)
+            link.lastPartner = id
+        }
     }
 
     /// Why a message that arrived on `ingress` is not to be believed: it must have come the way that a message to its

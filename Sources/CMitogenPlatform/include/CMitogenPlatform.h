@@ -236,6 +236,9 @@ int cmitogen_thread_start(const char *name, size_t stack_size, void (*body)(void
 uint64_t cmitogen_thread_id(void);
 /// One pointer for each thread; NULL at first.
 void *cmitogen_thread_slot(void);
+
+// Whether a Swift object whose memory is still there is alive; then it is retained once more.
+bool cmitogen_try_retain(void *object);
 void cmitogen_set_thread_slot(void *value);
 int cmitogen_processor_count(void);
 

@@ -44,7 +44,7 @@ extension Router {
             stream.knowsEncodings()
             let own = AttachedContext(id: core.state.table.contextID, name: nil, info: .current)
             let table = core.state.table
-            let others = core.contexts.compactMap { id, state -> AttachedContext? in
+            let others = core.contexts.pairs.compactMap { id, state -> AttachedContext? in
                 // Attached programs are not part of the tree, and an attached program cannot reach contexts above the listener.
                 guard table.hasRoute(to: id), let link = table.link(for: id), link != table.parentLink,
                     !table.isAttached(link)

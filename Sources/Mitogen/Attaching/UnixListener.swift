@@ -42,7 +42,7 @@ public final class UnixListener: Sendable {
     }
 
     private struct State {
-        weak var router: Router?
+        var router: Tether<Router>?
         var side: Broker.Side?
         /// In the order in which they came.
         var pending: [Int32: Pending] = [:]
@@ -78,14 +78,16 @@ public final class UnixListener: Sendable {
         _ = try folder.check(creates: true)
         self.path = path
         broker = router.broker
-        state = Mutex(State(router: router))
+        state = Mutex(State(router: Tether(router)))
         let descriptor = cmitogen_unix_listen(folder.path, path, 128)
         guard descriptor >= 0 else { throw Self.failure(path, errno: -descriptor) }
         let side = Broker.Side(descriptor: descriptor, keepsAlive: false) { [self] _ in accept() }
         state.withLock { $0.side = side }
         do throws(MitogenError) {
             try router.add(
-                FunctionHandler { [weak router] message, stream in router?.introduceTree(message, to: stream) },
+                FunctionHandler { [router = Tether(router)] message, stream in
+                    router.object?.introduceTree(message, to: stream)
+                },
                 at: StandardHandle.attach,
                 policy: .immediatePeer,
                 overwrites: true
@@ -216,7 +218,7 @@ public final class UnixListener: Sendable {
 
     /// The client has said who it is, and gets a number.
     private func accept(_ descriptor: Int32) {
-        guard let router = state.withLock({ $0.router }) else { return end(descriptor, "the router is gone") }
+        guard let router = state.withLock({ $0.router?.object }) else { return end(descriptor, "the router is gone") }
         if let id = router.core.withLock({ $0.state.allocator.allocate() }) {
             return connect(descriptor, id, router)
         }
@@ -251,7 +253,7 @@ public final class UnixListener: Sendable {
     }
 
     private func log(_ text: @autoclosure () -> String) {
-        guard let router = state.withLock({ $0.router }) else { return }
+        guard let router = state.withLock({ $0.router?.object }) else { return }
         let text = text()
         router.logger.info("\(text)")
     }

@@ -444,18 +444,18 @@ public final class Broker: SerialExecutor {
 /// Runs tasks on a Broker's thread.
 private final class BrokerTaskExecutor: TaskExecutor {
     private struct Reference {
-        weak var broker: Broker?
+        var broker: Tether<Broker>?
     }
 
     private let reference = Mutex(Reference())
 
     func connect(to broker: Broker) {
-        reference.withLock { $0.broker = broker }
+        reference.withLock { $0.broker = Tether(broker) }
     }
 
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        let broker = reference.withLock { $0.broker }
+        let broker = reference.withLock { $0.broker }?.object
         if broker?.enqueueTaskJob(job) != true { job.runSynchronously(on: asUnownedTaskExecutor()) }
     }
 }

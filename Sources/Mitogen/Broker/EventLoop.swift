@@ -17,31 +17,33 @@ internal import Synchronization
 final class EventLoop<SomePoller: Poller & ~Copyable>: @unchecked Sendable {
     // Sendable because only the thread that has acquired the Broker's loop uses it; acquiring and releasing order the
     // accesses of different threads (see `Broker.acquire()`).
+    // What a turn uses is `@exclusivity(unchecked)`: it is one thread's, and no access lasts while a handler runs. The
+    // checks were 500 instructions of each call.
 
     private struct Watch {
         let side: Broker.Side
         var interest: Broker.Readiness
     }
 
-    private var poller: SomePoller
+    @exclusivity(unchecked) private var poller: SomePoller
     private let wakeDescriptor: Int32
-    private var watches: [UInt64: Watch] = [:]
+    @exclusivity(unchecked) private var watches: [UInt64: Watch] = [:]
     private var tokens: [ObjectIdentifier: UInt64] = [:]
     private var nextToken: UInt64 = 1
-    private var timers = TimerHeap()
-    private var ready: [(UInt64, Broker.Readiness)] = []
+    @exclusivity(unchecked) private var timers = TimerHeap()
+    @exclusivity(unchecked) private var ready: [(UInt64, Broker.Readiness)] = []
     /// What a handler of this turn has asked not to be told of any more. Asking itself waits for its turn, behind what
     /// other threads have handed in.
-    private var muted: [UInt64: Broker.Readiness] = [:]
+    @exclusivity(unchecked) private var muted: [UInt64: Broker.Readiness] = [:]
     /// A job of a function that became ready during this turn and is to run on this thread after it.
-    var inlineJob: UnownedJob?
+    @exclusivity(unchecked) var inlineJob: UnownedJob?
     /// Whether the last events came soon after the wait for them had begun.
-    private var expectsSoon = false
+    @exclusivity(unchecked) private var expectsSoon = false
     private let hasSpareProcessor = cmitogen_processor_count() > 1
     /// Longer than it takes to wake a processor, or both sides of an exchange would always just have gone to sleep.
     private static var spinTime: Int64 { 200_000 }
     /// How many jobs are not to be kept for this thread, because one of them has held up the loop.
-    var inlinePenalty = 0
+    @exclusivity(unchecked) var inlinePenalty = 0
     /// What sides read into: upstream's CHUNK_SIZE.
     private let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: 128 << 10, alignment: 64)
 

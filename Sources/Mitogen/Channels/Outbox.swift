@@ -30,13 +30,14 @@ final class Outbox: Sendable {
     private let known = OneShot<Void>()
     /// Is resolved when the question is on its way.
     private let opened = OneShot<Void>()
-    // Weak, as the router holds this.
-    private weak let router: Router?
+    // The router holds this.
+    private let tether: Tether<Router>
+    private var router: Router? { tether.object }
     private let state: Mutex<State>
 
     init(_ key: Key, router: Router) {
         self.key = key
-        self.router = router
+        tether = Tether(router)
         var state = State()
         let info = router.peerInfo(key.contextID)
         state.takesBinary = info?.has(PeerInfo.binaryBytes) == true

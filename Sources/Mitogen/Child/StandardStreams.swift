@@ -94,9 +94,9 @@ struct StandardStreams: Sendable {
                 descriptor: descriptor,
                 broker: broker,
                 isCapture: name == "stderr",
-                isFull: { [weak router] in router.map { $0.logWindow.isFull(towards: $0) } ?? false }
-            ) { [weak router] line in
-                router?.forwardLog(ForwardedLog(name: name, level: 20, text: line), mayWait: true)
+                isFull: { [router = Tether(router)] in router.object.map { $0.logWindow.isFull(towards: $0) } ?? false }
+            ) { [router = Tether(router)] line in
+                router.object?.forwardLog(ForwardedLog(name: name, level: 20, text: line), mayWait: true)
             }
         }
         broker.onShutdown {

@@ -20,7 +20,7 @@ final class DebugFile: Sendable {
     static let shared = DebugFile()
 
     private struct Reference {
-        weak var router: Router?
+        let router: Tether<Router>
         let id: ObjectIdentifier
     }
 
@@ -59,7 +59,7 @@ final class DebugFile: Sendable {
         let (problem, isFirst) = state.withLock { state -> (String?, Bool) in
             let isFirst = state.descriptor < 0
             if isFirst, let problem = Self.open(&state) { return (problem, false) }
-            state.routers.append(Reference(router: router, id: ObjectIdentifier(router)))
+            state.routers.append(Reference(router: Tether(router), id: ObjectIdentifier(router)))
             return (nil, isFirst)
         }
         if let problem { return problem }
@@ -125,7 +125,7 @@ final class DebugFile: Sendable {
 
     /// Writes what the process's routers do at this moment.
     func dumpRouters() {
-        let routers = state.withLock { state in state.routers.compactMap(\.router) }
+        let routers = state.withLock { state in state.routers.compactMap(\.router.object) }
         for router in routers {
             append("\(LineLogHandler.localTime()) dump\n\(router.dump())end of dump\n")
         }

@@ -24,7 +24,7 @@ extension Router {
     public func dump() -> Router.Dump {
         let now = monotonicNanoseconds()
         let (state, streams, contexts, isLeaving) = core.withLock { core in
-            (core.state, core.streams.values.map { $0 }, core.contexts, core.isLeaving || core.isShutDown)
+            (core.state, core.streams.values, core.contexts, core.isLeaving || core.isShutDown)
         }
         let registrations = state.handles.registrations
         let requests = registrations.filter { $0.handler is PendingReply }

@@ -25,7 +25,7 @@ extension CallDispatcher {
             throw MitogenError(.timeoutError, "the time of \(name()) was over before it began")
         }
         guard id == nil else {
-            let timer = router.broker.schedule(after: left) { [weak self] in self?.timeOut(id) }
+            let timer = router.broker.schedule(after: left) { [tether = Tether(self)] in tether.object?.timeOut(id) }
             defer { timer.cancel() }
             return try await body()
         }

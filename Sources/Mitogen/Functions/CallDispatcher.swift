@@ -39,26 +39,26 @@ final class CallDispatcher: Sendable {
     /// - Parameter start: Calls wait until this is resolved, which is done on the Broker's thread so that they stay in order;
     ///   nil if they need not wait. Whoever waits can give its call up meanwhile.
     func install(in router: Router, waitingFor start: OneShot<Void>? = nil) {
-        router.addHandler(StandardHandle.callFunction, .parents) { [weak self] router, message, _ in
-            self?.receive(message, in: router, waitingFor: start)
+        router.addHandler(StandardHandle.callFunction, .parents) { [tether = Tether(self)] router, message, _ in
+            tether.object?.receive(message, in: router, waitingFor: start)
         }
     }
 
     /// Lets this context call functions in itself, and nobody else: others are told what they are told where there is
     /// nothing.
     func acceptOwnCalls(in router: Router) {
-        router.addHandler(StandardHandle.callFunction, .anyone) { [weak self] router, message, stream in
+        router.addHandler(StandardHandle.callFunction, .anyone) { [tether = Tether(self)] router, message, stream in
             guard stream == nil else { return router.reply(to: message, with: .dead(DeadReason.invalidHandle)) }
-            self?.receive(message, in: router)
+            tether.object?.receive(message, in: router)
         }
     }
 
     /// Lets whoever has asked for something give it up, in a master too: services and actors live there as well.
     func acceptCancellations(in router: Router) {
-        router.addHandler(StandardHandle.cancelCall, .anyone) { [weak self] router, message, _ in
+        router.addHandler(StandardHandle.cancelCall, .anyone) { [tether = Tether(self)] router, message, _ in
             guard let cancellation = CallCancellation(parsing: message.data) else { return }
             router.dropParts(from: message.srcID, awaitedAt: cancellation.replyTo)
-            self?.cancel(cancellation, from: message.srcID)
+            tether.object?.cancel(cancellation, from: message.srcID)
         }
     }
 
@@ -95,12 +95,15 @@ final class CallDispatcher: Sendable {
             }
         }
         do throws(MitogenError) {
+            if let call = try DecodedCall(plain: message.data) {
+                return begin(IncomingCall(message, in: router, decoded: call), after: start)
+            }
             let request = try CallRequest(decoding: message.data)
             if let chain = request.forgottenChain {
                 guard let start else { return forget(chain, for: message, in: router) }
                 // After the calls that have come before.
-                return start.whenResolved { [weak self, weak router] _ in
-                    if let router { self?.forget(chain, for: message, in: router) }
+                return start.whenResolved { [tether = Tether(self), router = Tether(router)] _ in
+                    if let router = router.object { tether.object?.forget(chain, for: message, in: router) }
                 }
             }
             guard let chain = request.chainID else {
@@ -119,14 +122,15 @@ final class CallDispatcher: Sendable {
     private func begin(_ call: IncomingCall, after start: OneShot<Void>?) {
         if let id = call.id, !calls.withLock({ $0.begin(id) }) { return }
         guard let start else { return enter(call) }
-        start.whenResolved { [weak self] outcome in
-            guard let self else { return }
+        start.whenResolved { [tether = Tether(self)] outcome in
+            guard let dispatcher = tether.object else { return }
             if case .failure(let error) = outcome {
-                _ = settle(call, with: .failure(error))
-            } else if call.chain != nil || call.id.map({ id in calls.withLock { $0.isWanted(id) } }) ?? true {
-                enter(call)
+                _ = dispatcher.settle(call, with: .failure(error))
+            } else if call.chain != nil || call.id.map({ id in dispatcher.calls.withLock { $0.isWanted(id) } }) ?? true
+            {
+                dispatcher.enter(call)
             } else {
-                _ = settle(call, with: .failure(CancellationError()))
+                _ = dispatcher.settle(call, with: .failure(CancellationError()))
             }
         }
     }

@@ -26,10 +26,10 @@ extension Router {
         prepare: @escaping @Sendable () -> Place,
         _ body: @escaping @Sendable (ServedRequest, Place) async throws -> [UInt8]
     ) throws(MitogenError) -> Handle {
-        try addHandler(at: handle, policy: policy) { [weak self] message in
-            guard let self, !message.isDead else { return }
-            let request = ServedRequest(message, in: self)
-            dispatcher.serve(request, describedAs: { name(message) }) {
+        try addHandler(at: handle, policy: policy) { [tether = Tether(self)] message in
+            guard let router = tether.object, !message.isDead else { return }
+            let request = ServedRequest(message, in: router)
+            router.dispatcher.serve(request, describedAs: { name(message) }) {
                 let place = prepare()
                 return { try await body(request, place) }
             }

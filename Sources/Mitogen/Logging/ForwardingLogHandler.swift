@@ -19,7 +19,7 @@ struct ForwardingLogHandler: LogHandler {
     /// Where the records go. Those of the time before the master can be reached are kept for then.
     final class Target: Sendable {
         private struct State: Sendable {
-            weak var router: Router?
+            var router: Tether<Router>?
             var isOpen = false
             var early: [ForwardedLog] = []
         }
@@ -34,7 +34,7 @@ struct ForwardingLogHandler: LogHandler {
         private func nextEarly(before router: Router) -> ForwardedLog? {
             state.withLock { state in
                 guard state.early.isEmpty else { return state.early.removeFirst() }
-                state.router = router
+                state.router = Tether(router)
                 state.isOpen = true
                 return nil
             }
@@ -43,7 +43,7 @@ struct ForwardingLogHandler: LogHandler {
         func send(_ record: ForwardedLog) {
             let router = state.withLock { state in
                 if !state.isOpen { state.early.append(record) }
-                return state.router
+                return state.router?.object
             }
             router?.forwardLog(record)
         }

@@ -71,8 +71,9 @@ final class LogWindow: Sendable {
     /// The handle for answers, which is made for the first record.
     private func handle(_ router: Router) -> Handle? {
         if let known = state.withLock({ $0.handle }) { return known }
-        let made = try? router.addHandler(respondent: router.context(0)) { [weak self, weak router] answer in
-            if answer.isDead { self?.stop() } else { self?.answerDidArrive(router) }
+        let made = try? router.addHandler(respondent: router.context(0)) {
+            [weak self, router = Tether(router)] answer in
+            if answer.isDead { self?.stop() } else { self?.answerDidArrive(router.object) }
         }
         let (handle, isUsed) = state.withLock { state in
             let isUsed = state.handle == nil

@@ -132,16 +132,16 @@ package final class ModuleRelay: Sendable {
             return router.route(Message(dstID: parent, handle: StandardHandle.getModule, data: name.bytes))
         }
         // Unstructured, because a message asks for it, and whoever has sent that waits for the answer.
-        Task(executorPreference: FunctionExecutor.shared) { [weak router] in
+        Task(executorPreference: FunctionExecutor.shared) { [router = Tether(router)] in
             do throws(MitogenError) {
                 let found = try await source.modules(name.text)
-                guard let router else { return }
+                guard let router = router.object else { return }
                 for module in found { self.feedModules(router) { $0.loaded(module) } }
                 if found.contains(where: { $0.name == name }) { return }
                 let missing = try? ModuleTable.Module(missing: name)
                 self.feedModules(router) { table in missing.map { table.loaded($0) } ?? table.failed(name) }
             } catch {
-                guard let router else { return }
+                guard let router = router.object else { return }
                 router.logger.error("cannot look for the Python module \(name.text): \(error)")
                 self.feedModules(router) { $0.failed(name) }
             }
@@ -156,14 +156,14 @@ package final class ModuleRelay: Sendable {
             return router.route(Message(dstID: parent, handle: StandardHandle.getResource, data: data))
         }
         // As for modules.
-        Task(executorPreference: FunctionExecutor.shared) { [weak router] in
+        Task(executorPreference: FunctionExecutor.shared) { [router = Tether(router)] in
             do throws(MitogenError) {
                 let content = try await source.resource(name)
-                guard let router, let data = try? name.answer(content) else { return }
+                guard let router = router.object, let data = try? name.answer(content) else { return }
                 let answer = ModuleTable.Module(name: name.key, data: data, isMissing: content == nil)
                 self.feedResources(router) { $0.loaded(answer) }
             } catch {
-                guard let router else { return }
+                guard let router = router.object else { return }
                 router.logger.error("cannot read \(name.resource) of the Python package \(name.package): \(error)")
                 self.feedResources(router) { $0.failed(name.key) }
             }

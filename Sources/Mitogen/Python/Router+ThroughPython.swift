@@ -47,9 +47,9 @@ extension Router {
         } catch {
             // Python makes the context all the same, after what it does now: nobody wants it then. Unstructured, because
             // the caller does not wait for that.
-            Task { [weak self] in
+            Task { [tether = Tether(self)] in
                 guard let late = try? await call.get().id else { return }
-                self?.route(Message(dstID: late, handle: StandardHandle.shutdown))
+                tether.object?.route(Message(dstID: late, handle: StandardHandle.shutdown))
             }
             throw error
         }

@@ -18,9 +18,9 @@ extension Router {
 
     private func watchLinks() {
         guard let interval = configuration.keepAliveInterval, !isLeaving else { return }
-        let timer = broker.schedule(after: interval / KeepAlive.ticksPerInterval) { [weak self] in
-            self?.checkLinks()
-            self?.watchLinks()
+        let timer = broker.schedule(after: interval / KeepAlive.ticksPerInterval) { [tether = Tether(self)] in
+            tether.object?.checkLinks()
+            tether.object?.watchLinks()
         }
         core.withLock { $0.keepAliveTimer = timer }
     }
@@ -34,7 +34,8 @@ extension Router {
             let table = core.state.table
             let known = core.keepAlives
             core.keepAlives = [:]
-            return core.streams.compactMap { id, stream in
+            return core.streams.values.compactMap { stream in
+                let id = stream.id
                 guard id != table.parentLink, !table.isAttached(id),
                     table.peers[stream.remoteID]?.has(PeerInfo.keepAlive) == true
                 else {

@@ -87,10 +87,10 @@ extension Router {
         guard let context = context(id: message.srcID, creates: false) else {
             return peerLogger.error("ignored a log record of the unknown context \(message.srcID)")
         }
-        let isTaken = LogQueue.shared.add(.context, size: message.data.count) { [weak self] in
+        let isTaken = LogQueue.shared.add(.context, size: message.data.count) { [tether = Tether(self)] in
             if let record = ForwardedLog(message) { ForwardedLogs.emit(record, from: context) }
             // Its source counts what is under way, and waits while this is not written.
-            self?.reply(to: message, with: Message(handle: 0))
+            tether.object?.reply(to: message, with: Message(handle: 0))
         }
         if !isTaken { reply(to: message, with: Message(handle: 0)) }
     }

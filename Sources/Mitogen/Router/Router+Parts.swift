@@ -44,7 +44,7 @@ extension Router {
         } catch {
             throw error.inContext(destination.name)
         }
-        rest?.whenResolved { [weak self] _ in try? self?.removeHandler(at: creditHandle) }
+        rest?.whenResolved { [tether = Tether(self)] _ in try? tether.object?.removeHandler(at: creditHandle) }
         return rest
     }
 
@@ -167,7 +167,9 @@ extension Router {
         }
         guard mustWait else { return }
         // On the Broker's thread, as whatever else sets it.
-        let timer = broker.schedule(after: configuration.stallLimit / 4) { [weak self] in self?.endStalls() }
+        let timer = broker.schedule(after: configuration.stallLimit / 4) { [tether = Tether(self)] in
+            tether.object?.endStalls()
+        }
         core.withLock { $0.stallTimer = timer }
     }
 

@@ -38,8 +38,8 @@ extension Router {
         _ policy: HandlePolicy,
         _ function: @escaping @Sendable (Router, Message, Stream?) -> Void
     ) {
-        let handler = FunctionHandler { [weak self] message, stream in
-            guard let self, !message.isDead else { return }
+        let handler = FunctionHandler { [tether = Tether(self)] message, stream in
+            guard let self = tether.object, !message.isDead else { return }
             function(self, message, stream)
         }
         core.withLock { core in

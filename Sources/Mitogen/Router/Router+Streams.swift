@@ -30,8 +30,8 @@ extension Router {
             limitsAnswers: isChild,
             mostQueued: configuration.mostQueued,
             isLegacy: isLegacy,
-            deliver: { [weak self] message, stream in self?.receive(message, from: stream) },
-            ended: { [weak self] stream, reason in self?.streamDidEnd(stream, reason: reason) }
+            deliver: { [tether = Tether(self)] message, stream in tether.object?.receive(message, from: stream) },
+            ended: { [tether = Tether(self)] stream, reason in tether.object?.streamDidEnd(stream, reason: reason) }
         )
         core.withLock { $0.streams[stream.id] = stream }
         return stream
@@ -85,11 +85,15 @@ extension Router {
             if !isParent { metrics.contextDisconnected() }
         #endif
         guard let process else { return forget(stream, reason: reason, isParent: isParent) }
-        process.reportEnd(within: .milliseconds(250)) { [weak self] detail in
+        process.reportEnd(within: .milliseconds(250)) { [tether = Tether(self)] detail in
             // What the child did wrong says more than how it ended after that.
             let cause = reason == Stream.endOfFile ? nil : reason
             let known = [cause, detail].compactMap { $0 }
-            self?.forget(stream, reason: known.isEmpty ? reason : known.joined(separator: "; "), isParent: isParent)
+            tether.object?.forget(
+                stream,
+                reason: known.isEmpty ? reason : known.joined(separator: "; "),
+                isParent: isParent
+            )
         }
     }
 
@@ -146,15 +150,17 @@ extension Router {
     private func flushParent(until deadline: Int64) {
         let stream = core.withLock { core in core.state.table.parentLink.flatMap { core.streams[$0] } }
         guard let stream, stream.pendingBytes > 0, monotonicNanoseconds() < deadline else { return }
-        broker.schedule(after: .milliseconds(10)) { [weak self] in self?.flushParent(until: deadline) }
+        broker.schedule(after: .milliseconds(10)) { [tether = Tether(self)] in
+            tether.object?.flushParent(until: deadline)
+        }
     }
 
     /// The Broker has ended: everyone who still waits is told, every descriptor is closed.
     func finishShutdown() {
         let (handlers, streams, processes) = core.withLock { core in
             core.isShutDown = true
-            defer { core.streams = [:] }
-            return (core.state.handles.removeAll(), core.streams.values.map { $0 }, core.children.values.map { $0 })
+            defer { core.streams = NumberedObjects() }
+            return (core.state.handles.removeAll(), core.streams.values, core.children.values.map { $0 })
         }
         LogQueue.shared.flush(within: .seconds(1))
         // First, because a child's process ends when its stream to the parent is closed.

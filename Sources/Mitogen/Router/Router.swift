@@ -17,8 +17,8 @@ internal import Synchronization
 public final class Router: Sendable {
     struct Core {
         var state: RouterState
-        var streams: [LinkID: Stream] = [:]
-        var contexts: [ContextID: ContextState] = [:]
+        var streams = NumberedObjects<Stream>()
+        var contexts = NumberedObjects<ContextState>()
         var children: [LinkID: ChildProcess] = [:]
         /// How many blocks of ids the contexts behind each stream were handed.
         var blockCounts: [LinkID: Int] = [:]
@@ -145,13 +145,13 @@ public final class Router: Sendable {
         dispatcher.acceptOwnCalls(in: self)
         dispatcher.acceptCancellations(in: self)
         processes.install(in: self)
-        broker.onShutdown { [weak self] in self?.beginShutdown() }
-        broker.onExit { [weak self] in self?.finishShutdown() }
+        broker.onShutdown { [tether = Tether(self)] in tether.object?.beginShutdown() }
+        broker.onExit { [tether = Tether(self)] in tether.object?.finishShutdown() }
     }
 
     /// A router that its program has forgotten ends when nothing refers to it any more, and with it its contexts.
     deinit {
-        for stream in core.withLock({ $0.streams.values.map { $0 } }) { stream.close(reason: "the router is gone") }
+        for stream in core.withLock({ $0.streams.values }) { stream.close(reason: "the router is gone") }
         forkServers.close()
         if ownsBroker { broker.shutdown() }
         DebugFile.shared.close(for: ObjectIdentifier(self))

@@ -106,13 +106,15 @@ package final class Stream: Sendable {
     package func start(keepsAlive: Bool, received bytes: [UInt8] = []) {
         if !bytes.isEmpty { take(bytes) }
         let receive = Broker.Side(descriptor: descriptors.receive, keepsAlive: keepsAlive) {
-            [weak self] readiness, scratch in
-            self?.isReady(readiness, scratch)
+            [tether = Tether(self)] readiness, scratch in
+            tether.object?.isReady(readiness, scratch)
         }
         let transmit =
             descriptors.areOne
             ? receive
-            : Broker.Side(descriptor: descriptors.transmit, keepsAlive: false) { [weak self] _ in self?.flush() }
+            : Broker.Side(descriptor: descriptors.transmit, keepsAlive: false) { [tether = Tether(self)] _ in
+                tether.object?.flush()
+            }
         sides.withLock { $0 = Sides(receive: receive, transmit: transmit) }
         broker.startReceiving(receive)
         if output.withLock({ $0.isWatched }) { broker.startTransmitting(transmit) }

@@ -16,7 +16,7 @@ extension HandleTable {
 
     /// What is registered, by handle.
     package var registrations: [Registration] {
-        entries.sorted { $0.key < $1.key }.map { handle, entry in
+        entries.pairs.sorted { $0.key < $1.key }.map { handle, entry in
             Registration(
                 handle: handle,
                 policyName: entry.policy.name,
@@ -43,7 +43,7 @@ extension RoutingTable {
     /// The contexts that a route is known to, each with the context at the other end of the stream that leads there,
     /// by number.
     package var knownRoutes: [(id: ContextID, next: ContextID)] {
-        routes.sorted { $0.key < $1.key }.compactMap { id, link in
+        routes.pairs.sorted { $0.key < $1.key }.compactMap { id, link in
             links[link].map { (id, $0.remoteID) }
         }
     }
