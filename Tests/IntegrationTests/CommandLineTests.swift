@@ -249,6 +249,8 @@ struct CommandLineTests {
             (["run", "--timeout", "soon", "--", "true"], "a number of seconds"),
             (["run", "--output", "jsno", "--", "true"], "did you mean 'json'?"),
             (["run", "--env", "A", "--", "true"], "NAME=VALUE"), (["bench", "-t", ""], "may not be empty"),
+            (["bench", "--only", "cals"], "--only is one of calls, "),
+            (["bench", "--only", "chain"], "--only 'chain' needs a target of several hops"),
             (["no-such-command"], "no-such-command"),
         ]
     )

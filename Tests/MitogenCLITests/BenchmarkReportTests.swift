@@ -22,7 +22,6 @@ struct BenchmarkReportTests {
             connectAndCall: 3.25,
             forkAndCall: 1.25,
             isolatedCall: 1.5,
-            childMemory: nil,
             payloadSize: 6 << 20,
             compressedPayloadSize: gzip
         )
@@ -34,7 +33,7 @@ struct BenchmarkReportTests {
             Self.report(gzip: 2_000_000).json
                 == #"{"raw_rtt_us":4.000,"raw_mib_s":2000.0,"call_p50_us":20.063,"call_p99_us":50.000,"#
                 + #""broker_call_p50_us":10.000,"pipelined_per_s":123457,"args_mib_s":500.0,"#
-                + #""connect_first_call_ms":3.250,"fork_first_call_ms":1.250,"isolated_call_ms":1.500,"ssh_true_ms":null,"ssh_cached_ms":null,"ssh_uncached_ms":null,"#
+                + #""connect_first_call_ms":3.250,"chain_first_call_ms":null,"fork_first_call_ms":1.250,"isolated_call_ms":1.500,"ssh_true_ms":null,"ssh_cached_ms":null,"ssh_uncached_ms":null,"#
                 + #""child_private_kb":null,"payload_bytes":6291456,"#
                 + #""payload_gzip_bytes":2000000}"#
         )
@@ -46,6 +45,45 @@ struct BenchmarkReportTests {
         #expect(table.contains("20.1 µs     (5.0 × raw)") || table.contains("20.1 µs  (5.0 × raw)"))
         #expect(table.contains("(25 % of raw)"))
         #expect(table.contains("(gzip is missing)"))
+    }
+
+    @Test("What was not measured is null in JSON, and no row of the table")
+    func parts() {
+        var report = BenchmarkReport(target: "local+local", raw: RawMeasurement(roundTrip: 4, throughput: 2000))
+        report.chainAndCall = 4.5
+        #expect(report.json.contains(#""call_p50_us":null,"#))
+        #expect(report.json.contains(#""chain_first_call_ms":4.500,"#))
+        #expect(report.json.hasSuffix(#""payload_bytes":null,"payload_gzip_bytes":null}"#))
+        #expect(report.table.contains("connection of all hops and first call, median"))
+        #expect(report.table.split(separator: "\n").filter { $0.hasPrefix("  ") }.count == 3)
+    }
+
+    @Test(
+        "Without names, all is measured that there is at a target",
+        arguments: [("local", [BenchmarkPart.chain, .ssh]), ("local+ssh:a", []), ("ssh:a+sudo", [.ssh])]
+    )
+    func defaultParts(target: String, missing: [BenchmarkPart]) throws {
+        let parts = try BenchmarkPart.parts(named: [], at: TargetSpecification(parsing: target))
+        #expect(parts == Set(BenchmarkPart.allCases).subtracting(missing))
+    }
+
+    @Test("A part is measured by its name", arguments: BenchmarkPart.allCases)
+    func namedPart(part: BenchmarkPart) throws {
+        let target = try TargetSpecification(parsing: "local+ssh:a")
+        #expect(try BenchmarkPart.parts(named: [part.rawValue], at: target) == [part])
+    }
+
+    @Test(
+        "A name that is none, and a part that a target does not have, are refused",
+        arguments: [
+            ("conect", "not 'conect'"), ("chain", "--only 'chain' needs a target of several hops"),
+            ("ssh", "--only 'ssh' needs a target whose last hop is ssh"),
+        ]
+    )
+    func refusedParts(name: String, message: String) throws {
+        let target = try TargetSpecification(parsing: "local")
+        let error = #expect(throws: ArgumentError.self) { try BenchmarkPart.parts(named: [name], at: target) }
+        #expect(error?.description.contains(message) == true)
     }
 
     @Test("Connections by ssh are compared with ssh itself")

@@ -15,38 +15,50 @@ struct Benchmark: Sendable {
     /// The path of the program that is started as contexts.
     let image: String
     let hops: HopSettings
+    /// What is measured.
+    let parts: Set<BenchmarkPart>
+    /// How often.
+    let counts: BenchmarkCounts
 
-    private static let warmUpCalls = 2000
-    private static let calls = 20_000
-    private static let callsInFlight = 1000
-    private static let transfers = 200
-    private static let connections = 15
-    private static let forks = 200
-
-    /// Measures everything, one after the other.
+    /// Measures one part after the other.
     func measure(against raw: RawMeasurement) async throws -> BenchmarkReport {
         var configuration = RouterConfiguration()
         configuration.image = .file(self.image)
         return try await withRouter(configuration: configuration) { router in
             let (parent, context) = try await self.connect(in: router)
-            let call = try await self.times { try await context.call(BenchEcho($0)) }
-            let brokerCall = try await self.times { try await context.call(BenchEchoOnBroker($0)) }
-            return BenchmarkReport(
-                target: self.target.canonicalText,
-                raw: raw,
-                callMedian: call.percentile(50),
-                call99th: call.percentile(99),
-                brokerCallMedian: brokerCall.percentile(50),
-                pipelinedCalls: try await self.pipelinedCalls(to: context),
-                argumentThroughput: try await self.argumentThroughput(to: context),
-                connectAndCall: try await self.connectAndCall(in: router, via: parent),
-                forkAndCall: try await self.forkAndCall(in: router, via: parent),
-                isolatedCall: try await self.isolatedCall(in: context),
-                ssh: try await self.compareWithSSH(in: router, via: parent),
-                childMemory: try await self.childMemory(in: router, via: parent),
-                payloadSize: try self.payloadSize(),
-                compressedPayloadSize: try await self.compressedPayloadSize(in: router)
-            )
+            var report = BenchmarkReport(target: self.target.canonicalText, raw: raw)
+            try await self.measureCalls(to: context, in: &report)
+            if self.parts.contains(.connect) {
+                report.connectAndCall = try await self.connectAndCall(in: router, via: parent)
+            }
+            if self.parts.contains(.chain) { report.chainAndCall = try await self.chainAndCall(in: router) }
+            if self.parts.contains(.fork) { report.forkAndCall = try await self.forkAndCall(in: router, via: parent) }
+            if self.parts.contains(.isolated) { report.isolatedCall = try await self.isolatedCall(in: context) }
+            if self.parts.contains(.ssh) { report.ssh = try await self.compareWithSSH(in: router, via: parent) }
+            if self.parts.contains(.memory) {
+                report.childMemory = try await self.childMemory(in: router, via: parent)
+            }
+            if self.parts.contains(.payload) {
+                report.payloadSize = try self.payloadSize()
+                report.compressedPayloadSize = try await self.compressedPayloadSize(in: router)
+            }
+            return report
+        }
+    }
+
+    private func measureCalls(to context: Context, in report: inout BenchmarkReport) async throws {
+        if self.parts.contains(.calls) {
+            let times = try await self.times { try await context.call(BenchEcho($0)) }
+            report.callMedian = times.percentile(50)
+            report.call99th = times.percentile(99)
+        }
+        if self.parts.contains(.brokerCalls) {
+            let times = try await self.times { try await context.call(BenchEchoOnBroker($0)) }
+            report.brokerCallMedian = times.percentile(50)
+        }
+        if self.parts.contains(.pipelined) { report.pipelinedCalls = try await self.pipelinedCalls(to: context) }
+        if self.parts.contains(.arguments) {
+            report.argumentThroughput = try await self.argumentThroughput(to: context)
         }
     }
 
@@ -54,12 +66,17 @@ struct Benchmark: Sendable {
 
     /// The context that is measured, and the one before it; nil if that is this process.
     private func connect(in router: Router) async throws(MitogenError) -> (parent: Context?, context: Context) {
-        var parent: Context?
+        let parent = try await self.connectAllButLast(in: router).last
+        return (parent, try await self.connectLastHop(in: router, via: parent))
+    }
+
+    private func connectAllButLast(in router: Router) async throws(MitogenError) -> [Context] {
+        var contexts: [Context] = []
         for (index, hop) in self.target.hops.dropLast().enumerated() {
             let path = self.target.hops[..<index]
-            parent = try await router.connect(hop, behind: path, via: parent, self.hops)
+            contexts.append(try await router.connect(hop, behind: path, via: contexts.last, self.hops))
         }
-        return (parent, try await self.connectLastHop(in: router, via: parent))
+        return contexts
     }
 
     private var lastHop: Hop { self.target.hops[self.target.hops.count - 1] }
@@ -75,7 +92,7 @@ struct Benchmark: Sendable {
 
     private func connectAndCall(in router: Router, via parent: Context?) async throws -> Double {
         var times: [Int64] = []
-        for _ in 0..<Self.connections {
+        for _ in 0..<self.counts.connections {
             times.append(try await self.connectAndCallOnce(in: router, via: parent, self.hops))
         }
         return times.percentile(50) / 1000
@@ -94,11 +111,25 @@ struct Benchmark: Sendable {
         return time
     }
 
+    /// All hops of the target, one after the other, and a first call through them, in milliseconds.
+    private func chainAndCall(in router: Router) async throws -> Double {
+        var times: [Int64] = []
+        for _ in 0..<self.counts.connections {
+            let start = monotonicNanoseconds()
+            let before = try await self.connectAllButLast(in: router)
+            let last = try await self.connectLastHop(in: router, via: before.last)
+            try await self.check(last.call(BenchEcho(1)), 1)
+            times.append(monotonicNanoseconds() - start)
+            for context in (before + [last]).reversed() { try await context.shutdown(waits: true) }
+        }
+        return times.percentile(50) / 1000
+    }
+
     /// A fork beside the context and its first call, in milliseconds; the fork server runs already.
     private func forkAndCall(in router: Router, via parent: Context?) async throws -> Double {
         try await router.fork(via: parent).shutdown(waits: true)
         var times: [Int64] = []
-        for value in 0..<Self.forks {
+        for value in 0..<self.counts.forks {
             let start = monotonicNanoseconds()
             let child = try await router.fork(via: parent)
             try self.check(await child.call(BenchEcho(value)), value)
@@ -111,7 +142,7 @@ struct Benchmark: Sendable {
     /// A call that is forked, run and ended in the context, in milliseconds.
     private func isolatedCall(in context: Context) async throws -> Double {
         var times: [Int64] = []
-        for value in 0..<Self.forks {
+        for value in 0..<self.counts.forks {
             let start = monotonicNanoseconds()
             let result = try await context.call(BenchEcho(value), isolation: .process)
             times.append(monotonicNanoseconds() - start)
@@ -121,9 +152,8 @@ struct Benchmark: Sendable {
     }
 
     /// Connections by ssh next to what `ssh HOST true` takes, one after the other so that the machine's mood is the
-    /// same for all; nil if the last hop is no ssh.
-    private func compareWithSSH(in router: Router, via parent: Context?) async throws -> SSHComparison? {
-        guard self.lastHop.kind == HopKind.ssh.name else { return nil }
+    /// same for all.
+    private func compareWithSSH(in router: Router, via parent: Context?) async throws -> SSHComparison {
         let here: Context
         if let parent { here = parent } else { here = try await router.local() }
         let options = self.hops.sshOptions(for: self.lastHop, behind: self.target.hops.dropLast())
@@ -131,7 +161,7 @@ struct Benchmark: Sendable {
         var uncached = self.hops
         uncached.usesImageCache = false
         var times = (bare: [Int64](), cached: [Int64](), uncached: [Int64]())
-        for _ in 0..<Self.connections {
+        for _ in 0..<self.counts.connections {
             let start = monotonicNanoseconds()
             let result = try await here.run(command)
             guard result.status.isSuccess else {
@@ -153,9 +183,9 @@ struct Benchmark: Sendable {
     /// How long each call takes that is made after the one before has returned, in nanoseconds.
     private func times(_ call: (Int) async throws -> Int) async throws -> [Int64] {
         var times: [Int64] = []
-        times.reserveCapacity(Self.calls)
-        for value in 0..<Self.warmUpCalls { try self.check(await call(value), value) }
-        for value in 0..<Self.calls {
+        times.reserveCapacity(self.counts.calls)
+        for value in 0..<self.counts.warmUpCalls { try self.check(await call(value), value) }
+        for value in 0..<self.counts.calls {
             let start = monotonicNanoseconds()
             let result = try await call(value)
             times.append(monotonicNanoseconds() - start)
@@ -167,26 +197,26 @@ struct Benchmark: Sendable {
     /// Calls in a second when the next is started before the one before has returned.
     private func pipelinedCalls(to context: Context) async throws -> Double {
         var pending: [PendingCall<Int>] = []
-        pending.reserveCapacity(Self.calls)
+        pending.reserveCapacity(self.counts.calls)
         let start = monotonicNanoseconds()
-        for value in 0..<Self.calls {
-            let oldest = value - Self.callsInFlight
+        for value in 0..<self.counts.calls {
+            let oldest = value - self.counts.callsInFlight
             if oldest >= 0 { try self.check(await pending[oldest].get(), oldest) }
             pending.append(try context.startCall(BenchEcho(value)))
         }
-        for value in max(0, Self.calls - Self.callsInFlight)..<Self.calls {
+        for value in max(0, self.counts.calls - self.counts.callsInFlight)..<self.counts.calls {
             try self.check(await pending[value].get(), value)
         }
-        return Double(Self.calls) / self.seconds(since: start)
+        return Double(self.counts.calls) / self.seconds(since: start)
     }
 
     /// Mebibytes of arguments in a second.
     private func argumentThroughput(to context: Context) async throws -> Double {
         let bytes = [UInt8](repeating: 0x5a, count: 1 << 20)
-        for _ in 0..<5 { try self.check(await context.call(BenchSink(bytes)), bytes.count) }
+        for _ in 0..<self.counts.warmUpTransfers { try self.check(await context.call(BenchSink(bytes)), bytes.count) }
         let start = monotonicNanoseconds()
-        for _ in 0..<Self.transfers { try self.check(await context.call(BenchSink(bytes)), bytes.count) }
-        return Double(Self.transfers) / self.seconds(since: start)
+        for _ in 0..<self.counts.transfers { try self.check(await context.call(BenchSink(bytes)), bytes.count) }
+        return Double(self.counts.transfers) / self.seconds(since: start)
     }
 
     // MARK: Sizes

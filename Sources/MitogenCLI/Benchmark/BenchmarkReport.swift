@@ -18,50 +18,57 @@ struct SSHComparison: Hashable, Sendable {
 struct BenchmarkReport: Hashable, Sendable {
     let target: String
     let raw: RawMeasurement
+    // What was not measured, or cannot be, is nil.
     /// Microseconds.
-    let callMedian: Double
+    var callMedian: Double?
     /// Microseconds.
-    let call99th: Double
+    var call99th: Double?
     /// Microseconds.
-    let brokerCallMedian: Double
+    var brokerCallMedian: Double?
     /// Calls in a second.
-    let pipelinedCalls: Double
+    var pipelinedCalls: Double?
     /// Mebibytes in a second.
-    let argumentThroughput: Double
+    var argumentThroughput: Double?
     /// Milliseconds.
-    let connectAndCall: Double
+    var connectAndCall: Double?
+    /// Milliseconds, for all hops of the target.
+    var chainAndCall: Double?
     /// Milliseconds.
-    let forkAndCall: Double
+    var forkAndCall: Double?
     /// Milliseconds.
-    let isolatedCall: Double
-    /// Nil if the last hop of the target is no ssh.
+    var isolatedCall: Double?
     var ssh: SSHComparison?
-    /// KiB; nil if it is not known.
-    let childMemory: Int?
+    /// KiB.
+    var childMemory: Int?
     /// Bytes.
-    let payloadSize: Int
-    /// Bytes; nil if there is no gzip.
-    let compressedPayloadSize: Int?
+    var payloadSize: Int?
+    /// Bytes; nil if there is no gzip, too.
+    var compressedPayloadSize: Int?
 
     /// The report as a JSON object on one line.
     var json: String {
+        func decimal(_ value: Double?, _ digits: Int) -> String {
+            value.map { DecimalText.text($0, digits: digits) } ?? "null"
+        }
+        func whole(_ value: Int?) -> String { value.map { "\($0)" } ?? "null" }
         let members: [(String, String)] = [
-            ("raw_rtt_us", DecimalText.text(self.raw.roundTrip, digits: 3)),
-            ("raw_mib_s", DecimalText.text(self.raw.throughput, digits: 1)),
-            ("call_p50_us", DecimalText.text(self.callMedian, digits: 3)),
-            ("call_p99_us", DecimalText.text(self.call99th, digits: 3)),
-            ("broker_call_p50_us", DecimalText.text(self.brokerCallMedian, digits: 3)),
-            ("pipelined_per_s", DecimalText.text(self.pipelinedCalls, digits: 0)),
-            ("args_mib_s", DecimalText.text(self.argumentThroughput, digits: 1)),
-            ("connect_first_call_ms", DecimalText.text(self.connectAndCall, digits: 3)),
-            ("fork_first_call_ms", DecimalText.text(self.forkAndCall, digits: 3)),
-            ("isolated_call_ms", DecimalText.text(self.isolatedCall, digits: 3)),
-            ("ssh_true_ms", self.ssh.map { DecimalText.text($0.bare, digits: 3) } ?? "null"),
-            ("ssh_cached_ms", self.ssh.map { DecimalText.text($0.cached, digits: 3) } ?? "null"),
-            ("ssh_uncached_ms", self.ssh.map { DecimalText.text($0.uncached, digits: 3) } ?? "null"),
-            ("child_private_kb", self.childMemory.map { "\($0)" } ?? "null"),
-            ("payload_bytes", "\(self.payloadSize)"),
-            ("payload_gzip_bytes", self.compressedPayloadSize.map { "\($0)" } ?? "null"),
+            ("raw_rtt_us", decimal(self.raw.roundTrip, 3)),
+            ("raw_mib_s", decimal(self.raw.throughput, 1)),
+            ("call_p50_us", decimal(self.callMedian, 3)),
+            ("call_p99_us", decimal(self.call99th, 3)),
+            ("broker_call_p50_us", decimal(self.brokerCallMedian, 3)),
+            ("pipelined_per_s", decimal(self.pipelinedCalls, 0)),
+            ("args_mib_s", decimal(self.argumentThroughput, 1)),
+            ("connect_first_call_ms", decimal(self.connectAndCall, 3)),
+            ("chain_first_call_ms", decimal(self.chainAndCall, 3)),
+            ("fork_first_call_ms", decimal(self.forkAndCall, 3)),
+            ("isolated_call_ms", decimal(self.isolatedCall, 3)),
+            ("ssh_true_ms", decimal(self.ssh?.bare, 3)),
+            ("ssh_cached_ms", decimal(self.ssh?.cached, 3)),
+            ("ssh_uncached_ms", decimal(self.ssh?.uncached, 3)),
+            ("child_private_kb", whole(self.childMemory)),
+            ("payload_bytes", whole(self.payloadSize)),
+            ("payload_gzip_bytes", whole(self.compressedPayloadSize)),
         ]
         return "{" + members.map { "\"\($0.0)\":\($0.1)" }.joined(separator: ",") + "}"
     }
@@ -98,33 +105,46 @@ struct BenchmarkReport: Hashable, Sendable {
         [
             Row(name: "socket pair, round trip", value: self.number(self.raw.roundTrip), unit: "µs"),
             Row(name: "socket pair, throughput", value: self.number(self.raw.throughput), unit: "MiB/s"),
-            self.time("call, median", self.callMedian),
-            self.time("call, 99 of 100 within", self.call99th),
-            self.time("call on the Broker's thread, median", self.brokerCallMedian),
-            Row(name: "calls without waiting", value: DecimalText.text(self.pipelinedCalls, digits: 0), unit: "/s"),
-            Row(
-                name: "arguments of 1 MiB",
-                value: self.number(self.argumentThroughput),
-                unit: "MiB/s",
-                remark: "\(DecimalText.text(self.argumentThroughput / self.raw.throughput * 100, digits: 0)) % of raw"
-            ),
-            Row(name: "connection and first call, median", value: self.number(self.connectAndCall), unit: "ms"),
-            Row(name: "fork and first call, median", value: self.hundredths(self.forkAndCall), unit: "ms"),
-            Row(name: "isolated call, median", value: self.hundredths(self.isolatedCall), unit: "ms"),
-        ] + self.sshRows + [
-            Row(
-                name: "private memory of an idle child",
-                value: self.childMemory.map { "\($0)" } ?? "unknown",
-                unit: "KiB"
-            ),
-            Row(name: "payload (mitogen-agent)", value: self.mebibytes(self.payloadSize), unit: "MiB"),
-            Row(
-                name: "payload, compressed with gzip -9",
-                value: self.compressedPayloadSize.map(self.mebibytes) ?? "unknown",
-                unit: "MiB",
-                remark: self.compressedPayloadSize == nil ? "gzip is missing" : ""
-            ),
         ]
+            + [
+                self.time("call, median", self.callMedian),
+                self.time("call, 99 of 100 within", self.call99th),
+                self.time("call on the Broker's thread, median", self.brokerCallMedian),
+                self.pipelinedCalls.map {
+                    Row(name: "calls without waiting", value: DecimalText.text($0, digits: 0), unit: "/s")
+                },
+                self.argumentThroughput.map {
+                    Row(
+                        name: "arguments of 1 MiB",
+                        value: self.number($0),
+                        unit: "MiB/s",
+                        remark: "\(DecimalText.text($0 / self.raw.throughput * 100, digits: 0)) % of raw"
+                    )
+                },
+                self.milliseconds("connection and first call, median", self.connectAndCall, digits: 1),
+                self.milliseconds("connection of all hops and first call, median", self.chainAndCall, digits: 1),
+                self.milliseconds("fork and first call, median", self.forkAndCall, digits: 2),
+                self.milliseconds("isolated call, median", self.isolatedCall, digits: 2),
+            ].compactMap { $0 } + self.sshRows + self.sizeRows
+    }
+
+    private var sizeRows: [Row] {
+        var rows: [Row] = []
+        if let childMemory {
+            rows.append(Row(name: "private memory of an idle child", value: "\(childMemory)", unit: "KiB"))
+        }
+        if let payloadSize {
+            rows.append(Row(name: "payload (mitogen-agent)", value: self.mebibytes(payloadSize), unit: "MiB"))
+            rows.append(
+                Row(
+                    name: "payload, compressed with gzip -9",
+                    value: self.compressedPayloadSize.map(self.mebibytes) ?? "unknown",
+                    unit: "MiB",
+                    remark: self.compressedPayloadSize == nil ? "gzip is missing" : ""
+                )
+            )
+        }
+        return rows
     }
 
     private var sshRows: [Row] {
@@ -140,7 +160,8 @@ struct BenchmarkReport: Hashable, Sendable {
         ]
     }
 
-    private func time(_ name: String, _ microseconds: Double) -> Row {
+    private func time(_ name: String, _ microseconds: Double?) -> Row? {
+        guard let microseconds else { return nil }
         let ratio = DecimalText.text(microseconds / self.raw.roundTrip, digits: 1)
         return Row(name: name, value: self.number(microseconds), unit: "µs", remark: "\(ratio) × raw")
     }
@@ -149,8 +170,8 @@ struct BenchmarkReport: Hashable, Sendable {
         DecimalText.text(value, digits: 1)
     }
 
-    private func hundredths(_ value: Double) -> String {
-        DecimalText.text(value, digits: 2)
+    private func milliseconds(_ name: String, _ value: Double?, digits: Int) -> Row? {
+        value.map { Row(name: name, value: DecimalText.text($0, digits: digits), unit: "ms") }
     }
 
     private func mebibytes(_ bytes: Int) -> String {

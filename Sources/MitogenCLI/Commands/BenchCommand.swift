@@ -20,6 +20,7 @@ package struct BenchCommand: ParsableCommand {
               mitogen bench
               mitogen bench -t local+local
               taskset -c 0 mitogen bench --json
+              mitogen bench -t ssh:web1+sudo --quick --only calls --only chain
             """
     )
 
@@ -30,6 +31,22 @@ package struct BenchCommand: ParsableCommand {
     )
     package var target: String = "local"
 
+    @Option(
+        name: .customLong("only"),
+        help: ArgumentHelp(
+            """
+            Measure only this; may be given several times: \
+            \(BenchmarkPart.allCases.map(\.rawValue).joined(separator: ", ")).
+            """,
+            valueName: "PART"
+        ),
+        completion: .list(BenchmarkPart.allCases.map(\.rawValue))
+    )
+    package var only: [String] = []
+
+    @Flag(name: .customLong("quick"), help: "Repeat everything a tenth as often, for targets that are far away.")
+    package var isQuick = false
+
     @Flag(name: .customLong("json"), help: "Write one JSON object on one line.")
     package var writesJSON = false
 
@@ -39,7 +56,7 @@ package struct BenchCommand: ParsableCommand {
     package init() {}
 
     package mutating func validate() throws {
-        _ = try self.specification(self.connections.validatedSettings())
+        _ = try self.parts(at: self.specification(self.connections.validatedSettings()))
     }
 
     package mutating func run() throws {
@@ -47,7 +64,14 @@ package struct BenchCommand: ParsableCommand {
         // First of all: it makes processes with fork, which a program with threads cannot.
         let raw = try RawMeasurement.measure()
         let hops = try self.connections.validatedSettingsWithPasswords()
-        let benchmark = Benchmark(target: try self.specification(hops), image: image, hops: hops)
+        let target = try self.specification(hops)
+        let benchmark = Benchmark(
+            target: target,
+            image: image,
+            hops: hops,
+            parts: try self.parts(at: target),
+            counts: self.isQuick ? .quick : BenchmarkCounts()
+        )
         let writesJSON = self.writesJSON
         let loop = try MainLoop(signals: [])
         let status = loop.run { _ in
@@ -66,6 +90,14 @@ package struct BenchCommand: ParsableCommand {
             }
         }
         throw ExitCode(status)
+    }
+
+    private func parts(at target: TargetSpecification) throws -> Set<BenchmarkPart> {
+        do {
+            return try BenchmarkPart.parts(named: self.only, at: target)
+        } catch {
+            throw ValidationError("\(error)")
+        }
     }
 
     private func specification(_ hops: HopSettings) throws -> TargetSpecification {

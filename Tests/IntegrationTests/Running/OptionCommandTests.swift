@@ -341,4 +341,14 @@ struct OptionCommandTests {
         let object = try CommandLineTests.object(try #require(result.lines.first))
         #expect(result.lines.count == 1 && (object["fork_first_call_ms"] as? Double ?? 0) > 0)
     }
+
+    @Test("bench measures only the parts that are asked for")
+    func benchParts() async throws {
+        let parts = ["--only", "chain", "--only", "calls"]
+        let result = try await ToolProcess.run(["bench", "--json", "--quick", "-t", "local+local"] + parts)
+        #expect(result.status == 0, "\(result.errors)")
+        let object = try CommandLineTests.object(try #require(result.lines.first))
+        let measured = object.keys.filter { object[$0] is Double }.sorted()
+        #expect(measured == ["call_p50_us", "call_p99_us", "chain_first_call_ms", "raw_mib_s", "raw_rtt_us"])
+    }
 }
