@@ -51,3 +51,13 @@ is_static() {
 # The largest size of the payload, compressed with gzip -9: the price of the first contact with a host.
 # The aim is 3,600,000: starting Python contexts and passing modules on to them took the rest.
 payload_ceiling=3650000
+
+# A configuration of ssh in which every node* is the test bed's sshd.
+testbed_hosts() {
+    local config
+    config=$(sed -n 's/^TB_SSH_CONFIG=//p' "${TESTBED:-/tmp/testbed}/env" 2>/dev/null) || true
+    [[ -n $config && -e $config ]] || fail "the test bed has no sshd: Tests/Testbed/setup ssh"
+    echo "Host node*"
+    ssh -F "$config" -G tb-bash |
+        grep -E '^(hostname|port|user|identityfile|userknownhostsfile|hostkeyalias|stricthostkeychecking) '
+}
