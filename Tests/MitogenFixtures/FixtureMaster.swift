@@ -55,6 +55,7 @@ public enum FixtureMaster {
                 try await ForkMany.atOnce(numbers[0], byteCount: numbers[1], router)
             case "isolated-loop": try await ForkMany.isolated(Int(arguments.last ?? "") ?? 100, router)
             case "fork-loop": try await ForkMany.oneByOne(Int(arguments.last ?? "") ?? 100, router)
+            case "measure": try await ProgramBenchmark.run(Array(arguments.dropFirst()), router)
             case "throw": throw MitogenError(.misuse, "the fixture was told to throw")
             default: try await demonstrate(router)
             }
