@@ -30,8 +30,7 @@ extension PythonTests {
 
         @Test("Functions are called, and what they import comes from here", arguments: PythonPackage.all)
         func calls(_ package: PythonPackage) async throws {
-            try await withPython(package) { router in
-                let python = try await router.local { $0.runtime = .python() }
+            try await withPythonContext(package) { router, python in
                 #expect(python.name.hasPrefix("local."))
                 try await check(python)
                 let name: String = try await python.call(named: "socket.gethostname")
@@ -83,8 +82,7 @@ extension PythonTests {
 
         @Test("Values stream in both directions")
         func channels() async throws {
-            try await withPython(.current) { router in
-                let python = try await router.local { $0.runtime = .python() }
+            try await withPythonContext(.current) { router, python in
                 let receiver = try Receiver<Int>(router: router)
                 let sender = receiver.makeSender().pickleValue
                 let call = try python.startCall(
@@ -101,8 +99,7 @@ extension PythonTests {
 
         @Test("What a context may import is bounded")
         func policy() async throws {
-            try await withPython(.current, { $0.blockedModules = ["sample.parts"] }) { router in
-                let python = try await router.local { $0.runtime = .python() }
+            try await withPythonContext(.current, { $0.blockedModules = ["sample.parts"] }) { router, python in
                 let sum: Int = try await python.call(named: "sample.helper.add", [1, 2])
                 #expect(sum == 3)
                 await #expect(throws: MitogenError.self) { try await check(python) }
@@ -114,9 +111,9 @@ extension PythonTests {
             func resource(_ name: String, _ python: Context) async throws -> [UInt8]? {
                 try await python.call(named: "sample.parts.calls.resource", [.string(name)])
             }
-            try await withPython(.current) { router in
-                let python = try await router.local { $0.runtime = .python() }
-                #expect(try await resource("notice.txt", python)?.count == 28)
+            try await withPythonContext(.current) { router, python in
+                let notice = try await resource("notice.txt", python)
+                #expect(notice?.count == 28)
                 #expect(try await resource("parts/calls.py", python) != nil)
                 for name in [
                     "../checks.py", "parts/../../checks.py", "/etc/passwd", "parts/./calls.py", "", "none.txt",
@@ -220,8 +217,7 @@ extension PythonTests {
 
         @Test("A connection through Python that was given up leaves no context behind")
         func givenUp() async throws {
-            try await withPython(.current) { router in
-                let python = try await router.local { $0.runtime = .python() }
+            try await withPythonContext(.current) { router, python in
                 let _: Int = try await python.call(named: "os.getpid")
                 let busy = try python.startCall(named: "time.sleep", [.float(4)], as: Bool?.self)
                 let connection = Task {
@@ -256,8 +252,7 @@ extension PythonTests {
 
         @Test("A context that ends, cannot start or has no package says so")
         func failures() async throws {
-            try await withPython(.current) { router in
-                let python = try await router.local { $0.runtime = .python() }
+            try await withPythonContext(.current) { router, python in
                 let error = await #expect(throws: MitogenError.self) {
                     let _: Bool? = try await python.call(named: "sample.parts.calls.die")
                 }

@@ -96,9 +96,8 @@ extension PythonTests {
 
         @Test("A Python context fetches what is registered here, and nothing else", arguments: PythonPackage.all)
         func fromSwift(_ package: PythonPackage) async throws {
-            try await withPython(package) { router in
+            try await withPythonContext(package) { router, python in
                 try await PythonFiles.withFolder { folder in
-                    let python = try await router.local { $0.runtime = .python() }
                     let service = try router.fileService
                     try service.register(ByteString("\(folder)/file"))
                     func fetch(_ name: String) async throws -> Fetched {
@@ -132,8 +131,7 @@ extension PythonTests {
             arguments: PythonPackage.all
         )
         func fromPython(_ package: PythonPackage) async throws {
-            try await withPython(package) { router in
-                let python = try await router.local { $0.runtime = .python() }
+            try await withPythonContext(package) { router, python in
                 try await PythonFiles.check(of: python)
                 let sibling = try await router.local()
                 try await PythonFiles.withFolder { folder in
@@ -169,9 +167,8 @@ extension PythonTests {
 
         @Test("A Python context that announces a file and sends nothing of it is not waited for")
         func silentPeer() async throws {
-            try await withPython(.current) { router in
+            try await withPythonContext(.current) { router, python in
                 try await PythonFiles.withFolder { folder in
-                    let python = try await router.local { $0.runtime = .python() }
                     try await PythonFiles.withFile("\(folder)/there", PythonFiles.content(100)) {
                         let _: Bool? = try await python.call(named: "sample.files.stall")
                         let client = FileServiceClient(

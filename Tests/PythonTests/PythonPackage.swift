@@ -70,6 +70,18 @@ func withPython<Result>(
     }
 }
 
+/// Runs a test with a Python context of such a master.
+func withPythonContext<Result>(
+    _ package: PythonPackage,
+    _ configure: (inout PythonConfiguration) -> Void = { _ in },
+    from configuration: RouterConfiguration = RouterConfiguration(),
+    _ body: (Router, Context) async throws -> Result
+) async throws -> Result {
+    try await withPython(package, configure, from: configuration) { router in
+        try await body(router, try await router.local { $0.runtime = .python() })
+    }
+}
+
 /// Tests with real Python peers.
 @Suite(
     "Python",

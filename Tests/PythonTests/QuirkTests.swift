@@ -62,8 +62,7 @@ extension PythonTests {
             arguments: PythonPackage.all
         )
         func forbidden(_ package: PythonPackage) async throws {
-            try await withPython(package) { router in
-                let python = try await router.local { $0.runtime = .python() }
+            try await withPythonContext(package) { router, python in
                 let error = await #expect(throws: MitogenError.self) {
                     let _: PickleValue = try await python.call(named: "sample.quirks.numbers")
                 }
@@ -75,8 +74,7 @@ extension PythonTests {
 
         @Test("Dead messages end neither the loop of a Python context nor its pool", arguments: PythonPackage.all)
         func deadMessages(_ package: PythonPackage) async throws {
-            try await withPython(package) { router in
-                let python = try await router.local { $0.runtime = .python() }
+            try await withPythonContext(package) { router, python in
                 let sibling = try await router.local()
                 let notebook = PythonServices.notebook
                 let count: Int = try await python.callService(named: notebook, method: "count", timeout: .seconds(10))
@@ -100,8 +98,7 @@ extension PythonTests {
 
         @Test("A pool that has ended is reported, and the context goes on")
         func stopped() async throws {
-            try await withPython(.current) { router in
-                let python = try await router.local { $0.runtime = .python() }
+            try await withPythonContext(.current) { router, python in
                 let _: Int = try await python.callService(named: PythonServices.notebook, method: "count")
                 let _: Bool? = try await python.call(named: "sample.quirks.stop_pool")
                 let error = await #expect(throws: MitogenError.self) {
@@ -121,8 +118,7 @@ extension PythonTests {
         func extensions(_ package: PythonPackage) async throws {
             var configuration = RouterConfiguration()
             configuration.keepAliveInterval = .milliseconds(100)
-            try await withPython(package, from: configuration) { router in
-                let python = try await router.local { $0.runtime = .python() }
+            try await withPythonContext(package, from: configuration) { router, python in
                 let _: Bool? = try await python.call(named: "sample.quirks.watch")
                 // What a Swift context would be told of: a deadline, a cancelled call, credit, parts, input of a command.
                 let late = await #expect(throws: MitogenError.self) {
@@ -160,8 +156,7 @@ extension PythonTests {
 
         @Test("Long names and long texts of errors are cut", arguments: PythonPackage.all)
         func long(_ package: PythonPackage) async throws {
-            try await withPython(package) { router in
-                let python = try await router.local { $0.runtime = .python() }
+            try await withPythonContext(package) { router, python in
                 let named = try await router.local { $0.name = String(repeating: "n", count: 500) }
                 #expect(named.name.count >= 500)
                 let name: String = try await python.call(named: "sample.quirks.name", [named.pickleValue])

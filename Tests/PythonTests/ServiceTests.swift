@@ -60,8 +60,7 @@ extension PythonTests {
             arguments: PythonPackage.all
         )
         func named(_ package: PythonPackage) async throws {
-            try await withPython(package) { router in
-                let python = try await router.local { $0.runtime = .python() }
+            try await withPythonContext(package) { router, python in
                 try await PythonServices.checkNotebook(of: python)
                 let sibling = try await router.local()
                 #expect(try await sibling.call(AskService(PythonServices.notebook, "count", of: python)) == 3)
