@@ -165,6 +165,31 @@ extension PythonTests {
             }
         }
 
+        @Test("A Python context that acknowledges what it has not read does not fill the way to it")
+        func unread() async throws {
+            try await withPythonContext(.current) { router, python in
+                try await PythonFiles.withFolder { folder in
+                    let path = "\(folder)/large"
+                    try #require(Kernel.makeSparseFile(path, size: 256 << 20))
+                    defer { unlink(path) }
+                    try router.fileService.register(ByteString(path))
+                    let call = try python.startCall(
+                        named: "sample.peers.acknowledge_unread",
+                        [router.myself().pickleValue, .string(path), .float(1.5)],
+                        as: Int.self
+                    )
+                    var most = 0
+                    for _ in 0..<150 {
+                        try await Task.sleep(for: .milliseconds(10))
+                        let queued = router.dump().streams.filter { $0.contextID == python.id }.map(\.bytesQueued)
+                        most = max(most, queued.max() ?? 0)
+                    }
+                    #expect(try await call.get() > 64 << 20)
+                    #expect(most > 1 << 19 && most < 2 << 20, "\(most)")
+                }
+            }
+        }
+
         @Test("A Python context that announces a file and sends nothing of it is not waited for")
         func silentPeer() async throws {
             try await withPythonContext(.current) { router, python in

@@ -38,13 +38,20 @@ extension Router {
         return perform(action, message, egress: egress, from: stream, isAnswer: isAnswer, waits: waits)
     }
 
+    /// Sends a message on its way.
+    ///
+    /// - Returns: What is resolved when it is written, or lost, if whoever sends again and again has to wait for that.
+    package func routeWithTurn(_ message: consuming Message) -> OneShot<Void>? {
+        route(message, from: nil, waits: true)
+    }
+
     /// Sends a message on its way, and waits until it is written if much waits already, so that whoever sends again and
     /// again has one message there at most.
     ///
     /// - Parameter pending: The wait also ends when this is resolved. It ends when the calling task is cancelled; the
     ///   message stays on its way.
     func routeInTurn(_ message: consuming Message, unless pending: PendingReply? = nil) async {
-        guard let turn = route(message, from: nil, waits: true) else { return }
+        guard let turn = routeWithTurn(message) else { return }
         pending?.whenResolved { _ in turn.resolve(.success(())) }
         try? await turn.value()
     }

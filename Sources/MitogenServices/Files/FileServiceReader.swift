@@ -76,14 +76,24 @@ final class FileServiceReader: Sendable {
                 return wake
             }
             guard let wake else { return }
-            guard let broker = context.router?.broker else { throw MitogenError(.channelError, "the router has ended") }
-            do throws(MitogenError) {
-                try await wake.value(within: Self.patience, on: broker, "\(context.name) has acknowledged nothing")
-            } catch {
-                // What was given up does not hold up the next file.
-                state.withLock { $0.underWay = 0 }
-                throw error
-            }
+            try await wait(for: wake, try router, "\(context.name) has acknowledged nothing")
+        }
+    }
+
+    private func wait(for turn: OneShot<Void>, _ router: Router, _ complaint: String) async throws(MitogenError) {
+        do throws(MitogenError) {
+            try await turn.value(within: Self.patience, on: router.broker, complaint)
+        } catch {
+            // What was given up does not hold up the next file.
+            state.withLock { $0.underWay = 0 }
+            throw error
+        }
+    }
+
+    private var router: Router {
+        get throws(MitogenError) {
+            guard let router = context.router else { throw MitogenError(.channelError, "the router has ended") }
+            return router
         }
     }
 
@@ -117,7 +127,12 @@ final class FileServiceReader: Sendable {
                 state.withLock { $0.underWay += bytes.count }
                 // The handle for answers makes it a flow, which lets small messages pass.
                 let replyTo = StandardHandle.callService
-                try context.send(Message(handle: handle, replyTo: replyTo, encoding: .binary, data: bytes))
+                let router = try router
+                let turn = router.routeWithTurn(
+                    Message(dstID: context.id, handle: handle, replyTo: replyTo, encoding: .binary, data: bytes)
+                )
+                // One that acknowledges what it has not read does not fill the way to it.
+                if let turn { try await wait(for: turn, router, "\(context.name) has taken nothing") }
             }
             try await waitForRoom(below: 1)
             return .success(())

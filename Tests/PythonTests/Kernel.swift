@@ -1,0 +1,80 @@
+//
+// This source file is part of the Mitogen for Swift open source project
+//
+// SPDX-License-Identifier: Apache-2.0
+//
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
+/// What the kernel tells about processes and files.
+enum Kernel {
+    /// Whether a process exists and is not only waiting to be reaped.
+    static func isRunning(_ pid: Int32) -> Bool {
+        guard kill(pid, 0) == 0, let file = fopen("/proc/\(pid)/stat", "r") else { return false }
+        defer { fclose(file) }
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        let text = String(decoding: buffer[..<fread(&buffer, 1, buffer.count, file)], as: UTF8.self)
+        // The name, in parentheses, may contain anything.
+        guard let end = text.lastIndex(of: ")") else { return false }
+        return text[text.index(after: end)...].first { $0 != " " } != "Z"
+    }
+
+    static func names(in folder: String) -> [String] {
+        guard let handle = opendir(folder) else { return [] }
+        defer { closedir(handle) }
+        var result: [String] = []
+        while let entry = readdir(handle) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name != ".", name != ".." { result.append(name) }
+        }
+        return result
+    }
+
+    /// What this process has open in a folder.
+    static func openFiles(in folder: String) -> [String] {
+        names(in: "/proc/self/fd").compactMap { name in
+            var buffer = [UInt8](repeating: 0, count: 4096)
+            let count = readlink("/proc/self/fd/\(name)", &buffer, buffer.count)
+            let target = String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
+            return target.hasPrefix("\(folder)/") ? target : nil
+        }
+    }
+
+    /// What first stages and uploads may leave.
+    static var temporaryFiles: Set<String> {
+        Set(
+            ["/tmp", "/var/tmp", "/run", "/dev/shm", "/dev"].flatMap { folder in
+                names(in: folder).filter { $0.hasPrefix(".mitogen") || $0.hasPrefix("mitogen.") }.map {
+                    "\(folder)/\($0)"
+                }
+            }
+        )
+    }
+
+    /// Makes a file of so many zero bytes, none of which takes room.
+    static func makeSparseFile(_ path: String, size: Int) -> Bool {
+        let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard file >= 0 else { return false }
+        defer { close(file) }
+        return ftruncate(file, off_t(size)) == 0
+    }
+}
+
+/// Asks again and again until the condition holds. False when the time is over.
+func eventually(
+    within limit: Duration = .seconds(10),
+    _ condition: () async throws -> Bool
+) async throws -> Bool {
+    let end = ContinuousClock.now + limit
+    while true {
+        if try await condition() { return true }
+        if ContinuousClock.now >= end { return false }
+        try await Task.sleep(for: .milliseconds(5))
+    }
+}
