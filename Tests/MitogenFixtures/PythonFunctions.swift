@@ -32,6 +32,10 @@ public enum PythonFunctions {
             try Mitogen.register("inventory.uptime", Uptime.self)
             try Mitogen.register("python.fail_at_length", FailWithLongText.self)
             try Mitogen.register("python.terminate", Terminate.self)
+            try Mitogen.register("python.listen", Listen.self)
+            try Mitogen.register("python.ask", Ask.self)
+            try Mitogen.register("python.start_weaker", StartWeaker.self)
+            try Mitogen.register("python.hold", HoldBelow.self)
         } catch {
             preconditionFailure("\(error)")
         }
@@ -125,6 +129,39 @@ public struct StartBelow: RemoteFunction {
             if let python { options.runtime = .python(python) }
         }
         return child.id
+    }
+}
+
+/// Starts contexts below it and commands in each, with functions that do not end.
+public struct HoldBelow: RemoteFunction {
+    /// The interpreter of a Python context below it, if it is to have one.
+    public var python: String?
+
+    /// - Returns: The numbers of all processes.
+    public func run(in context: ExternalContext) async throws -> [Int32] {
+        let below = try await context.router.local()
+        var processes = [getpid(), try await below.call(ProcessID())]
+        for host in [context.router.myself(), below] {
+            let (lines, continuation) = AsyncStream.makeStream(of: [UInt8].self)
+            // Unstructured, as it is to go on when this has returned.
+            Task {
+                try await host.run(["sh", "-c", "echo $$; exec sleep 1000"]) { piece in
+                    continuation.yield(piece.bytes)
+                    return true
+                }
+            }
+            for await line in lines {
+                processes.append(Int32(String(decoding: line.dropLast(), as: UTF8.self)) ?? 0)
+                break
+            }
+        }
+        _ = try below.startCall(HangForever())
+        if let python {
+            let interpreter = try await context.router.local { $0.runtime = .python(python) }
+            processes.append(try await interpreter.call(named: "os.getpid"))
+            _ = try interpreter.startCall(named: "time.sleep", [1000], as: Bool?.self)
+        }
+        return processes
     }
 }
 

@@ -66,7 +66,8 @@ package struct FileServiceClient: Sendable {
             } else {
                 drain(receiver, source)
             }
-            throw error
+            guard error.code == .channelError else { throw error }
+            throw MitogenError(.channelError, "\(path): \(error.message)", context: error.context ?? context.name)
         }
     }
 
