@@ -74,6 +74,8 @@ extension Router {
             } else {
                 try await connect(request)
             }
+        // A Python context does not hold those below it to its own mode.
+        context.state.isUnidirectional = makesUnidirectional(request.common, via: via)
         do throws(MitogenError) {
             try await settle(context, request.common, until: deadline)
             return context

@@ -70,6 +70,13 @@ extension Router {
         return try await made.connect(prepared)
     }
 
+    /// Whether a new context is to pass messages only between ancestors and descendants. Once on, that stays on: only the
+    /// master may start a context without it.
+    func makesUnidirectional(_ options: CommonOptions, via: Context? = nil) -> Bool {
+        let isOn = isUnidirectional
+        return isOn && !isMaster || via?.state.isUnidirectional == true || options.isUnidirectional ?? isOn
+    }
+
     var isLeaving: Bool { core.withLock { $0.isLeaving || $0.isShutDown } }
 
     /// What a new child is told.
@@ -79,7 +86,8 @@ extension Router {
         remoteName: String,
         image: String
     ) -> ChildConfiguration {
-        core.withLock { core in
+        let isUnidirectional = makesUnidirectional(options)
+        return core.withLock { core in
             let table = core.state.table
             let ancestors = [table.contextID] + table.parentIDs
             return ChildConfiguration(
@@ -87,9 +95,7 @@ extension Router {
                 contextID: id,
                 debug: options.isDebugEnabled ?? core.isDebugEnabled,
                 profiling: options.isProfilingEnabled ?? profile.isOn,
-                // Once on, it stays on: only the master may start a context without it.
-                unidirectional: table.isUnidirectional && table.contextID != 0
-                    ? true : options.isUnidirectional ?? table.isUnidirectional,
+                unidirectional: isUnidirectional,
                 maxMessageSize: configuration.maxMessageSize,
                 logLevel: options.isDebugEnabled ?? core.isDebugEnabled ? 10 : configuration.forwardedLogLevel,
                 version: Mitogen.version,

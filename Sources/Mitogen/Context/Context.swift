@@ -179,6 +179,7 @@ final class ContextState: Sendable {
         var name: String?
         var via: ContextID?
         var connection: ConnectionReport?
+        var isUnidirectional = false
     }
 
     private let names: Mutex<Names>
@@ -199,6 +200,12 @@ final class ContextState: Sendable {
     var connection: ConnectionReport? {
         get { names.withLock { $0.connection } }
         set { names.withLock { $0.connection = newValue } }
+    }
+
+    /// Whether it was started from here and passes messages only between ancestors and descendants.
+    var isUnidirectional: Bool {
+        get { names.withLock { $0.isUnidirectional } }
+        set { names.withLock { $0.isUnidirectional = newValue } }
     }
 
     func rename(_ name: String, via: ContextID? = nil) {

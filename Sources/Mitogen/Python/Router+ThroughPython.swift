@@ -28,7 +28,7 @@ extension Router {
         let options: PickleDictionary = [
             "python_path": .list(command.map { .string($0) }),
             "connect_timeout": .float(limit / .seconds(1)),
-            "unidirectional": .bool(request.common.isUnidirectional ?? isUnidirectional),
+            "unidirectional": .bool(makesUnidirectional(request.common, via: via)),
             "debug": .bool(request.common.isDebugEnabled ?? false),
             "max_message_size": .int(maxMessageSize),
         ]
