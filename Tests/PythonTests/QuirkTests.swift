@@ -114,6 +114,40 @@ extension PythonTests {
             }
         }
 
+        @Test(
+            "A method that is not to be answered is answered only if it fails or is refused",
+            arguments: PythonPackage.all
+        )
+        func unanswered(_ package: PythonPackage) async throws {
+            try await withPythonContext(package) { router, python in
+                func whisper(_ arguments: PickleDictionary, _ timeout: Duration) async throws -> PickleValue {
+                    try await python.callService(
+                        named: PythonServices.notebook,
+                        method: "whisper",
+                        arguments,
+                        timeout: timeout
+                    )
+                }
+                let refused = await #expect(throws: MitogenError.self) { try await whisper([:], .seconds(10)) }
+                #expect(refused?.code == .callError, "\(String(describing: refused))")
+                #expect(refused?.message.contains("Required argument 'fails' missing.") == true)
+                let silent = await #expect(throws: MitogenError.self) {
+                    try await whisper(["fails": false], .milliseconds(500))
+                }
+                #expect(silent?.code == .timeoutError, "\(String(describing: silent))")
+                // Python answers None then, which says nothing of the failure.
+                #expect(try await whisper(["fails": true], .seconds(10)) == .none)
+
+                // The same here, where a failure is told.
+                _ = try router.fileService
+                func acknowledge(_ size: PickleValue) async throws -> String? {
+                    try await python.call(named: "sample.peers.acknowledge", [router.myself().pickleValue, size])
+                }
+                #expect(try await acknowledge(1) == nil)
+                #expect(try await acknowledge("much")?.contains("the arguments of acknowledge do not fit") == true)
+            }
+        }
+
         @Test("A Python context gets nothing that its own kind would not send", arguments: PythonPackage.all)
         func extensions(_ package: PythonPackage) async throws {
             var configuration = RouterConfiguration()

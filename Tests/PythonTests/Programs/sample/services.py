@@ -26,5 +26,12 @@ class Notebook(mitogen.service.Service):
     def tear(self, reason):
         raise ValueError(reason)
 
+    @expose(AllowParents())
+    @mitogen.service.arg_spec({'fails': bool})
+    @mitogen.service.no_reply()
+    def whisper(self, fails):
+        if fails:
+            raise ValueError('too loud')
+
     def hide(self):
         pass
