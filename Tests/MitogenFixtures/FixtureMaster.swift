@@ -22,6 +22,7 @@ public enum FixtureMaster {
         case "raw-child": RawChild.run(behaviour: arguments.dropFirst().first ?? "")
         case "leak-check": LeakCheck.run()
         case "stress": StressRun.run(Array(arguments.dropFirst()))
+        case "calm": Calm.main()
         case "measured": Measured.main()
         case "relay": LinkRelay.run(Array(arguments.dropFirst()))
         default: Runner.main()

@@ -12,8 +12,14 @@ internal import MitogenPython
 internal import MitogenServices
 internal import Testing
 
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
 extension PythonTests {
-    /// The programs of the article "Python peers".
+    /// The programs of the articles "Python peers" and "Coming from the Python Mitogen".
     @Suite("Article")
     struct ArticleTests {
         private static let catalog = "\(PythonPackage.root)/Sources/Mitogen/Documentation.docc"
@@ -52,13 +58,22 @@ extension PythonTests {
             let python = try ["master", "attach", "tree", "files"].map { name in
                 try text("\(PythonPackage.programs)/article/\(name).py")
             }.joined(separator: "\n")
-            for (language, text, count) in [("swift", swift, 5), ("python", python, 4)] {
-                let blocks = try Self.blocks(language, of: "Interoperability")
-                #expect(blocks.count == count)
-                for block in blocks {
-                    #expect(block.filter { !$0.isEmpty }.count <= 12, "\(block)")
-                    #expect(("\n" + text).contains("\n" + block.joined(separator: "\n") + "\n"), "\(block)")
-                }
+            try check("swift", of: "Interoperability", swift, count: 5, mostLines: 12)
+            try check("python", of: "Interoperability", python, count: 4, mostLines: 12)
+            let load = try text("\(PythonPackage.programs)/article/load.py")
+            let calm = try text("\(tests)/MitogenFixtures/Calm.swift").replacing("internal ", with: "")
+                // The fixture has another entry point.
+                .replacing("struct Calm", with: "@main\nstruct Calm")
+            try check("swift", of: "ComingFromPython", calm, count: 1, mostLines: 20)
+            try check("python", of: "ComingFromPython", load, count: 1, mostLines: 20)
+        }
+
+        private func check(_ language: String, of article: String, _ text: String, count: Int, mostLines: Int) throws {
+            let blocks = try Self.blocks(language, of: article)
+            #expect(blocks.count == count)
+            for block in blocks {
+                #expect(block.filter { !$0.isEmpty }.count <= mostLines, "\(block)")
+                #expect(("\n" + text).contains("\n" + block.joined(separator: "\n") + "\n"), "\(block)")
             }
         }
 
@@ -108,6 +123,49 @@ extension PythonTests {
                 let minutes = try #require(try await output("attach.py", listener.path, "\(child.id)"))
                 #expect(abs(minutes / 60 - hours) < 0.1)
             }
+        }
+
+        @Test(
+            "A program in both languages asks each host for its load, and stops a service where that is too high",
+            arguments: PythonPackage.all
+        )
+        func calm(_ package: PythonPackage) async throws {
+            try await withPython(package) { router in
+                let python = [package.interpreter, "\(PythonPackage.programs)/article/load.py"]
+                let isCurrent = package.version == PythonPackage.current.version
+                // The Swift one is the same with each version.
+                for command in [python] + (isCurrent ? [[FixtureProgram.path, "calm"]] : []) {
+                    let calm = try await log(of: command, package, router, load: "0.5")
+                    #expect(calm == "ssh web1,sudo,ssh web2,sudo")
+                    let stopped = "systemctl stop indexer"
+                    let busy = try await log(of: command, package, router, load: "8.5")
+                    #expect(busy == "ssh web1,sudo,\(stopped),ssh web2,sudo,\(stopped)")
+                }
+            }
+        }
+
+        /// What a program runs, where the tools of the folder `tools` are in the place of ssh, sudo and others.
+        private func log(
+            of command: [String],
+            _ package: PythonPackage,
+            _ router: Router,
+            load: String
+        ) async throws -> String {
+            var lines = ""
+            try await PythonFiles.withFolder { folder in
+                let tools = "\(PythonPackage.programs)/tools"
+                let result = try await router.myself().run(
+                    command,
+                    environment: .inherited.updating([
+                        "PATH": "\(tools):/usr/local/bin:/usr/bin:/bin", "PYTHONPATH": tools,
+                        "TEST_LOG": "\(folder)/log", "TEST_LOAD": load, "TEST_PYTHON": package.interpreter,
+                    ])
+                )
+                #expect(result.status == .exited(0), "\(result.errorText)")
+                lines = try text("\(folder)/log")
+                unlink("\(folder)/log")
+            }
+            return lines.split(separator: "\n").joined(separator: ",")
         }
 
         @Test("A Swift program in a Python tree", arguments: PythonPackage.all)
