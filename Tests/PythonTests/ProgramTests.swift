@@ -12,10 +12,21 @@ internal import MitogenPython
 internal import MitogenServices
 internal import Testing
 
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
 extension PythonTests {
     /// Programs of one language in trees of the other.
     @Suite("Programs")
     struct Programs {
+        /// Large messages go with one version only, as they take seconds.
+        private func sizes(_ package: PythonPackage) -> [Int] {
+            package.version == PythonPackage.current.version ? [1 << 20, 16 << 20] : [1 << 20]
+        }
+
         @Test("A Python program attaches itself to a Swift tree", arguments: PythonPackage.all)
         func attachesItself(_ package: PythonPackage) async throws {
             try await withPython(package) { router in
@@ -34,7 +45,15 @@ extension PythonTests {
                 // The older one's command does not tell what is needed for Python contexts below Swift ones.
                 let isCurrent = package.version == PythonPackage.current.version
                 let arguments = [FixtureProgram.path, isCurrent ? package.interpreter : "", isCurrent ? "50" : "2"]
-                try await package.run("master.py", arguments, on: router)
+                let largest = sizes(package) + (isCurrent ? [127 << 20] : [])
+                try await package.run("master.py", arguments + largest.map { "\($0)" }, on: router)
+            }
+        }
+
+        @Test("Large messages go to Python contexts and back", arguments: PythonPackage.all)
+        func large(_ package: PythonPackage) async throws {
+            try await withPythonContext(package) { _, python in
+                for size in sizes(package) { try await checkLarge(python, size) }
             }
         }
 
@@ -51,7 +70,9 @@ extension PythonTests {
                     for try await line in output.lines() {
                         let id = try #require(ContextID(line))
                         try await withRouter(unixSocket: path) { tree in
-                            try await check(tree.router.context(id: id))
+                            let context = try #require(tree.router.context(id: id))
+                            try await check(context)
+                            for size in sizes(package) { try await checkLarge(context, size) }
                             let master = try #require(tree.router.context(id: 0))
                             try await PythonServices.checkNotebook(of: master)
                             try await PythonFiles.check(of: master)
@@ -62,8 +83,16 @@ extension PythonTests {
             }
         }
 
-        private func check(_ context: Context?) async throws {
-            let context = try #require(context)
+        private func checkLarge(_ context: Context, _ size: Int) async throws {
+            var bytes = PythonFiles.content(1 << 16)
+            while bytes.count < size { bytes += bytes.prefix(size - bytes.count) }
+            let echoed: PickleValue = try await context.call(named: "sample.parts.calls.echo", [.bytes(bytes)])
+            guard case .bytes(let back) = echoed else { throw MitogenError(.streamError, "no bytes came back") }
+            let isSame = memcmp(back, bytes, min(back.count, size)) == 0
+            #expect(back.count == size && isSame)
+        }
+
+        private func check(_ context: Context) async throws {
             let sum: Int = try await context.call(named: "sample.parts.calls.add", [20, 22])
             #expect(sum == 42)
             let call = try context.startCall(

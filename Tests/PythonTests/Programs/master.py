@@ -1,4 +1,4 @@
-"""A master with children that are Swift programs: master.py PROGRAM PYTHON COUNT"""
+"""A master with children that are Swift programs: master.py PROGRAM PYTHON COUNT SIZE..."""
 import logging
 import os
 import sys
@@ -38,7 +38,8 @@ try:
     checks.check_calls(context)
     checks.check_channels(router, context)
     checks.check_services(context)
-    checks.check_large(context, 1 << 20)
+    for size in sys.argv[4:]:
+        checks.check_large(context, int(size))
     context.call(checks.say, 'printed by Swift')
     await_line('printed by Swift')
 
