@@ -97,6 +97,29 @@ extension PythonTests {
             }
         }
 
+        @Test("A Python context that stands still holds up who sends to it, where the way out is full")
+        func standing() async throws {
+            try await withPythonContext(.current) { router, python in
+                let process: Int32 = try await python.call(named: "os.getpid")
+                let sender: Sender<[UInt8]> = try await python.call(named: "sample.quirks.open_receiver")
+                kill(process, SIGSTOP)
+                defer { kill(process, SIGCONT) }
+                let block = [UInt8](repeating: 1, count: 64 << 10)
+                let sending = Task { for _ in 0..<200 { try await sender.send(block) } }
+                var most = 0
+                for _ in 0..<50 {
+                    try await Task.sleep(for: .milliseconds(10))
+                    let queued = router.dump().streams.filter { $0.contextID == python.id }.map(\.bytesQueued)
+                    most = max(most, queued.max() ?? 0)
+                }
+                #expect((1 << 19..<2 << 20).contains(most), "\(most)")
+                kill(process, SIGCONT)
+                try await sending.value
+                let sum: Int = try await python.call(named: "sample.helper.add", [1, 2])
+                #expect(sum == 3)
+            }
+        }
+
         @Test("What a context may import is bounded")
         func policy() async throws {
             try await withPythonContext(.current, { $0.blockedModules = ["sample.parts"] }) { router, python in
