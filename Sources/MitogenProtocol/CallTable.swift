@@ -9,6 +9,14 @@ package struct CallID: Hashable, Sendable {
     package let source: ContextID
     package let replyTo: Handle
 
+    /// As one number, which is hashed in a quarter of the time.
+    fileprivate var key: UInt64 { UInt64(source) << 32 | UInt64(replyTo) }
+
+    fileprivate init(key: UInt64) {
+        source = ContextID(key >> 32)
+        replyTo = Handle(truncatingIfNeeded: key)
+    }
+
     package init(source: ContextID, replyTo: Handle) {
         self.source = source
         self.replyTo = replyTo
@@ -42,7 +50,7 @@ package struct CallTable: Sendable {
         case timedOut(isAwaited: Bool)
     }
 
-    private var calls: [CallID: Entry] = [:]
+    private var calls: [UInt64: Entry] = [:]
     private var isClosed = false
 
     package init() {}
@@ -51,22 +59,22 @@ package struct CallTable: Sendable {
 
     /// A call arrived. False if it must not run: its id is in use, or the context ends.
     package mutating func begin(_ id: CallID) -> Bool {
-        guard !isClosed, calls[id] == nil else { return false }
-        calls[id] = .starting
+        guard !isClosed, calls[id.key] == nil else { return false }
+        calls[id.key] = .starting
         return true
     }
 
     /// The call's task is known; false if it was cancelled in the meantime, or has already ended.
     package mutating func attach(_ work: @escaping Work, to id: CallID) -> Bool {
-        guard case .starting = calls[id] else { return false }
-        calls[id] = .running(work)
+        guard case .starting = calls[id.key] else { return false }
+        calls[id.key] = .running(work)
         return true
     }
 
     /// The call has ended.
     @discardableResult
     package mutating func end(_ id: CallID) -> Ending {
-        switch calls.removeValue(forKey: id) {
+        switch calls.removeValue(forKey: id.key) {
         case .starting, .running: .wanted
         case .timedOut(let isAwaited): .timedOut(isAwaited: isAwaited)
         case nil: .givenUp
@@ -75,7 +83,7 @@ package struct CallTable: Sendable {
 
     /// Whether a call that has waited for its turn may begin.
     package func isWanted(_ id: CallID) -> Bool {
-        if case .starting = calls[id] { return true }
+        if case .starting = calls[id.key] { return true }
         return false
     }
 
@@ -83,30 +91,30 @@ package struct CallTable: Sendable {
     ///
     /// - Parameter isAwaited: Whether the caller still waits for the answer.
     package mutating func timeOut(_ id: CallID, isAwaited: Bool) -> Work? {
-        guard let entry = calls[id] else { return nil }
+        guard let entry = calls[id.key] else { return nil }
         if case .timedOut(let wasAwaited) = entry {
-            calls[id] = .timedOut(isAwaited: isAwaited && wasAwaited)
+            calls[id.key] = .timedOut(isAwaited: isAwaited && wasAwaited)
             return nil
         }
-        calls[id] = .timedOut(isAwaited: isAwaited)
+        calls[id.key] = .timedOut(isAwaited: isAwaited)
         guard case .running(let work) = entry else { return nil }
         return work
     }
 
     /// The caller gave the call up: what there is to cancel.
     package mutating func cancel(_ id: CallID) -> Work? {
-        guard case .running(let work) = calls.removeValue(forKey: id) else { return nil }
+        guard case .running(let work) = calls.removeValue(forKey: id.key) else { return nil }
         return work
     }
 
     /// The caller is gone: what there is to cancel.
     package mutating func cancelAll(from source: ContextID) -> [Work] {
-        calls.keys.filter { $0.source == source }.compactMap { cancel($0) }
+        calls.keys.map(CallID.init(key:)).filter { $0.source == source }.compactMap { cancel($0) }
     }
 
     /// The context ends: what there is to cancel. No call begins any more.
     package mutating func close() -> [Work] {
         isClosed = true
-        return Array(calls.keys).compactMap { cancel($0) }
+        return calls.keys.map(CallID.init(key:)).compactMap { cancel($0) }
     }
 }

@@ -42,6 +42,8 @@ final class EventLoop<SomePoller: Poller & ~Copyable>: @unchecked Sendable {
     private let hasSpareProcessor = cmitogen_processor_count() > 1
     /// Longer than it takes to wake a processor, or both sides of an exchange would always just have gone to sleep.
     private static var spinTime: Int64 { 200_000 }
+    /// With nobody else to run, giving the processor up takes less.
+    private static var longestYield: Int64 { 10_000 }
     /// How many jobs are not to be kept for this thread, because one of them has held up the loop.
     @exclusivity(unchecked) var inlinePenalty = 0
     /// What sides read into: upstream's CHUNK_SIZE.
@@ -150,10 +152,15 @@ final class EventLoop<SomePoller: Poller & ~Copyable>: @unchecked Sendable {
         guard hasSpareProcessor, timeout != 0, found.isEmpty else { return poll(timeout, &found) }
         let start = monotonicNanoseconds()
         if expectsSoon {
-            while monotonicNanoseconds() - start < Self.spinTime {
+            var now = start
+            while now - start < Self.spinTime {
                 poll(0, &found)
                 if !found.isEmpty { return }
+                let before = monotonicNanoseconds()
                 sched_yield()  // whoever has real work goes first
+                now = monotonicNanoseconds()
+                // Somebody had: among many contexts, who looks again and again only takes processors from the others.
+                if now - before > Self.longestYield { break }
             }
         }
         poll(timeout, &found)

@@ -130,11 +130,8 @@ public final class MessageReceiver: AsyncSequence, Sendable {
 
     /// Decodes the value in a message. Contexts and senders in it belong to this receiver's router.
     func decode<Value: Decodable>(_ message: Message, as type: Value.Type) throws(MitogenError) -> Value {
-        let here = ExternalContext(router: router, caller: router.context(message.srcID))
         do {
-            return try ExternalContext.$current.withValue(here) {
-                try router.decoder.decode(type, from: message.unpickle())
-            }
+            return try router.decode(type, from: message.unpickle(), sentBy: router.context(message.srcID))
         } catch {
             let error = error as? MitogenError ?? MitogenError(.streamError, "invalid message: \(error)")
             throw name(ofSource: message).map { error.inContext($0) } ?? error

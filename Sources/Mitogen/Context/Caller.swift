@@ -37,9 +37,10 @@ struct Caller: Sendable {
     /// Runs a function and waits for its answer.
     func reply<F: RemoteFunction>(to function: F, timeout: Duration?) async throws(MitogenError) -> CallReply {
         let timeout = try CallDeadline.timeLeft(timeout)
-        let trace = CallTrace(of: displayedName(of: F.self), to: context)
-        let data = try encode(function, timeout: timeout, trace)
-        return try await reply(to: data, _typeName(F.self), trace, timeout: timeout)
+        let name = try FunctionTable.shared.name(of: F.self)
+        let trace = CallTrace(of: name.displayed, to: context)
+        let data = try encode(function, name, timeout: timeout, trace)
+        return try await reply(to: data, name.displayed, trace, timeout: timeout)
     }
 
     /// Sends a function off. The call is given up when its time is over.
@@ -51,28 +52,30 @@ struct Caller: Sendable {
         keepsDeadline: Bool = true
     ) throws(MitogenError) -> RunningCall {
         let timeout = keepsDeadline ? try CallDeadline.timeLeft(timeout) : timeout
-        let name = displayedName(of: F.self)
-        let trace = CallTrace(of: name, to: context)
-        return try start(try encode(function, timeout: timeout, trace), functionName: name, trace).bounded(by: timeout)
+        let name = try FunctionTable.shared.name(of: F.self)
+        let trace = CallTrace(of: name.displayed, to: context)
+        let data = try encode(function, name, timeout: timeout, trace)
+        return try start(data, functionName: name.displayed, trace).bounded(by: timeout)
     }
 
     /// Sends a function off whose answer nobody wants. It has no deadline but its own, as it outlives who sends it.
     func startNoReply<F: RemoteFunction>(_ function: F, timeout: Duration?) throws(MitogenError) {
-        let trace = CallTrace(of: displayedName(of: F.self), to: context)
-        let data = try encode(function, timeout: timeout, trace)
-        try sendNoReply(data, functionName: _typeName(F.self), to: StandardHandle.callFunction)
+        let name = try FunctionTable.shared.name(of: F.self)
+        let trace = CallTrace(of: name.displayed, to: context)
+        let data = try encode(function, name, timeout: timeout, trace)
+        try sendNoReply(data, functionName: name.displayed, to: StandardHandle.callFunction)
         trace.endUnanswered()
         #if Metrics
-            context.router?.metrics.callSent(displayedName(of: F.self))
+            context.router?.metrics.callSent(name.displayed)
         #endif
     }
 
     private func encode<F: RemoteFunction>(
         _ function: F,
-        timeout: Duration? = nil,
+        _ name: FunctionTable.Name,
+        timeout: Duration?,
         _ trace: CallTrace
     ) throws(MitogenError) -> [UInt8] {
-        let name = try FunctionTable.shared.name(of: F.self)
         let peer = context.peer
         let chainID = chainID(for: peer)
         let callOptions = callOptions(for: peer, timeout: timeout, trace)
@@ -89,7 +92,7 @@ struct Caller: Sendable {
                 options: options
             )
         } catch {
-            throw MitogenError(.unencodable, "cannot encode the arguments of \(displayedName(of: F.self)): \(error)")
+            throw MitogenError(.unencodable, "cannot encode the arguments of \(name.displayed): \(error)")
         }
     }
 

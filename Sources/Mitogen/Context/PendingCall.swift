@@ -92,11 +92,7 @@ package struct CallReply: Sendable {
     package func output<Output: Decodable>() throws(MitogenError) -> Output {
         let value = try value()
         do {
-            // So that contexts in the result are the router's own.
-            let here = ExternalContext(router: call.router, caller: call.context)
-            return try ExternalContext.$current.withValue(here) {
-                try call.router.decoder.decode(Output.self, from: value)
-            }
+            return try call.router.decode(Output.self, from: value, sentBy: call.context)
         } catch {
             throw failure(.streamError, "the result of \(call.functionName) is not a \(Output.self): \(error)")
         }

@@ -45,11 +45,7 @@ public struct RemoteValues<Element: Decodable & Sendable>: AsyncSequence, Sendab
         do {
             let value = try message.rawValue(localID: .max)
             guard let router = context.router else { return try value.cast(to: Element.self) }
-            // So that contexts in the value are the router's own.
-            let here = ExternalContext(router: router, caller: context)
-            return try ExternalContext.$current.withValue(here) {
-                try router.decoder.decode(Element.self, from: value)
-            }
+            return try router.decode(Element.self, from: value, sentBy: context)
         } catch {
             throw MitogenError(.streamError, "a value of \(name) is not a \(Element.self): \(error)")
         }

@@ -19,12 +19,15 @@ final class FunctionTable: Sendable {
     static let shared = FunctionTable()
 
     /// What calls of a function begin with.
-    struct Name: Sendable {
+    final class Name: Sendable {
         let text: String
+        /// The name for people.
+        let displayed: String
         private let heads: (binary: [UInt8]?, python: [UInt8]?)
 
-        init(_ text: String) {
+        init(_ text: String, of function: Any.Type) {
             self.text = text
+            displayed = displayedName(of: function)
             heads = (
                 try? PlainCall.head(named: text, options: .init(bytesStyle: .binary)),
                 try? PlainCall.head(named: text, options: .init(bytesStyle: .python))
@@ -56,7 +59,9 @@ final class FunctionTable: Sendable {
     func name<F: RemoteFunction>(of function: F.Type) throws(MitogenError) -> Name {
         let id = ObjectIdentifier(function)
         if let name = state.withLock({ $0.names[id] }) { return name }
-        guard let text = _mangledTypeName(function), FunctionName.isValid(text), _typeByName(text) == function else {
+        guard let text = _mangledTypeName(function), FunctionName.isValid(text),
+            _typeByName(text) == function
+        else {
             throw MitogenError(
                 .misuse,
                 "\(displayedName(of: function)) cannot be called in another context, because it cannot be found by its name",
@@ -64,7 +69,7 @@ final class FunctionTable: Sendable {
                     "make it internal or public, and move it out of functions and out of extensions of other modules' types"
             )
         }
-        let name = Name(text)
+        let name = Name(text, of: function)
         state.withLock { $0.names[id] = name }
         return name
     }

@@ -58,6 +58,18 @@ extension Router {
         return decoder
     }
 
+    /// Decodes a value that another context has sent. Contexts and senders in it are this router's own.
+    func decode<Value: Decodable>(_ type: Value.Type, from value: PickleValue, sentBy context: Context) throws -> Value
+    {
+        // Nothing in these asks for the router, and the task-local value costs as much as decoding them.
+        if type == Int.self || type == String.self || type == Bool.self || type == Double.self {
+            return try PickleDecoder().decode(type, from: value)
+        }
+        return try ExternalContext.$current.withValue(ExternalContext(router: self, caller: context)) {
+            try decoder.decode(type, from: value)
+        }
+    }
+
     /// The information for values, which the first value that asks for it has made.
     private func knownCodingInformation() -> [CodingUserInfoKey: any Sendable] {
         let known = codingInformation.withLock { $0 }
