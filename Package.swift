@@ -20,7 +20,8 @@ let librarySettings: [SwiftSetting] =
         .unsafeFlags(["-Xfrontend", "-function-sections"], .when(platforms: [.linux], configuration: .release))
     ]
 
-// Files wait for disks and links: their code may as well be small.
+// Connecting waits for other programs, and files for disks and links: their code may as well be small. What each message
+// passes says `@_optimize(speed)`.
 let smallLibrarySettings: [SwiftSetting] =
     librarySettings + [.unsafeFlags(["-Osize"], .when(platforms: [.linux], configuration: .release))]
 
@@ -107,7 +108,7 @@ let package = Package(
         .target(name: "CMitogenPayload"),
         .target(name: "CMitogenPlatform"),
         .target(name: "MitogenPickle", swiftSettings: librarySettings),
-        .target(name: "MitogenProtocol", dependencies: ["MitogenPickle"], swiftSettings: librarySettings),
+        .target(name: "MitogenProtocol", dependencies: ["MitogenPickle"], swiftSettings: smallLibrarySettings),
         .target(
             name: "Mitogen",
             dependencies: [

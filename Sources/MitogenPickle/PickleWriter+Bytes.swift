@@ -5,6 +5,8 @@
 //
 
 extension PickleWriter {
+    private static let largeBytes = 4096
+
     /// Writes bytes, in the form that ``Options/bytesStyle`` and the place in the stream call for.
     public mutating func write(bytes data: [UInt8]) throws(PickleError) {
         try willWrite()
@@ -20,6 +22,8 @@ extension PickleWriter {
     }
 
     mutating func appendBytes(_ data: ArraySlice<UInt8>) throws(PickleError) {
+        // With room for what follows: or the whole would be moved for the last bytes of the message.
+        if data.count > Self.largeBytes { bytes.reserveCapacity(bytes.count + data.count + Self.largeBytes) }
         switch (options.bytesStyle, frame.kind) {
         case (.binary, _):
             if let count = UInt8(exactly: data.count) {

@@ -34,6 +34,7 @@ package struct FrameDecoder: Sendable {
     /// Takes the next `bytes` of the stream and calls `deliver` for every message they complete.
     ///
     /// - Throws: ``FramingError`` for an unknown magic or a length above the maximum; messages before it were delivered.
+    @_optimize(speed)
     package mutating func feed(
         _ bytes: UnsafeRawBufferPointer,
         deliver: (consuming Message) -> Void
@@ -46,6 +47,7 @@ package struct FrameDecoder: Sendable {
     }
 
     /// Completes a header from `rest`; false if it needs more bytes.
+    @_optimize(speed)
     private mutating func takeHeader(_ rest: inout Slice<UnsafeRawBufferPointer>) throws(FramingError) -> Bool {
         if partialHeader.isEmpty, rest.count >= MessageHeader.size {
             let bytes = UnsafeRawBufferPointer(rebasing: rest.prefix(MessageHeader.size))
@@ -80,6 +82,7 @@ package struct FrameDecoder: Sendable {
         FramingError(description: "bad magic \(String(decoding: bytes, as: UTF8.self).debugDescription)")
     }
 
+    @_optimize(speed)
     private mutating func begin(_ header: MessageHeader) throws(FramingError) {
         guard header.length <= maximumLength else {
             throw FramingError(
@@ -92,6 +95,7 @@ package struct FrameDecoder: Sendable {
         missing = Int(header.length)
     }
 
+    @_optimize(speed)
     private mutating func takeBody(
         _ rest: inout Slice<UnsafeRawBufferPointer>,
         deliver: (consuming Message) -> Void

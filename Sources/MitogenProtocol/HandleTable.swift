@@ -81,6 +81,7 @@ package struct HandleTable: Sendable {
     package var count: Int { entries.count }
 
     /// Registers a handler, under a new handle unless one is given; nil if the given one is taken.
+    @_optimize(speed)
     package mutating func add(
         _ handler: Handler,
         at handle: Handle? = nil,
@@ -90,6 +91,8 @@ package struct HandleTable: Sendable {
         overwrites: Bool = false,
         request: Request? = nil
     ) -> Handle? {
+        // 0 means that there is none, here as on the wire.
+        guard handle != 0 else { return nil }
         let handle = handle ?? unusedHandle()
         if entries.contains(handle) {
             guard overwrites else { return nil }
@@ -120,6 +123,7 @@ package struct HandleTable: Sendable {
     /// The only context that may send to a handle, if there is one.
     package func respondent(at handle: Handle) -> ContextID? { entries[handle]?.respondent }
 
+    @_optimize(speed)
     @discardableResult
     package mutating func remove(_ handle: Handle) -> Handler? {
         guard let entry = entries.removeValue(forKey: handle) else { return nil }
@@ -127,6 +131,7 @@ package struct HandleTable: Sendable {
         return entry.handler
     }
 
+    @_optimize(speed)
     private mutating func unlink(_ entry: Entry) {
         guard let respondent = entry.respondent else { return }
         if entry.previous != 0 { entries.update(entry.previous) { $0.next = entry.next } }
@@ -140,6 +145,7 @@ package struct HandleTable: Sendable {
     }
 
     /// Finds who gets a message (section 4.5).
+    @_optimize(speed)
     package mutating func deliver(
         _ header: MessageHeader,
         from origin: Origin,
@@ -162,6 +168,7 @@ package struct HandleTable: Sendable {
         return refusal(by: entry, header, origin, hasParentAuthority: hasParentAuthority)
     }
 
+    @_optimize(speed)
     private func refusal(
         by entry: Entry,
         _ header: MessageHeader,
@@ -196,6 +203,7 @@ package struct HandleTable: Sendable {
         return entries.pairs.sorted { $0.key < $1.key }.map { ($0.key, $0.value.handler) }
     }
 
+    @_optimize(speed)
     private func accepts(
         _ policy: HandlePolicy,
         _ header: MessageHeader,
@@ -210,8 +218,9 @@ package struct HandleTable: Sendable {
         }
     }
 
-    /// The next number whose slot is free, so that its entry is found without a hash. After so many steps any that is not
-    /// taken does.
+    /// The next number whose slot is free, so that its entry is found without a hash. After 128 steps it takes the next
+    /// number that is not in use, slot or not.
+    @_optimize(speed)
     private mutating func unusedHandle() -> Handle {
         var steps = 0
         while next < StandardHandle.firstFree || entries.contains(next) || steps < 128 && !entries.hasRoom(for: next) {

@@ -20,8 +20,8 @@ extension LinkID: NumberedKey {
 /// A table by numbers that are mostly handed out in order, such as handles and the ids of contexts.
 ///
 /// A value is in the slot that the lower bits of its number say, so finding it takes no hash, which was a tenth of what a
-/// call costs. Where two numbers have the same lower bits, the later one is in a dictionary: no choice of numbers, and
-/// others choose some, makes the table slow.
+/// call costs. Where two numbers have the same lower bits, the later one is in a dictionary, unless half of the slots
+/// are used: then the table grows. Peers choose some of the numbers; none of their choices makes the table slow.
 ///
 /// It is not for other modules, where it would not be specialised: an access then takes as much as a hash.
 struct NumberTable<Key: NumberedKey, Value: Sendable>: Sendable {
@@ -66,6 +66,7 @@ struct NumberTable<Key: NumberedKey, Value: Sendable>: Sendable {
     }
 
     /// Whether there is a value, without a copy of it.
+    @_optimize(speed)
     func contains(_ key: Key) -> Bool {
         slots[place(of: key)]?.key == key || !others.isEmpty && others[key] != nil
     }
@@ -76,6 +77,7 @@ struct NumberTable<Key: NumberedKey, Value: Sendable>: Sendable {
     }
 
     /// Changes a value where it is; nil if there is none.
+    @_optimize(speed)
     @discardableResult
     mutating func update<Result>(_ key: Key, _ body: (inout Value) -> Result) -> Result? {
         let place = place(of: key)
@@ -84,6 +86,7 @@ struct NumberTable<Key: NumberedKey, Value: Sendable>: Sendable {
         return body(&others.values[index])
     }
 
+    @_optimize(speed)
     mutating func insert(_ value: Value, for key: Key) {
         let place = place(of: key)
         if let slot = slots[place] {
@@ -98,11 +101,12 @@ struct NumberTable<Key: NumberedKey, Value: Sendable>: Sendable {
             rebuild(capacity: slots.count * 2)
             return insert(value, for: key)
         }
-        others[key] = nil
+        if !others.isEmpty { others[key] = nil }
         slots[place] = Slot(key: key, value: value)
         used += 1
     }
 
+    @_optimize(speed)
     @discardableResult
     mutating func removeValue(forKey key: Key) -> Value? {
         let place = place(of: key)

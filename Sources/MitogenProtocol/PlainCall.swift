@@ -35,10 +35,11 @@ package enum PlainCall {
         head: [UInt8],
         options: PickleWriter.Options
     ) throws(PickleError) -> [UInt8] {
-        try PickleEncoder(options: options).encode(function, between: head, and: tail, levels: 2)
+        try PickleEncoder(options: options).encode(function, between: head, and: tail, levels: levels)
     }
 
     /// Where the function's name and its properties are in the data of a call; nil if it has another form.
+    @_optimize(speed)
     package static func parts(of data: [UInt8]) -> (name: Range<Int>, properties: Range<Int>)? {
         data.withUnsafeBytes { bytes -> (Range<Int>, Range<Int>)? in
             let tail = Self.tail
@@ -54,12 +55,17 @@ package enum PlainCall {
         }
     }
 
+    /// The tuple of the call and that of its arguments are around the properties.
+    private static let levels = 2
+
     /// From the second byte after the protocol's version to the length of the name: MARK, NONE, the module, NONE.
     private static let beginning: [UInt8] = Array("(NX\u{5}\0\0\0swiftNX".utf8)
     private static let nameStart = 2 + 14 + 4
 
     /// What the function is decoded from; nil if the bytes are not one value.
     package static func properties(in data: [UInt8], at range: Range<Int>) -> PickleValue? {
-        PickleReader.decodePart(data[range], limits: .fitting(data))
+        var limits = PickleLimits.fitting(data)
+        limits.depth -= levels
+        return PickleReader.decodePart(data[range], limits: limits)
     }
 }

@@ -29,6 +29,7 @@ package struct RouterState: Sendable {
 
     /// Decides about a message (section 4.2); `ingress` is nil for one that was made here, whose source and authority
     /// are filled in. The header may be changed by the decision.
+    @_optimize(speed)
     package mutating func process(_ message: inout Message, from ingress: LinkID?) -> Action {
         if ingress == nil {
             message.header.srcID = table.contextID
@@ -53,6 +54,7 @@ package struct RouterState: Sendable {
         return pass(&dead, from: nil)
     }
 
+    @_optimize(speed)
     private mutating func pass(_ message: inout Message, from ingress: LinkID?) -> Action {
         switch table.route(&message.header, from: ingress) {
         case .forward(let link):
@@ -68,6 +70,7 @@ package struct RouterState: Sendable {
     }
 
     /// Decides about a message for this context that was put together from parts, whose source is verified.
+    @_optimize(speed)
     package mutating func deliver(_ message: Message, from ingress: LinkID?) -> Action {
         if let ingress, message.isDead, let respondent = handles.respondent(at: message.handle),
             !maySayGone(respondent, message.srcID, from: ingress)

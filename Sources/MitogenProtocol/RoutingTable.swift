@@ -68,6 +68,7 @@ package struct RoutingTable: Sendable {
     package var parentID: ContextID? { parentIDs.first }
 
     /// The stream for a context: the one of its route, else the parent's (section 4.1).
+    @_optimize(speed)
     package func link(for id: ContextID) -> LinkID? {
         routes[id] ?? parentLink
     }
@@ -88,6 +89,7 @@ package struct RoutingTable: Sendable {
 
     /// Decides about one message (section 4.2); `ingress` is nil for one that was made here. An authority that the
     /// ingress stream is stamped with is written to the header.
+    @_optimize(speed)
     package mutating func route(_ header: inout MessageHeader, from ingress: LinkID?) -> Verdict {
         if let ingress {
             if let reason = distrust(header, from: ingress) { return .drop(reason) }
@@ -120,6 +122,7 @@ package struct RoutingTable: Sendable {
     }
 
     /// The peer of a stream has to do with a context. The parent is told of every loss below anyway.
+    @_optimize(speed)
     private mutating func note(_ id: ContextID, isUsedBy link: LinkID?) {
         guard let link, link != parentLink else { return }
         // Of those that are reached through the parent nobody here knows which exist: a child could name any number.
@@ -133,6 +136,7 @@ package struct RoutingTable: Sendable {
 
     /// Why a message that arrived on `ingress` is not to be believed: it must have come the way that a message to its
     /// source, and to the authority it claims, would go (section 4.3).
+    @_optimize(speed)
     private func distrust(_ header: MessageHeader, from ingress: LinkID) -> Refusal? {
         if link(for: header.authID) != ingress || header.authID == contextID {
             return .badAuthority(header.authID, via: remoteID(of: ingress))

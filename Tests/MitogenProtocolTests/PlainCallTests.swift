@@ -67,6 +67,36 @@ struct PlainCallTests {
             other.replaceSubrange(parts.properties, with: middle)
             let range = parts.properties.lowerBound..<parts.properties.lowerBound + middle.count
             #expect(PlainCall.properties(in: other, at: range) == nil)
+            #expect(throws: MitogenError.self) { try CallRequest(decoding: other) }
+        }
+    }
+
+    @Test("whose name claims to be longer than the data are not taken apart")
+    func lengths() throws {
+        let data = try CallRequest.encode(Function(), named: "f", options: .init(bytesStyle: .binary))
+        let parts = try #require(PlainCall.parts(of: data))
+        for length in [UInt32.max, 0x7FFF_FFFF, UInt32(parts.properties.upperBound - 20), UInt32(data.count)] {
+            var other = data
+            withUnsafeBytes(of: length.littleEndian) { other.replaceSubrange(16..<20, with: $0) }
+            #expect(PlainCall.parts(of: other) == nil)
+        }
+    }
+
+    @Test("hold properties as deep as another call does, and no deeper")
+    func depth() throws {
+        struct Nested: Encodable {
+            var levels: Int
+            func encode(to encoder: any Encoder) throws {
+                var container = encoder.unkeyedContainer()
+                if levels > 1 { try container.encode(Nested(levels: levels - 1)) }
+            }
+        }
+        for (levels, isRead) in [(98, true), (99, false)] {
+            let options = PickleWriter.Options(bytesStyle: .binary, depthLimit: 200)
+            let data = try CallRequest.encode(Nested(levels: levels), named: "f", options: options)
+            let parts = try #require(PlainCall.parts(of: data))
+            #expect((PlainCall.properties(in: data, at: parts.properties) != nil) == isRead)
+            #expect(((try? CallRequest(decoding: data)) != nil) == isRead)
         }
     }
 }

@@ -237,9 +237,10 @@ uint64_t cmitogen_thread_id(void);
 /// One pointer for each thread; NULL at first.
 void *cmitogen_thread_slot(void);
 
-// Whether a Swift object whose memory is still there is alive; then it is retained once more.
-bool cmitogen_try_retain(void *object);
 void cmitogen_set_thread_slot(void *value);
+
+/// Whether a Swift object whose memory is still there is alive; then it is retained once more.
+bool cmitogen_try_retain(void *object);
 int cmitogen_processor_count(void);
 
 struct cmitogen_thread_info {

@@ -42,7 +42,7 @@ final class EventLoop<SomePoller: Poller & ~Copyable>: @unchecked Sendable {
     private let hasSpareProcessor = cmitogen_processor_count() > 1
     /// Longer than it takes to wake a processor, or both sides of an exchange would always just have gone to sleep.
     private static var spinTime: Int64 { 200_000 }
-    /// With nobody else to run, giving the processor up takes less.
+    /// Giving the processor up takes longer than this only if somebody else ran.
     private static var longestYield: Int64 { 10_000 }
     /// How many jobs are not to be kept for this thread, because one of them has held up the loop.
     @exclusivity(unchecked) var inlinePenalty = 0

@@ -130,8 +130,10 @@ public final class MessageReceiver: AsyncSequence, Sendable {
 
     /// Decodes the value in a message. Contexts and senders in it belong to this receiver's router.
     func decode<Value: Decodable>(_ message: Message, as type: Value.Type) throws(MitogenError) -> Value {
+        // Before anything can fail: errors name it.
+        let source = router.context(message.srcID)
         do {
-            return try router.decode(type, from: message.unpickle(), sentBy: router.context(message.srcID))
+            return try router.decode(type, from: message.unpickle(), sentBy: source)
         } catch {
             let error = error as? MitogenError ?? MitogenError(.streamError, "invalid message: \(error)")
             throw name(ofSource: message).map { error.inContext($0) } ?? error

@@ -37,8 +37,8 @@ struct Caller: Sendable {
     /// Runs a function and waits for its answer.
     func reply<F: RemoteFunction>(to function: F, timeout: Duration?) async throws(MitogenError) -> CallReply {
         let timeout = try CallDeadline.timeLeft(timeout)
+        let trace = CallTrace(of: displayedName(of: F.self), to: context)
         let name = try FunctionTable.shared.name(of: F.self)
-        let trace = CallTrace(of: name.displayed, to: context)
         let data = try encode(function, name, timeout: timeout, trace)
         return try await reply(to: data, name.displayed, trace, timeout: timeout)
     }
@@ -52,16 +52,16 @@ struct Caller: Sendable {
         keepsDeadline: Bool = true
     ) throws(MitogenError) -> RunningCall {
         let timeout = keepsDeadline ? try CallDeadline.timeLeft(timeout) : timeout
+        let trace = CallTrace(of: displayedName(of: F.self), to: context)
         let name = try FunctionTable.shared.name(of: F.self)
-        let trace = CallTrace(of: name.displayed, to: context)
         let data = try encode(function, name, timeout: timeout, trace)
         return try start(data, functionName: name.displayed, trace).bounded(by: timeout)
     }
 
     /// Sends a function off whose answer nobody wants. It has no deadline but its own, as it outlives who sends it.
     func startNoReply<F: RemoteFunction>(_ function: F, timeout: Duration?) throws(MitogenError) {
+        let trace = CallTrace(of: displayedName(of: F.self), to: context)
         let name = try FunctionTable.shared.name(of: F.self)
-        let trace = CallTrace(of: name.displayed, to: context)
         let data = try encode(function, name, timeout: timeout, trace)
         try sendNoReply(data, functionName: name.displayed, to: StandardHandle.callFunction)
         trace.endUnanswered()

@@ -45,7 +45,7 @@ final class FunctionTable: Sendable {
 
     private struct State {
         var types: [String: any RemoteFunction.Type] = [:]
-        /// Some of the types, to be found by the bytes of their names: each where a few of its bytes say.
+        /// A cache of 64 places; the place is a hash of the name's length and last four bytes.
         var recent = [(name: [UInt8], type: any RemoteFunction.Type)?](repeating: nil, count: 64)
         var names: [ObjectIdentifier: Name] = [:]
         var registered: [String: any RemoteFunction.Type] = [:]
@@ -98,10 +98,10 @@ final class FunctionTable: Sendable {
         return type
     }
 
-    /// The function whose name is a part of the data of a call.
+    /// The function whose name is a part of the data of a call; nil if that is not UTF-8.
     ///
     /// - Throws: ``MitogenError`` with `.unknownFunction`.
-    func type(named name: ArraySlice<UInt8>) throws(MitogenError) -> any RemoteFunction.Type {
+    func type(named name: ArraySlice<UInt8>) throws(MitogenError) -> (any RemoteFunction.Type)? {
         // The end of a name differs most: `…4EchoV`.
         let place = name.suffix(4).reduce(name.count) { $0 &* 31 &+ Int($1) } & 63
         if let type = state.withLock({ state in
@@ -109,9 +109,7 @@ final class FunctionTable: Sendable {
         }) {
             return type
         }
-        guard let text = String(validating: name, as: UTF8.self) else {
-            throw MitogenError(.unknownFunction, "the name of a function type is not UTF-8")
-        }
+        guard let text = String(validating: name, as: UTF8.self) else { return nil }
         let type = try type(named: text)
         state.withLock { $0.recent[place] = (Array(name), type) }
         return type

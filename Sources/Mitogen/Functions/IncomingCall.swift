@@ -97,9 +97,10 @@ struct DecodedCall: Sendable {
     /// Nil if the data is not that of a plain call.
     init?(plain data: [UInt8]) throws(MitogenError) {
         guard let parts = PlainCall.parts(of: data),
-            let value = PlainCall.properties(in: data, at: parts.properties)
+            let value = PlainCall.properties(in: data, at: parts.properties),
+            let known = try FunctionTable.shared.type(named: data[parts.name])
         else { return nil }
-        type = try FunctionTable.shared.type(named: data[parts.name])
+        type = known
         properties = .value(value)
         callOptions = CallOptions()
     }

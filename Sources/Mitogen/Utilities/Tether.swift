@@ -11,10 +11,11 @@ internal import CMitogenPlatform
 /// The first weak reference to an object moves its reference counts to another place, and from then on each retain and
 /// release of it takes several times as long. What each message passes (the router, its streams) is referred to by this
 /// instead: an unowned reference keeps the object's memory, and the runtime's `swift_tryRetain` says whether the object
-/// is still alive.
+/// is still alive. The object's memory stays, after its `deinit`, for as long as there is a tether to it.
 struct Tether<Object: AnyObject & Sendable>: @unchecked Sendable {
     // Sendable because neither property changes, and the runtime counts atomically.
 
+    /// Only keeps the memory. To read it would be fatal once the object is gone.
     private unowned let reference: Object
     private let address: UnsafeMutableRawPointer
 
@@ -25,7 +26,9 @@ struct Tether<Object: AnyObject & Sendable>: @unchecked Sendable {
 
     /// The object; nil if it is gone, or its `deinit` has begun.
     var object: Object? {
-        guard cmitogen_try_retain(address) else { return nil }
-        return Unmanaged<Object>.fromOpaque(address).takeRetainedValue()
+        withExtendedLifetime(self) {
+            guard cmitogen_try_retain(address) else { return nil }
+            return Unmanaged<Object>.fromOpaque(address).takeRetainedValue()
+        }
     }
 }
