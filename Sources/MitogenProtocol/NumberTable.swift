@@ -29,6 +29,8 @@ struct NumberTable<Key: NumberedKey, Value: Sendable>: Sendable {
         let key: Key
         var value: Value
 
+        mutating func change<Result>(_ body: (inout Value) -> Result) -> Result { body(&value) }
+
         init(key: Key, value: Value) {
             self.key = key
             self.value = value
@@ -81,7 +83,7 @@ struct NumberTable<Key: NumberedKey, Value: Sendable>: Sendable {
     @discardableResult
     mutating func update<Result>(_ key: Key, _ body: (inout Value) -> Result) -> Result? {
         let place = place(of: key)
-        if slots[place]?.key == key { return body(&slots[place]!.value) }
+        if slots[place]?.key == key { return slots[place]?.change(body) }
         guard !others.isEmpty, let index = others.index(forKey: key) else { return nil }
         return body(&others.values[index])
     }
@@ -91,7 +93,7 @@ struct NumberTable<Key: NumberedKey, Value: Sendable>: Sendable {
         let place = place(of: key)
         if let slot = slots[place] {
             if slot.key == key {
-                slots[place]!.value = value
+                slots[place]?.value = value
                 return
             }
             guard others[key] == nil, used * 2 >= slots.count else {

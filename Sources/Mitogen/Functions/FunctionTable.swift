@@ -116,9 +116,12 @@ final class FunctionTable: Sendable {
     }
 
     private static func areEqual(_ left: [UInt8], _ right: ArraySlice<UInt8>) -> Bool {
-        guard left.count == right.count, !left.isEmpty else { return false }
+        guard left.count == right.count else { return false }
         return left.withUnsafeBytes { left in
-            right.withUnsafeBytes { memcmp(left.baseAddress!, $0.baseAddress!, left.count) == 0 }
+            right.withUnsafeBytes { right in
+                guard let first = left.baseAddress, let second = right.baseAddress else { return true }
+                return memcmp(first, second, left.count) == 0
+            }
         }
     }
 
