@@ -145,15 +145,18 @@ public struct HoldBelow: RemoteFunction {
             let (lines, continuation) = AsyncStream.makeStream(of: [UInt8].self)
             // Unstructured, as it is to go on when this has returned.
             Task {
-                try await host.run(["sh", "-c", "echo $$; exec sleep 1000"]) { piece in
+                defer { continuation.finish() }
+                _ = try await host.run(["sh", "-c", "echo $$; exec sleep 1000"]) { piece in
                     continuation.yield(piece.bytes)
                     return true
                 }
             }
-            for await line in lines {
-                processes.append(Int32(String(decoding: line.dropLast(), as: UTF8.self)) ?? 0)
-                break
+            var first = lines.makeAsyncIterator()
+            let line = String(decoding: await first.next() ?? [], as: UTF8.self)
+            guard let process = Int32(line.dropLast()) else {
+                throw MitogenError(.commandFailed, "sh has printed \"\(line)\" in place of its process's number")
             }
+            processes.append(process)
         }
         _ = try below.startCall(HangForever())
         if let python {

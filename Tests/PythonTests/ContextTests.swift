@@ -106,11 +106,18 @@ extension PythonTests {
                 defer { kill(process, SIGCONT) }
                 let block = [UInt8](repeating: 1, count: 64 << 10)
                 let sending = Task { for _ in 0..<200 { try await sender.send(block) } }
+                func queued() -> Int {
+                    router.dump().streams.filter { $0.contextID == python.id }.map(\.bytesQueued).max() ?? 0
+                }
                 var most = 0
+                let isFull = try await eventually(within: .seconds(30)) {
+                    most = queued()
+                    return most > 1 << 19
+                }
+                #expect(isFull)
                 for _ in 0..<50 {
                     try await Task.sleep(for: .milliseconds(10))
-                    let queued = router.dump().streams.filter { $0.contextID == python.id }.map(\.bytesQueued)
-                    most = max(most, queued.max() ?? 0)
+                    most = max(most, queued())
                 }
                 #expect((1 << 19..<2 << 20).contains(most), "\(most)")
                 kill(process, SIGCONT)

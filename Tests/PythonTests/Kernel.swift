@@ -46,17 +46,6 @@ enum Kernel {
         }
     }
 
-    /// What first stages and uploads may leave.
-    static var temporaryFiles: Set<String> {
-        Set(
-            ["/tmp", "/var/tmp", "/run", "/dev/shm", "/dev"].flatMap { folder in
-                names(in: folder).filter { $0.hasPrefix(".mitogen") || $0.hasPrefix("mitogen.") }.map {
-                    "\(folder)/\($0)"
-                }
-            }
-        )
-    }
-
     /// Makes a file of so many zero bytes, none of which takes room.
     static func makeSparseFile(_ path: String, size: Int) -> Bool {
         let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
