@@ -67,7 +67,15 @@ package struct FileServiceClient: Sendable {
                 drain(receiver, source)
             }
             guard error.code == .channelError else { throw error }
-            throw MitogenError(.channelError, "\(path): \(error.message)", context: error.context ?? context.name)
+            throw MitogenError(
+                .channelError,
+                "\(path): \(error.message)",
+                context: error.context ?? context.name,
+                remote: error.remote,
+                diagnostics: error.diagnostics,
+                hint: error.advice,
+                connection: error.connection
+            )
         }
     }
 
