@@ -33,14 +33,14 @@ final class Outbox: Sendable {
     // The router holds this.
     private let tether: Tether<Router>
     private var router: Router? { tether.object }
-    /// The receiver's context, which the router forgets when it is gone.
-    private let name: String
+    /// What the receiver's context was called at first: the router forgets it when it is gone.
+    private let firstName: String
     private let state: Mutex<State>
 
     init(_ key: Key, router: Router) {
         self.key = key
         tether = Tether(router)
-        name = router.context(id: key.contextID, creates: false)?.name ?? "context \(key.contextID)"
+        firstName = router.context(id: key.contextID, creates: false)?.name ?? "context \(key.contextID)"
         var state = State()
         let info = router.peerInfo(key.contextID)
         state.takesBinary = info?.has(PeerInfo.binaryBytes) == true
@@ -155,7 +155,8 @@ final class Outbox: Sendable {
     // MARK: Ending
 
     private func fail(_ dead: Message) {
-        fail(MitogenError(dead: dead, context: name))
+        let name = router?.context(id: key.contextID, creates: false)?.name
+        fail(MitogenError(dead: dead, context: name ?? firstName))
     }
 
     /// Nothing can be sent any more: every sender is told.
