@@ -56,6 +56,9 @@ struct BenchmarkReportTests {
         #expect(report.json.hasSuffix(#""payload_bytes":null,"payload_gzip_bytes":null}"#))
         #expect(report.table.contains("connection of all hops and first call, median"))
         #expect(report.table.split(separator: "\n").filter { $0.hasPrefix("  ") }.count == 3)
+        report.isMemoryUnknown = true
+        #expect(report.table.split(separator: "\n").last?.hasPrefix("  private memory of an idle child ") == true)
+        #expect(report.table.hasSuffix(" unknown KiB\n"))
     }
 
     @Test(

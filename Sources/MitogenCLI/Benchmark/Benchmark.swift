@@ -37,6 +37,7 @@ struct Benchmark: Sendable {
             if self.parts.contains(.ssh) { report.ssh = try await self.compareWithSSH(in: router, via: parent) }
             if self.parts.contains(.memory) {
                 report.childMemory = try await self.childMemory(in: router, via: parent)
+                report.isMemoryUnknown = report.childMemory == nil
             }
             if self.parts.contains(.payload) {
                 report.payloadSize = try self.payloadSize()

@@ -53,7 +53,7 @@ struct BenchmarkCounts: Sendable {
     var connections = 15
     var forks = 200
 
-    /// A tenth of it, for targets that are far away.
+    /// About a tenth of it, for targets that are far away.
     static let quick = BenchmarkCounts(
         warmUpCalls: 200,
         calls: 2000,

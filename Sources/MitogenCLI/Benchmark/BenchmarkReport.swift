@@ -40,6 +40,8 @@ struct BenchmarkReport: Hashable, Sendable {
     var ssh: SSHComparison?
     /// KiB.
     var childMemory: Int?
+    /// Whether the memory was to be measured, where it could not be.
+    var isMemoryUnknown = false
     /// Bytes.
     var payloadSize: Int?
     /// Bytes; nil if there is no gzip, too.
@@ -132,6 +134,8 @@ struct BenchmarkReport: Hashable, Sendable {
         var rows: [Row] = []
         if let childMemory {
             rows.append(Row(name: "private memory of an idle child", value: "\(childMemory)", unit: "KiB"))
+        } else if self.isMemoryUnknown {
+            rows.append(Row(name: "private memory of an idle child", value: "unknown", unit: "KiB"))
         }
         if let payloadSize {
             rows.append(Row(name: "payload (mitogen-agent)", value: self.mebibytes(payloadSize), unit: "MiB"))

@@ -44,7 +44,7 @@ package struct BenchCommand: ParsableCommand {
     )
     package var only: [String] = []
 
-    @Flag(name: .customLong("quick"), help: "Repeat everything a tenth as often, for targets that are far away.")
+    @Flag(name: .customLong("quick"), help: "Repeat everything about a tenth as often, for targets that are far away.")
     package var isQuick = false
 
     @Flag(name: .customLong("json"), help: "Write one JSON object on one line.")
