@@ -27,8 +27,8 @@ public struct CommonOptions: Sendable, Codable {
     /// Whether the context logs at debug level and writes a debug file, see ``Router/enableDebug()``; as the router by
     /// default.
     public var isDebugEnabled: Bool?
-    /// Whether the context passes messages only between ancestors and descendants. A context of a unidirectional
-    /// router always does; as the router by default.
+    /// Whether the context passes messages only between ancestors and descendants; as the router by default. In a
+    /// unidirectional tree only the master can set it to false, and not below a unidirectional context.
     public var isUnidirectional: Bool?
     /// Whether the context measures, see ``Router/isProfilingEnabled``; as the router by default.
     public var isProfilingEnabled: Bool?
