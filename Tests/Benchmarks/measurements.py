@@ -1,7 +1,7 @@
 """What scripts/bench-peers measures: groups of figures, each by several programs.
 
-A group is a function that is given the bench, a column (whose figures they are) and whether to use one processor only. It
-returns pairs of a row and a value; a row is the name of a figure.
+A group is a function that is given the bench, a column (whose figures they are) and whether to use one processor only.
+It returns pairs of a row and a value; a row is the name of a figure.
 """
 import os
 
@@ -65,8 +65,8 @@ def calls(bench, column, pinned):
     if column != OWN:
         return list(bench.ask(column, 'calls', pinned=pinned).items())
     names = {
-        'call': 'call_p50_us', 'flight': 'pipelined_per_s', 'arguments': 'args_mib_s', 'connect': 'connect_first_call_ms',
-        'fork': 'fork_first_call_ms', 'memory': 'child_private_kb',
+        'call': 'call_p50_us', 'flight': 'pipelined_per_s', 'arguments': 'args_mib_s',
+        'connect': 'connect_first_call_ms', 'fork': 'fork_first_call_ms', 'memory': 'child_private_kb',
     }
     found = bench.bench(['calls', 'pipelined', 'arguments', 'connect', 'fork', 'memory'], pinned=pinned)
     return [(row, found[name]) for row, name in names.items()]
@@ -97,8 +97,8 @@ def chains(bench, column, pinned):
 def ssh(bench, column, pinned):
     """Connections by ssh and a first call. Only one of the three keeps a copy of its program there."""
     if column != OWN:
-        connect = bench.ask(column, 'connect_ssh', bench.config, bench.hosts[0], bench.connections, pinned=pinned)['connect']
-        return [('ssh-later', connect), ('ssh-first', connect)]
+        found = bench.ask(column, 'connect_ssh', bench.config, bench.hosts[0], bench.connections, pinned=pinned)
+        return [('ssh-later', found['connect']), ('ssh-first', found['connect'])]
     found = bench.bench(['ssh'], 'ssh:' + bench.hosts[0], pinned, quick=True)
     return [
         ('ssh-later', found['ssh_cached_ms']), ('ssh-first', found['ssh_uncached_ms']),
@@ -112,6 +112,9 @@ def file(bench, column, pinned):
         with open(bench.source, 'wb') as source:
             source.write(os.urandom(bench.file_size))
     target = 'bench-peers.%d' % os.getpid()
+    if column == OWN:
+        # Puts the image into the cache there.
+        run(own(bench, 'run') + ['-t', 'ssh:' + bench.hosts[0], '--', 'true'], environment=bench.environment)
     try:
         time = send_file(bench, column, pinned, target)
         check_file(bench, target)
@@ -120,13 +123,16 @@ def file(bench, column, pinned):
     return [('file', bench.file_size / time / (1 << 20))]
 
 
+def own(bench, command):
+    return [bench.tool, command, '--no-hold', '--ssh-config', bench.config]
+
+
 def send_file(bench, column, pinned, target):
     if column == SSH:
         with open(bench.source, 'rb') as source:
             return seconds(['ssh', '-F', bench.config, bench.hosts[0], 'cat > ' + target], pinned, stdin=source)[0]
     if column == OWN:
-        command = [bench.tool, 'copy', '--no-hold', '--no-fsync', '-q', '--ssh-config', bench.config]
-        command += ['-t', 'ssh:' + bench.hosts[0], bench.source, ':' + target]
+        command = own(bench, 'copy') + ['--no-fsync', '-q', '-t', 'ssh:' + bench.hosts[0], bench.source, ':' + target]
         return seconds(command, pinned, bench.environment)[0]
     return seconds(bench.peer(column, 'file', bench.config, bench.hosts[0], bench.source, target), pinned)[0]
 
@@ -148,8 +154,12 @@ def hosts(bench, column, pinned):
         HELD: gather + ['--', 'uname'],
     }
     command = commands.get(column) or bench.peer(column, 'hosts', bench.config, *bench.hosts)
+    if column == OWN:
+        # Puts the image into the cache of each host.
+        run(command, environment=bench.environment)
     if column == HELD:
-        run([bench.tool, 'hold', '--ssh-config', bench.config, '-t', 'ssh:' + nodes], environment=bench.environment)
+        hold = [bench.tool, 'hold', '--ssh-config', bench.config, '-t', 'ssh:' + nodes]
+        run(hold, pinned, bench.environment)
     try:
         time, output = seconds(command, pinned, bench.environment)
     finally:
@@ -186,8 +196,8 @@ def wire_figures(bench, column, config, relay):
     host = bench.hosts[0]
     if column == OWN:
         def connect(*options):
-            command = [bench.tool, 'run', '--no-hold', '--ssh-config', config, '-t', 'ssh:' + host, *options, '--', 'true']
-            return lambda: run(command, environment=bench.environment)
+            command = [bench.tool, 'run', '--no-hold', '--ssh-config', config, '-t', 'ssh:' + host, *options]
+            return lambda: run(command + ['--', 'true'], environment=bench.environment)
         first = relay.bytes_of(connect('--no-image-cache'))
         connect()()
         return [('wire-first', first), ('wire-later', relay.bytes_of(connect()))]
@@ -226,23 +236,25 @@ def stay(bench, column, pinned, what, *numbers):
 
 
 class Group:
-    """A function of this file, whose figures it measures, and whether they depend on the processors."""
+    """A function of this file, whose figures it measures, whether they depend on the processors, and what it needs."""
 
-    def __init__(self, function, columns=PEERS, depends=True, once=False):
+    def __init__(self, function, columns=PEERS, depends=True, once=False, programs=()):
         self.function = function
         self.columns = columns
         self.depends = depends
         self.once = once
+        self.programs = programs
+        self.has_many = function in (contexts, routes, pending)
 
 
 GROUPS = {
     'calls': Group(calls),
     'stream': Group(stream),
     'chains': Group(chains),
-    'ssh': Group(ssh),
-    'file': Group(file, (SSH,) + PEERS),
-    'hosts': Group(hosts, (CLUSH, PSSH) + PEERS + (HELD,)),
-    'wire': Group(wire, (SSH,) + PEERS, depends=False, once=True),
+    'ssh': Group(ssh, programs=('ssh',)),
+    'file': Group(file, (SSH,) + PEERS, programs=('ssh',)),
+    'hosts': Group(hosts, (CLUSH, PSSH) + PEERS + (HELD,), programs=('ssh', 'clush', 'parallel-ssh')),
+    'wire': Group(wire, (SSH,) + PEERS, depends=False, once=True, programs=('ssh',)),
     'contexts': Group(contexts, once=True),
     'routes': Group(routes, depends=False, once=True),
     'pending': Group(pending, depends=False, once=True),

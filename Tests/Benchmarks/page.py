@@ -32,7 +32,7 @@ ROWS = [
 ] + chain_rows() + [
     Row('ssh-first', 'ssh: first connection and call', 'ms'),
     Row('ssh-later', 'ssh: later connection and call', 'ms'),
-    Row('file', 'file by ssh, 256 MiB', 'MiB/s', MORE),
+    Row('file', 'file by ssh, {mebibytes} MiB', 'MiB/s', MORE),
 ]
 ONCE = [
     Row('memory', 'private memory of an idle child', 'MiB', LESS, 1 / 1024),
@@ -40,10 +40,15 @@ ONCE = [
     Row('wire-later', 'bytes of a later connection by ssh', 'KB', LESS, 1 / 1000),
 ]
 HOSTS = [
-    (CLUSH, '`clush -f 64 -b`'), (PSSH, '`parallel-ssh -p 64 -i`'), (MITOGEN, 'Mitogen, 48 threads'),
+    (CLUSH, '`clush -f 64 -b`'), (PSSH, '`parallel-ssh -p 64 -i`'), (MITOGEN, 'Mitogen, {hosts} threads'),
     (EXECNET, 'execnet, one after the other'), (OWN, '`mitogen run --output gather`, image in the cache'),
     (HELD, 'the same through `mitogen hold`'),
 ]
+
+
+def titled(title, results):
+    """What it is called, with how much was measured."""
+    return title.format(mebibytes=results.machine['file_size'] >> 20, hosts=results.machine['hosts'])
 
 
 def number(value):
@@ -64,12 +69,14 @@ def factor(row, own, peer):
 
 def table(results, rows, mode):
     lines = [
-        '| figure | unit | ssh alone | Mitogen for Swift | Mitogen | execnet | better than Mitogen | better than execnet |',
+        '| figure | unit | ssh alone | Mitogen for Swift | Mitogen | execnet '
+        '| better than Mitogen | better than execnet |',
         '|---|---|---|---|---|---|---|---|',
     ]
     for row in rows:
         values = {column: results.median(row.name, mode, column) for column in (SSH, OWN, MITOGEN, EXECNET)}
-        cells = [row.title, row.unit] + [number(value and value * row.scale) for value in values.values()]
+        cells = [titled(row.title, results), row.unit]
+        cells += [number(value and value * row.scale) for value in values.values()]
         cells += [factor(row, values[OWN], values[column]) for column in (MITOGEN, EXECNET)]
         lines.append('| ' + ' | '.join(cells) + ' |')
     return lines
@@ -81,21 +88,25 @@ def hosts_table(results):
         values = [results.median('hosts', mode, column) for mode in (ALL, ONE)]
         clush = results.median('hosts', ALL, CLUSH)
         ratio = number(values[0] / clush) + ' ×' if clush and values[0] else DASH
-        lines.append('| ' + ' | '.join([title] + [number(value) for value in values] + [ratio]) + ' |')
+        cells = [titled(title, results)] + [number(value) for value in values] + [ratio]
+        lines.append('| ' + ' | '.join(cells) + ' |')
     return lines
 
 
 def rounds(results):
-    counts = [len(samples) for modes in results.rows.values() for columns in modes.values() for samples in columns.values()]
-    return max(counts, default=0)
+    """What the figures are made of: the median of two is their mean."""
+    columns = [columns for modes in results.rows.values() for columns in modes.values()]
+    count = max((len(samples) for samples in columns for samples in samples.values()), default=0)
+    return {1: 'One round', 2: 'Means of 2 rounds'}.get(count, 'Medians of %d rounds' % count)
 
 
 def heading(results):
     facts = dict(results.machine, rounds=rounds(results))
     text = (
-        'Measured on {date}: {processors} processors ({processor}), {kernel}. {own}; Mitogen {mitogen} and execnet {execnet} '
-        'on {python}; {ssh}; clush: {clush}; parallel-ssh: {pssh}. Medians of {rounds} rounds.').format(**facts)
-    return [text + (' Of no use but to see that everything runs: --quick.' if facts['quick'] else '')]
+        'Measured on {date}: {processors} processors ({processor}), {kernel}. {own}; Mitogen {mitogen} and '
+        'execnet {execnet} on {python}; {ssh}; clush {clush}; parallel-ssh {pssh}. {rounds}; one for bytes and plot.'
+    ).format(**facts)
+    return [text + (' Measured with --quick: only shows that everything runs.' if facts['quick'] else '')]
 
 
 def markdown(results):
@@ -104,11 +115,12 @@ def markdown(results):
         + ['', '### All processors', ''] + table(results, ROWS, ALL)
         + ['', '### One processor', ''] + table(results, ROWS, ONE)
         + ['', '### Memory and bytes', ''] + table(results, ONCE, ALL)
-        + ['', '### `uname` on 48 hosts', ''] + hosts_table(results)) + '\n'
+        + ['', '' + titled('### `uname` on {hosts} hosts', results), ''] + hosts_table(results)) + '\n'
 
 
 def replaced(page, text):
     """A page with another text between the markers; ValueError if they are not there once each."""
     if page.count(BEGIN) != 1 or page.count(END) != 1:
         raise ValueError('it has to have "%s" and "%s" once each' % (BEGIN, END))
-    return re.sub(re.escape(BEGIN) + '.*?' + re.escape(END), lambda _: BEGIN + '\n\n' + text + '\n' + END, page, flags=re.S)
+    new = BEGIN + '\n\n' + text + '\n' + END
+    return re.sub(re.escape(BEGIN) + '.*?' + re.escape(END), lambda _: new, page, flags=re.S)

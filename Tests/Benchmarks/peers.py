@@ -224,7 +224,8 @@ class Mitogen:
 
     def contexts(self, count, calls):
         contexts = self.forks(count)
-        body = lambda calls: in_turn(calls, lambda value: contexts[value % count].call_async(echo, value), self.result)
+        start = lambda value: contexts[value % count].call_async(echo, value)
+        body = lambda calls: in_turn(calls, start, self.result)
         body(min(calls, CALLS_IN_FLIGHT))
         stay(calls=calls / seconds_of(lambda: body(calls)))
 
@@ -240,7 +241,7 @@ class Mitogen:
 
 
 class Execnet:
-    """execnet, used as in its documentation: makegateway, and channels of remote_exec, whose loops answer what they get."""
+    """execnet, used as in its documentation: makegateway, and channels of remote_exec, whose loops answer."""
 
     def __init__(self, group):
         self.group = group

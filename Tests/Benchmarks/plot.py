@@ -72,7 +72,8 @@ def tick(power):
 
 
 def text(x, y, content, anchor, weight='normal'):
-    return '<text x="%.1f" y="%.1f" text-anchor="%s" font-weight="%s">%s</text>' % (x, y, anchor, weight, escape(content))
+    place = 'x="%.1f" y="%.1f" text-anchor="%s" font-weight="%s"' % (x, y, anchor, weight)
+    return '<text %s>%s</text>' % (place, escape(content))
 
 
 def line(start, end):

@@ -1,6 +1,8 @@
 """Runs programs for scripts/bench-peers, and looks at their memory."""
+import contextlib
 import json
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -10,6 +12,7 @@ import time
 # How long one measurement may take, and how long processes may take to end.
 LIMIT = 600
 ENDING = 5
+OPEN_FILES = 16384
 
 
 class BenchmarkError(Exception):
@@ -37,7 +40,19 @@ def completed(arguments, pinned, environment, **options):
 
 
 def on_processor(arguments, pinned):
-    return (['taskset', '-c', '0'] if pinned else []) + [str(argument) for argument in arguments]
+    processor = str(min(os.sched_getaffinity(0)))
+    return (['taskset', '-c', processor] if pinned else []) + [str(argument) for argument in arguments]
+
+
+def raise_open_files(least):
+    """Lets this process, and those that it starts, have many files open; BenchmarkError if not even the least."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if wanted < least:
+        raise BenchmarkError('a process may have %d files open and needs %d: raise `ulimit -Hn`' % (wanted, least))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
 def figures(arguments, pinned=False, environment=None):
@@ -65,22 +80,21 @@ def staying(arguments, pinned=False, environment=None):
     process = subprocess.Popen(
         on_processor(arguments, pinned), env=dict(os.environ, **(environment or {})),
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors)
-    below = []
     try:
         line = first_line(process, errors, arguments)
         time.sleep(1)
-        found = descendants(process.pid)
-        memory = [private_kib(pid) for pid in [process.pid] + found]
-        below = [(pid, stat_fields(pid)[19]) for pid in found]
+        memory = [private_kib(pid) for pid in [process.pid] + descendants(process.pid)]
     finally:
+        below = [(pid, fields[19]) for pid in descendants(process.pid) if (fields := stat_fields(pid))]
         process.terminate()
         try:
             process.wait(ENDING)
         except subprocess.TimeoutExpired:
             process.kill()
+            process.wait()
         process.stdout.close()
         errors.close()
-    end(below, arguments)
+        end(below, arguments)
     return parsed(line, arguments), memory
 
 
@@ -124,11 +138,12 @@ def private_kib(pid):
 
 
 def end(pids, arguments):
-    """What is left of a measurement would disturb the next one: contexts that do not end with their master are killed."""
+    """What is left of a measurement would disturb the next one: contexts that stay without their master are killed."""
     for signal_number in (None, signal.SIGKILL):
         left = [pid for pid in pids if lives(pid)]
         for pid, _ in left if signal_number else []:
-            os.kill(pid, signal_number)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal_number)
         until = time.monotonic() + ENDING
         while any(map(lives, left)) and time.monotonic() < until:
             time.sleep(0.1)

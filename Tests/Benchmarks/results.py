@@ -5,6 +5,8 @@ import os
 import statistics
 import subprocess
 
+from processes import BenchmarkError
+
 # With one processor, with all that there are.
 ONE, ALL = 'one', 'all'
 
@@ -25,6 +27,8 @@ class Results:
             with open(self.path, encoding='utf-8') as file:
                 content = json.load(file)
             self.groups, self.machine = content['groups'], content['machine']
+            if 'hosts' not in self.machine:
+                raise BenchmarkError(self.path + ' is of an older version of this program: measure again')
 
     def save(self):
         with open(self.path, 'w', encoding='utf-8') as file:
@@ -54,15 +58,17 @@ def describe_machine(bench, python):
         'date': datetime.date.today().isoformat(),
         'processor': processor(),
         'processors': os.cpu_count(),
-        'kernel': os.uname().sysname + ' ' + os.uname().release + ' ' + os.uname().machine,
+        'kernel': ' '.join([os.uname().sysname, os.uname().release.partition('-')[0], os.uname().machine]),
         'own': first_line([bench.tool, '--version']),
         'python': first_line([python, '--version']),
         'mitogen': mitogen,
         'execnet': execnet,
         'ssh': first_line(['ssh', '-V']),
-        'clush': first_line(['clush', '--version']),
+        'clush': first_line(['clush', '--version']).removeprefix('clush '),
         'pssh': first_line(['parallel-ssh', '--version']),
         'quick': bench.quick,
+        'file_size': bench.file_size,
+        'hosts': len(bench.hosts),
     }
 
 
@@ -75,5 +81,8 @@ def processor():
 
 
 def first_line(command):
-    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    try:
+        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    except FileNotFoundError:
+        return 'not there'
     return (result.stdout.decode().strip().splitlines() or ['unknown'])[0]

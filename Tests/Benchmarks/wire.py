@@ -1,4 +1,5 @@
 """Counts the bytes of connections that go through it."""
+import contextlib
 import socket
 import threading
 
@@ -21,7 +22,11 @@ class Relay:
                 near, _ = self.listener.accept()
             except OSError:
                 return
-            far = socket.create_connection(self.target)
+            try:
+                far = socket.create_connection(self.target)
+            except OSError:
+                near.close()
+                continue
             for source, sink in ((near, far), (far, near)):
                 thread = threading.Thread(target=self.pump, args=(source, sink), daemon=True)
                 self.threads.append(thread)
@@ -33,9 +38,11 @@ class Relay:
                 with self.lock:
                     self.count += len(data)
                 sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
         except OSError:
             pass
+        finally:
+            with contextlib.suppress(OSError):
+                sink.shutdown(socket.SHUT_WR)
 
     def bytes_of(self, body):
         """How many bytes go both ways while something is done, until its connections have ended."""

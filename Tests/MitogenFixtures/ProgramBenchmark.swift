@@ -6,9 +6,9 @@
 
 internal import Mitogen
 
-/// What `scripts/bench-peers` measures of programs, and `mitogen bench` does not: `stream VALUES`, `contexts COUNT CALLS`,
-/// `routes COUNT`, `pending COUNT`. Each says one JSON object; all but the first then stay as they are, for others to look at
-/// their memory, until they are ended.
+/// What `scripts/bench-peers` measures of programs, and `mitogen bench` does not: `stream VALUES`,
+/// `contexts COUNT CALLS`, `routes COUNT`, `pending COUNT`. Each says one JSON object; all but the first then stay as
+/// they are, for others to look at their memory, until they are ended.
 enum ProgramBenchmark {
     private static let callsInFlight = 1000
     private static let warmUpValues = 1000
