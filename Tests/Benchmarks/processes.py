@@ -83,7 +83,10 @@ def staying(arguments, pinned=False, environment=None):
     try:
         line = first_line(process, errors, arguments)
         time.sleep(1)
-        memory = [private_kib(pid) for pid in [process.pid] + descendants(process.pid)]
+        found = [private_kib(pid) for pid in [process.pid] + descendants(process.pid)]
+        if found[0] is None:
+            raise BenchmarkError('%s has ended' % shown(arguments))
+        memory = [kib for kib in found if kib is not None]
     finally:
         below = [(pid, fields[19]) for pid in descendants(process.pid) if (fields := stat_fields(pid))]
         process.terminate()
@@ -133,8 +136,12 @@ def stat_fields(pid):
 
 
 def private_kib(pid):
-    with open('/proc/%d/smaps_rollup' % pid, encoding='ascii') as file:
-        return sum(int(line.split()[1]) for line in file if line.startswith(('Private_Clean:', 'Private_Dirty:')))
+    """None if the process has ended, and perhaps only waits to be reaped."""
+    try:
+        with open('/proc/%d/smaps_rollup' % pid, encoding='ascii') as file:
+            return sum(int(line.split()[1]) for line in file if line.startswith(('Private_Clean:', 'Private_Dirty:')))
+    except (FileNotFoundError, ProcessLookupError):
+        return None
 
 
 def end(pids, arguments):
