@@ -22,8 +22,7 @@ extension PickleWriter {
     }
 
     mutating func appendBytes(_ data: ArraySlice<UInt8>) throws(PickleError) {
-        // With room for what follows: or the whole would be moved for the last bytes of the message.
-        if data.count > Self.largeBytes { bytes.reserveCapacity(bytes.count + data.count + Self.largeBytes) }
+        if data.count > Self.largeBytes { makeRoom(for: data.count + Self.largeBytes) }
         switch (options.bytesStyle, frame.kind) {
         case (.binary, _):
             if let count = UInt8(exactly: data.count) {
@@ -43,6 +42,13 @@ extension PickleWriter {
         case (.python, _):
             try appendReducedBytes(data)
         }
+    }
+
+    /// Makes room for large data and what follows it, or all of it would be moved for the last bytes of the message. The room
+    /// at least doubles: so each byte of many pieces is moved once or so.
+    private mutating func makeRoom(for count: Int) {
+        let needed = bytes.count + count
+        if bytes.capacity < needed { bytes.reserveCapacity(max(needed, 2 * bytes.capacity)) }
     }
 
     /// Bytes as a call that makes them, which is all that pickle protocol 2 has for the bytes of Python 3.

@@ -67,8 +67,8 @@ package struct HandleTable: Sendable {
         case refuse(String)
     }
 
-    // Standard handles have slots of their own among so many.
-    private(set) var entries = NumberTable<Handle, Entry>(capacity: 256)
+    // Among so many the standard handles, 100 to 227, have slots of their own.
+    private(set) var entries = NumberTable<Handle, Entry>(capacity: 128)
     /// The last handle that waits for each context, which leads to the others.
     private var lastOfRespondent = NumberTable<ContextID, Handle>()
     private var next: Handle

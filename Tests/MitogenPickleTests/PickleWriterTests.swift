@@ -153,4 +153,20 @@ struct PickleWriterTests {
         #expect(writer.bytes.hex == "80025804000000746578747100" + "2e" + "800268002e")
         #expect(try readAll(writer.bytes) == ["text", "text"])
     }
+
+    @Test("Each byte of many large pieces is moved once or so", arguments: [PickleWriter.BytesStyle.python, .binary])
+    func manyLargePieces(_ style: PickleWriter.BytesStyle) throws {
+        let piece = [UInt8](repeating: 1, count: 5000)
+        var writer = PickleWriter(options: .init(bytesStyle: style))
+        try writer.beginStream()
+        try writer.beginList()
+        var (moves, capacity) = (0, 0)
+        for _ in 0..<2000 {
+            try writer.write(bytes: piece)
+            if writer.bytes.capacity != capacity { moves += 1 }
+            capacity = writer.bytes.capacity
+        }
+        // The room doubles: from 10 KB to 10 MB that is ten times.
+        #expect(moves < 20)
+    }
 }
