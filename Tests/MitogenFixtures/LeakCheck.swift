@@ -30,19 +30,19 @@ enum LeakCheck {
         init(known: Set<String> = []) {
             // Those that are closed by now, as that of the listing itself, have no target any more. The monitor of the
             // functions' threads opens files of theirs for a moment.
-            let all = names(in: "/proc/self/fd").map { linkTarget("/proc/self/fd/\($0)") }
+            let all = directoryEntries("/proc/self/fd").map { linkTarget("/proc/self/fd/\($0)") }
                 .filter { !$0.isEmpty && !$0.contains("/task/") }
             let timer = "anon_inode:[timerfd]"
             // Three descriptors of timers are libdispatch's, one for each clock, which it makes when it likes.
             descriptors =
                 (all.filter { $0 != timer } + all.filter { $0 == timer }.dropFirst(3)).sorted()
-            for task in names(in: "/proc/self/task") {
+            for task in directoryEntries("/proc/self/task") {
                 let name = content("/proc/self/task/\(task)/comm").trimmed
                 if name.hasPrefix("mitogen") { threads.append(name) }
                 children += content("/proc/self/task/\(task)/children").split(separator: " ").map(String.init)
             }
             temporaryFiles = Self.folders.flatMap { folder in
-                names(in: folder).filter { $0.hasPrefix(".mitogen") || $0.hasPrefix("mitogen.") }.map {
+                directoryEntries(folder).filter { $0.hasPrefix(".mitogen") || $0.hasPrefix("mitogen.") }.map {
                     "\(folder)/\($0)"
                 }
             }
@@ -170,19 +170,6 @@ enum LeakCheck {
                 $0.connectTimeout = .seconds(0.3)
             }
         }
-    }
-
-    static func names(in directory: String) -> [String] {
-        guard let handle = opendir(directory) else { return [] }
-        defer { closedir(handle) }
-        var result: [String] = []
-        while let entry = readdir(handle) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name != ".", name != ".." { result.append(name) }
-        }
-        return result
     }
 
     static func content(_ path: String) -> String {

@@ -70,7 +70,7 @@ extension PythonTests {
                         }
                         ends.finish()
                         unlink("\(folder)/large")
-                        #expect(Kernel.names(in: folder).isEmpty && Kernel.openFiles(in: folder).isEmpty)
+                        #expect(directoryEntries(folder).isEmpty && Kernel.openFiles(in: folder).isEmpty)
                     }
                     while try await lines.next() != nil {}
                 }
@@ -133,7 +133,7 @@ extension PythonTests {
                         #expect(areGone, "\(processes) but \(processes.filter(Kernel.isRunning))")
                         while try await lines.next() != nil {}
                     }
-                    #expect(Kernel.names(in: folder).isEmpty)
+                    #expect(directoryEntries(folder).isEmpty)
                 }
             }
         }
@@ -192,7 +192,7 @@ extension PythonTests {
                         #expect(hasBegun)
                         kill()
                         await expectLoss("a file from it", [python.name, large]) { _ = try await file.value }
-                        #expect(Kernel.names(in: folder) == ["large"] && Kernel.openFiles(in: folder).isEmpty)
+                        #expect(directoryEntries(folder) == ["large"] && Kernel.openFiles(in: folder).isEmpty)
                     }
                     try await withVictim { python, kill in
                         let arguments = [router.myself().pickleValue, .string(large)]

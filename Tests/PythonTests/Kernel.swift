@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import MitogenFixtures
+
 #if canImport(Glibc)
     internal import Glibc
 #elseif canImport(Musl)
@@ -23,22 +25,9 @@ enum Kernel {
         return text[text.index(after: end)...].first { $0 != " " } != "Z"
     }
 
-    static func names(in folder: String) -> [String] {
-        guard let handle = opendir(folder) else { return [] }
-        defer { closedir(handle) }
-        var result: [String] = []
-        while let entry = readdir(handle) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name != ".", name != ".." { result.append(name) }
-        }
-        return result
-    }
-
     /// What this process has open in a folder.
     static func openFiles(in folder: String) -> [String] {
-        names(in: "/proc/self/fd").compactMap { name in
+        directoryEntries("/proc/self/fd").compactMap { name in
             var buffer = [UInt8](repeating: 0, count: 4096)
             let count = readlink("/proc/self/fd/\(name)", &buffer, buffer.count)
             let target = String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)

@@ -51,7 +51,7 @@ extension TakeStock.Report {
     init(of router: Router, without own: String = "") {
         let dump = router.dump()
         let all = dump.functions.map(\.name)
-        let descriptors = LeakCheck.names(in: "/proc/self/fd").map { linkTarget("/proc/self/fd/\($0)") }
+        let descriptors = directoryEntries("/proc/self/fd").map { linkTarget("/proc/self/fd/\($0)") }
         self.init(
             requests: dump.requests.map { $0.function ?? "a request to \($0.contextID ?? 0)" },
             handlers: dump.handlers.map(\.name).sorted(),

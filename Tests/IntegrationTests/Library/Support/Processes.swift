@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 
+internal import MitogenFixtures
+
 #if canImport(Glibc)
     internal import Glibc
 #elseif canImport(Musl)
@@ -145,16 +147,7 @@ enum Files {
     }
 
     static func names(in directory: String) -> [String] {
-        guard let handle = opendir(directory) else { return [] }
-        defer { closedir(handle) }
-        var result: [String] = []
-        while let entry = readdir(handle) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if name != ".", name != ".." { result.append(name) }
-        }
-        return result
+        directoryEntries(directory)
     }
 }
 
