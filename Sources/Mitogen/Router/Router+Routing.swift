@@ -40,7 +40,7 @@ extension Router {
 
     /// Sends a message on its way.
     ///
-    /// - Returns: What is resolved when it is written, or lost, if whoever sends again and again has to wait for that.
+    /// - Returns: If the way is full, what a sender of more awaits first: it is resolved when the message is written or lost.
     package func routeWithTurn(_ message: consuming Message) -> OneShot<Void>? {
         route(message, from: nil, waits: true)
     }

@@ -15,9 +15,9 @@ struct Benchmark: Sendable {
     /// The path of the program that is started as contexts.
     let image: String
     let hops: HopSettings
-    /// What is measured.
+    /// The parts to measure.
     let parts: Set<BenchmarkPart>
-    /// How often.
+    /// The number of repetitions.
     let counts: BenchmarkCounts
 
     /// Measures one part after the other.

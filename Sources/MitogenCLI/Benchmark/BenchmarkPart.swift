@@ -43,7 +43,7 @@ enum BenchmarkPart: String, CaseIterable {
     }
 }
 
-/// How often `mitogen bench` does what it measures.
+/// The numbers of repetitions of `mitogen bench`.
 struct BenchmarkCounts: Sendable {
     var warmUpCalls = 2000
     var calls = 20_000
